@@ -1,0 +1,222 @@
+//! What a block leaves behind.
+
+use std::time::Duration;
+
+use alloy_consensus::{Eip658Value, Receipt, ReceiptEnvelope};
+use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
+use revm::{
+    bytecode::Bytecode,
+    context::result::{ExecutionResult, InvalidTransaction},
+};
+
+use super::StoreError;
+
+/// What to do with a transaction that may not be in the block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InvalidPolicy {
+    /// The block ends with [`BlockError::Invalid`].
+    #[default]
+    Fail,
+    /// The transaction is left out with a recorded reason; later ones see no trace of it.
+    Skip,
+}
+
+/// Why a transaction may not be in the block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// revm's own check failed.
+    #[error("{0}")]
+    Transaction(InvalidTransaction),
+    /// More gas asked for than the block has left.
+    #[error("gas limit {gas_limit} exceeds the {available} gas left in the block")]
+    BlockGas {
+        /// The transaction's gas limit.
+        gas_limit: u64,
+        /// The block's gas limit less the gas used so far.
+        available: u64,
+    },
+    /// More blob gas asked for than the block has left.
+    #[error("blob gas {blob_gas} exceeds the {available} blob gas left in the block")]
+    BlobGas {
+        /// The transaction's blob gas.
+        blob_gas: u64,
+        /// The block's blob gas limit less the blob gas used so far.
+        available: u64,
+    },
+}
+
+/// Why a block has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockError {
+    /// A transaction is invalid, under [`InvalidPolicy::Fail`].
+    #[error("transaction {index} is invalid: {reason}")]
+    Invalid {
+        /// Position in the block.
+        index: usize,
+        /// Why.
+        reason: Invalid,
+    },
+    /// The header fields cannot be executed.
+    #[error("block environment: {0}")]
+    Environment(String),
+    /// The state store failed a read that the block's result depends on.
+    #[error("transaction {index}: {error}")]
+    Store {
+        /// Position in the block; the number of transactions stands for the epilogue.
+        index: usize,
+        /// What failed.
+        error: StoreError,
+    },
+    /// A system call of the prologue or epilogue failed.
+    #[error("system call to {address}: {reason}")]
+    System {
+        /// The system contract.
+        address: Address,
+        /// Why.
+        reason: String,
+    },
+    /// A transaction's machine panicked.
+    #[error("transaction {index} panicked: {message}")]
+    Panic {
+        /// Position in the block.
+        index: usize,
+        /// The panic's message.
+        message: String,
+    },
+    /// The block was cancelled.
+    #[error("the block was cancelled")]
+    Cancelled,
+}
+
+/// One transaction's part of the outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionOutcome {
+    /// It ran.
+    Executed(Executed),
+    /// It was left out ([`InvalidPolicy::Skip`]).
+    Skipped(Invalid),
+}
+
+/// A transaction that ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// revm's result: success, revert or halt, with gas, logs and output.
+    pub result: ExecutionResult,
+    /// EIP-2718 type.
+    pub tx_type: u8,
+    /// Gas used by this transaction and all executed ones before it.
+    pub cumulative_gas: u64,
+}
+
+impl Executed {
+    /// The receipt. Its bloom is computed here, so that execution does not pay for it. Before
+    /// Byzantium its status stands where receipts held a state root.
+    pub fn receipt(&self) -> ReceiptEnvelope {
+        let receipt = Receipt {
+            status: Eip658Value::Eip658(self.result.is_success()),
+            cumulative_gas_used: self.cumulative_gas,
+            logs: self.result.logs().to_vec(),
+        }
+        .with_bloom();
+        match self.tx_type {
+            1 => ReceiptEnvelope::Eip2930(receipt),
+            2 => ReceiptEnvelope::Eip1559(receipt),
+            3 => ReceiptEnvelope::Eip4844(receipt),
+            4 => ReceiptEnvelope::Eip7702(receipt),
+            _ => ReceiptEnvelope::Legacy(receipt),
+        }
+    }
+}
+
+/// How one account differs from the state before the block. A field is `Some` if its value
+/// differs (or, after a wipe, if it is not the empty account's).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountChange {
+    /// The account existed before the block and was destroyed within it, so its old storage is
+    /// gone, whatever happened afterwards.
+    pub wiped: bool,
+    /// The account existed before the block and does not exist after it.
+    pub deleted: bool,
+    /// The account did not exist before the block and does after it.
+    pub created: bool,
+    /// New balance in wei.
+    pub balance: Option<U256>,
+    /// New nonce.
+    pub nonce: Option<u64>,
+    /// New code and its hash.
+    pub code: Option<(B256, Bytecode)>,
+    /// Changed slots, sorted by slot: slot and value after the block. After a wipe: every
+    /// non-zero slot.
+    pub storage: Vec<(U256, U256)>,
+}
+
+/// Every account that differs after the block, sorted by address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateDiff {
+    /// The changed accounts, sorted by address, none of them unchanged.
+    pub accounts: Vec<(Address, AccountChange)>,
+}
+
+/// How the block was executed. Not part of the result: it differs from run to run.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// Whether the parallel path ran (else the direct one).
+    pub parallel: bool,
+    /// Workers that took part.
+    pub threads: usize,
+    /// Incarnations started; equals the number of transactions when nothing was repeated.
+    pub incarnations: u64,
+    /// Times a context was suspended.
+    pub suspensions: u64,
+    /// Gas executed by incarnations whose result was thrown away.
+    pub wasted_gas: u64,
+    /// Time in the prologue, the transactions, the epilogue, and building the outcome.
+    pub phases: [Duration; 4],
+}
+
+/// The result of a block.
+#[derive(Clone, Debug, Default)]
+pub struct BlockOutcome {
+    /// One per transaction, in block order.
+    pub transactions: Vec<TransactionOutcome>,
+    /// Gas used by all executed transactions.
+    pub gas_used: u64,
+    /// Blob gas used by all executed transactions.
+    pub blob_gas_used: u64,
+    /// EIP-7685 requests in the order of their types, each with its type byte in front.
+    pub requests: Vec<Bytes>,
+    /// What changed.
+    pub diff: StateDiff,
+    /// How it went.
+    pub statistics: Statistics,
+}
+
+impl BlockOutcome {
+    /// The transactions that ran, in block order.
+    pub fn executed(&self) -> impl Iterator<Item = &Executed> {
+        self.transactions.iter().filter_map(|outcome| match outcome {
+            TransactionOutcome::Executed(executed) => Some(executed),
+            TransactionOutcome::Skipped(_) => None,
+        })
+    }
+
+    /// The receipts of the executed transactions, in block order.
+    pub fn receipts(&self) -> Vec<ReceiptEnvelope> {
+        self.executed().map(Executed::receipt).collect()
+    }
+
+    /// The bloom of all logs.
+    pub fn logs_bloom(&self) -> Bloom {
+        self.executed()
+            .flat_map(|executed| executed.result.logs())
+            .fold(Bloom::ZERO, |mut bloom, log| {
+                bloom.accrue_log(log);
+                bloom
+            })
+    }
+
+    /// Root of the receipts trie (EIP-2718 encoding). Meaningful from Byzantium on.
+    pub fn receipts_root(&self) -> B256 {
+        alloy_consensus::proofs::calculate_receipt_root(&self.receipts())
+    }
+}

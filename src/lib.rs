@@ -1,0 +1,8 @@
+//! Chorus: an actor-based concurrent execution engine.
+//!
+//! (The crate documentation grows with the crate.)
+
+pub mod sync;
+
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+pub mod evm;
