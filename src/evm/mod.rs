@@ -1,16 +1,23 @@
 //! Ethereum transactions: the only module that names `revm`.
 
 mod block;
+mod diff_hash;
+mod journal;
 mod outcome;
+pub mod roots;
+pub mod rules;
+pub mod sequential;
 mod store;
 
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
+pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
-    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff, Statistics,
-    TransactionOutcome,
+    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
+    Statistics, TransactionOutcome,
 };
+pub use sequential::Sequential;
 pub use store::{StateStore, StoreError};
 
 pub use revm::{
