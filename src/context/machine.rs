@@ -51,6 +51,9 @@ pub trait Machine: Send + Sync + Sized + 'static {
     /// Drops a task that ended (`ended`) or that waits and is not needed any more.
     fn retire(worker: &mut Self::Worker, task: Self::Task, ended: bool);
 
+    /// The block has ended: lets go of everything that belongs to it.
+    fn end_block(worker: &mut Self::Worker);
+
     /// Whether all that the incarnation observed would be observed again.
     fn validate(&self, tx: TxIndex, trace: &Self::Trace) -> bool;
 

@@ -49,6 +49,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
     for (_, task) in desk.suspended.drain(..) {
         M::retire(worker, task, false);
     }
+    M::end_block(worker);
     run.counters.incarnations.fetch_add(desk.incarnations, Ordering::Relaxed);
     run.counters.suspensions.fetch_add(desk.suspensions, Ordering::Relaxed);
 }

@@ -2,16 +2,20 @@
 
 mod block;
 mod diff_hash;
+mod engine;
 mod journal;
+mod machine;
 mod outcome;
 pub mod roots;
 pub mod rules;
 pub mod sequential;
+mod settle;
 mod store;
 
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
+pub use engine::{Engine, EngineBuilder, EngineError, Path};
 pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
     AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,

@@ -205,6 +205,17 @@ where
         inner.readers.retain(|reader| *reader > writer);
     }
 
+    /// Sets what the location held before the block and what it holds now. For changes outside of
+    /// any transaction, while none runs.
+    pub fn replace(&self, base: C::Value, value: C::Value) {
+        let mut inner = self.inner.lock();
+        if !inner.changed {
+            inner.changed = true;
+            inner.base = Some(base);
+        }
+        inner.committed = Some(value);
+    }
+
     /// The committed value, if known.
     pub fn committed(&self) -> Option<C::Value> {
         self.inner.lock().committed.clone()

@@ -26,7 +26,7 @@
 //! 5. At the commit cursor an observation is checked against `committed` alone, which nothing but
 //!    the commit step changes. That check decides; every earlier one is an optimisation.
 
-mod bounds;
+pub mod bounds;
 mod cell;
 mod entry;
 mod table;

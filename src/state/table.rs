@@ -104,6 +104,11 @@ where
         &self.slot(id).entry
     }
 
+    /// The entry of that number, if there is one.
+    pub fn by_number(&self, number: u32) -> Option<&Entry<C>> {
+        (number < self.len.load(Ordering::Acquire)).then(|| self.entry(EntryId(number)))
+    }
+
     /// Every entry with its key, in order of creation. For use while no transaction runs.
     pub fn iter(&self) -> impl Iterator<Item = (EntryId, &C::Key, &Entry<C>)> {
         (0..self.len.load(Ordering::Acquire)).filter_map(|number| {

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     context::{Attempt, Run},
-    evm::environment,
+    evm::rules,
     state::TxIndex,
     sync::Arc,
 };
@@ -119,7 +119,7 @@ fn build<'y>(
     let mut view = View::new(yielder, notes.clone());
     view.begin(run, TxIndex(0));
     let block = &run.machine.block;
-    let cfg = environment::config(block);
+    let cfg = rules::cfg_env(block);
     let spec = cfg.spec;
     let mut journal = WatchedJournal::over(view, notes);
     journal.set_spec_id(spec);

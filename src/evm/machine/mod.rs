@@ -48,7 +48,7 @@ use self::{
 };
 use super::{
     Block, BlockError, Executed, Invalid, InvalidPolicy, StateStore, StoreError,
-    TransactionOutcome,
+    TransactionOutcome, rules::BlockSums,
 };
 
 pub(crate) use self::cells::{Account as VersionedAccount, SlotKey};
@@ -70,8 +70,7 @@ pub(crate) struct EvmMachine {
 #[derive(Default)]
 pub(crate) struct Committed {
     pub(crate) transactions: Vec<TransactionOutcome>,
-    pub(crate) gas_used: u64,
-    pub(crate) blob_gas_used: u64,
+    pub(crate) sums: BlockSums,
 }
 
 impl EvmMachine {
@@ -127,16 +126,6 @@ impl EvmMachine {
     fn holds(&self, tx: TxIndex, notes: &Notes) -> bool {
         notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(tx, &note.seen))
             && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).holds(tx, seen))
-    }
-
-    /// Whether the transaction fits into what the block has left.
-    fn fits(&self, tx: TxIndex, committed: &Committed) -> Result<(), Invalid> {
-        crate::evm::environment::fits(
-            &self.block,
-            &self.block.transactions[tx.get()],
-            committed.gas_used,
-            committed.blob_gas_used,
-        )
     }
 
     fn withdraw(&self, tx: TxIndex, trace: &Trace, told: &mut Vec<TxIndex>) {
@@ -269,7 +258,8 @@ impl Machine for EvmMachine {
     ) -> Result<(), BlockError> {
         let mut committed = self.committed.lock();
         let index = tx.get();
-        let reason = match (self.fits(tx, &committed), &trace.ending) {
+        let env = &self.block.transactions[index].env;
+        let reason = match (committed.sums.admit(&self.block, env), &trace.ending) {
             (Err(reason), _) => Some(reason),
             (Ok(()), Ending::Invalid(reason)) => Some(Invalid::Transaction(reason.clone())),
             (Ok(()), Ending::Executed(_)) => None,
@@ -317,10 +307,8 @@ impl Machine for EvmMachine {
             }
         }
         let Ending::Executed(result) = trace.ending else { return Ok(()) };
-        let env = &self.block.transactions[index].env;
-        committed.gas_used += result.tx_gas_used();
-        committed.blob_gas_used += crate::evm::environment::blob_gas(env);
-        let cumulative_gas = committed.gas_used;
+        committed.sums.add(env, &result);
+        let cumulative_gas = committed.sums.gas_used;
         committed.transactions.push(TransactionOutcome::Executed(Executed {
             result,
             tx_type: env.tx_type,

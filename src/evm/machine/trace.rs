@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     evm::StoreError,
-    state::{Cell, EntryId, Table, TxIndex},
+    state::{Cell, EntryId, TxIndex},
 };
 
 /// How an incarnation ended.
@@ -128,25 +128,4 @@ fn change_of(
         }
     }
     Some(AccountChange::Update { balance, nonce, code })
-}
-
-/// Publishes changes, and withdraws what only the previous incarnation wrote.
-pub(crate) fn publish<C: Cell>(
-    table: &Table<C>,
-    tx: TxIndex,
-    changes: impl Iterator<Item = (EntryId, C::Change)>,
-    written: impl Fn(EntryId) -> bool,
-    previous: impl Iterator<Item = EntryId>,
-    told: &mut Vec<TxIndex>,
-) where
-    C::Value: Default,
-{
-    for (id, change) in changes {
-        table.entry(id).publish(tx, change, told);
-    }
-    for id in previous {
-        if !written(id) {
-            table.entry(id).withdraw(tx, told);
-        }
-    }
 }
