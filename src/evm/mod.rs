@@ -2,8 +2,13 @@
 
 mod block;
 mod chain;
+mod diff_hash;
 pub mod input;
+mod journal;
 mod outcome;
+pub mod roots;
+pub mod rules;
+pub mod sequential;
 mod store;
 
 pub use block::{
@@ -12,10 +17,12 @@ pub use block::{
 pub use chain::{
     BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };
+pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
     AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
     Statistics, TransactionOutcome,
 };
+pub use sequential::Sequential;
 pub use store::{StateStore, StoreError};
 
 pub use revm::{
