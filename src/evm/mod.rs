@@ -1,8 +1,10 @@
 //! Ethereum transactions: the only module that names `revm`.
 
 mod block;
+mod chain;
 mod diff_hash;
 mod engine;
+pub mod input;
 mod journal;
 mod machine;
 mod outcome;
@@ -16,6 +18,9 @@ pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
 pub use engine::{Engine, EngineBuilder, EngineError, Path};
+pub use chain::{
+    BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
+};
 pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
     AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
