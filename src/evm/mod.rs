@@ -3,13 +3,14 @@
 mod block;
 mod outcome;
 mod store;
+pub mod workload;
 
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
 pub use outcome::{
-    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff, Statistics,
-    TransactionOutcome,
+    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
+    Statistics, TransactionOutcome,
 };
 pub use store::{StateStore, StoreError};
 
