@@ -13,6 +13,7 @@ pub mod rules;
 pub mod sequential;
 mod settle;
 mod store;
+pub mod workload;
 
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
