@@ -51,6 +51,15 @@ pub trait Machine: Send + Sync + Sized + 'static {
     /// Drops a task that ended (`ended`) or that waits and is not needed any more.
     fn retire(worker: &mut Self::Worker, task: Self::Task, ended: bool);
 
+    /// Calls `f` with the state of the calling thread as a worker. The default makes a new one each
+    /// time; override it if that is expensive.
+    fn with_calling_worker<R>(f: impl FnOnce(&mut Self::Worker) -> R) -> R {
+        f(&mut Self::Worker::default())
+    }
+
+    /// The error of a block whose worker died in it.
+    fn worker_died(worker: usize) -> Self::Error;
+
     /// The block has ended: lets go of everything that belongs to it.
     fn end_block(worker: &mut Self::Worker);
 

@@ -23,5 +23,5 @@ mod run;
 mod worker;
 
 pub use machine::{Attempt, Machine};
-pub use run::{Counters, Run};
+pub use run::{Counters, Run, Totals};
 pub use worker::work;

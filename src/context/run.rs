@@ -1,5 +1,7 @@
 //! One block on its way: the scheduler, the machine, and the traces between them.
 
+use crossbeam_utils::CachePadded;
+
 use crate::{
     scheduler::{Finish, Scheduler, Step},
     state::TxIndex,
@@ -11,15 +13,39 @@ use crate::{
 
 use super::Machine;
 
-/// How much was done, summed over workers.
+/// How much a worker has done. Written by that worker alone.
 #[derive(Debug, Default)]
 pub struct Counters {
+    incarnations: AtomicU64,
+    suspensions: AtomicU64,
+}
+
+impl Counters {
+    fn add(counter: &AtomicU64, more: u64) {
+        // Relaxed, and not a read-modify-write: one writer, and readers want a number, not an order.
+        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    /// An incarnation was started.
+    pub fn started(&self) {
+        Self::add(&self.incarnations, 1);
+    }
+
+    /// A context was suspended.
+    pub fn suspended(&self) {
+        Self::add(&self.suspensions, 1);
+    }
+}
+
+/// The sum of all workers' counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
     /// Incarnations started.
-    pub incarnations: AtomicU64,
+    pub incarnations: u64,
     /// Times a context was suspended.
-    pub suspensions: AtomicU64,
+    pub suspensions: u64,
     /// Work of incarnations that were thrown away, as [`Machine::work`] measures it.
-    pub wasted: AtomicU64,
+    pub wasted: u64,
 }
 
 /// A block that is being executed.
@@ -28,8 +54,8 @@ pub struct Run<M: Machine> {
     pub scheduler: Scheduler,
     /// What runs, and on which state.
     pub machine: M,
-    /// How it went.
-    pub counters: Counters,
+    counters: Box<[CachePadded<Counters>]>,
+    wasted: AtomicU64,
     traces: Box<[Mutex<Held<M::Trace>>]>,
     error: Mutex<Option<M::Error>>,
 }
@@ -49,12 +75,29 @@ impl<M: Machine> Run<M> {
         Self {
             scheduler: Scheduler::new(transactions, workers, window),
             machine,
-            counters: Counters::default(),
+            counters: (0..workers).map(|_| CachePadded::default()).collect(),
+            wasted: AtomicU64::new(0),
             traces: (0..transactions)
                 .map(|_| Mutex::new(Held { current: None, previous: None }))
                 .collect(),
             error: Mutex::new(None),
         }
+    }
+
+    /// The counters of a worker.
+    pub fn counters(&self, worker: usize) -> &Counters {
+        &self.counters[worker]
+    }
+
+    /// How it went, all workers together.
+    pub fn totals(&self) -> Totals {
+        let mut totals =
+            Totals { wasted: self.wasted.load(Ordering::Relaxed), ..Totals::default() };
+        for counters in &self.counters {
+            totals.incarnations += counters.incarnations.load(Ordering::Relaxed);
+            totals.suspensions += counters.suspensions.load(Ordering::Relaxed);
+        }
+        totals
     }
 
     /// Takes the error that ended the block early, if one did.
@@ -96,7 +139,7 @@ impl<M: Machine> Run<M> {
 
     /// An incarnation gave up: the next one may start.
     pub fn doomed(&self, tx: TxIndex, wasted: u64) {
-        self.counters.wasted.fetch_add(wasted, Ordering::Relaxed);
+        self.wasted.fetch_add(wasted, Ordering::Relaxed);
         let aborted = self.scheduler.phase(tx).abort();
         debug_assert!(aborted, "a doomed context was running");
         self.scheduler.offer(tx);
@@ -116,7 +159,7 @@ impl<M: Machine> Run<M> {
     /// incarnation's publish away until the writes are estimates.
     fn abort(&self, tx: TxIndex, held: &mut Held<M::Trace>) {
         let Some(trace) = held.current.take() else { return };
-        self.counters.wasted.fetch_add(M::work(&trace), Ordering::Relaxed);
+        self.wasted.fetch_add(M::work(&trace), Ordering::Relaxed);
         self.machine.retract(tx, &trace);
         held.previous = Some(trace);
         let aborted = self.scheduler.phase(tx).abort();

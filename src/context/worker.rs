@@ -6,7 +6,7 @@ use super::{Attempt, Machine, Run};
 use crate::{
     scheduler::Suspend,
     state::TxIndex,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 /// What a worker holds while a block runs.
@@ -16,8 +16,7 @@ struct Desk<M: Machine> {
     resumable: BinaryHeap<Reverse<TxIndex>>,
     mail: Vec<TxIndex>,
     told: Vec<TxIndex>,
-    incarnations: u64,
-    suspensions: u64,
+    me: usize,
 }
 
 /// Works on a block until it ends, as worker number `me`. The state a machine keeps per worker
@@ -28,8 +27,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         resumable: BinaryHeap::new(),
         mail: Vec::new(),
         told: Vec::new(),
-        incarnations: 0,
-        suspensions: 0,
+        me,
     };
     let scheduler = &run.scheduler;
     while !scheduler.is_stopped() {
@@ -39,7 +37,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         }
         let limit = desk.resumable.peek().map_or(u32::MAX, |lowest| lowest.0.0);
         if let Some(tx) = scheduler.ready().pop(scheduler.window_end(), limit) {
-            desk.take(run, me, worker, tx);
+            desk.take(run, worker, tx);
         } else if let Some(Reverse(tx)) = desk.resumable.pop() {
             desk.resume(run, worker, tx);
         } else {
@@ -50,17 +48,15 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         M::retire(worker, task, false);
     }
     M::end_block(worker);
-    run.counters.incarnations.fetch_add(desk.incarnations, Ordering::Relaxed);
-    run.counters.suspensions.fetch_add(desk.suspensions, Ordering::Relaxed);
 }
 
 impl<M: Machine> Desk<M> {
     /// Acts on an offer of the ready queue.
-    fn take(&mut self, run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker, tx: TxIndex) {
+    fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
         let phase = run.scheduler.phase(tx);
         if phase.start().is_some() {
-            run.scheduler.own(tx, me);
-            self.incarnations += 1;
+            run.scheduler.own(tx, self.me);
+            run.counters(self.me).started();
             let task = M::start(run, worker, tx);
             self.poll(run, worker, tx, task);
         } else if phase.is_executed() && phase.take_stale() {
@@ -100,7 +96,7 @@ impl<M: Machine> Desk<M> {
                 Poll::Pending => match run.scheduler.phase(tx).suspend() {
                     Suspend::Again => {}
                     Suspend::Parked => {
-                        self.suspensions += 1;
+                        run.counters(self.me).suspended();
                         self.suspended.push((tx, task));
                         return;
                     }

@@ -1,12 +1,17 @@
 //! Worker threads that outlive blocks.
 //!
-//! Threads start with the pool and sleep between blocks; a block wakes as many as it can use. What
-//! a machine keeps per worker (coroutines with their EVMs) stays with the thread.
+//! Threads start with the pool and sleep between blocks. What a machine keeps per worker (coroutines
+//! with their EVMs) stays with the thread.
+//!
+//! The thread that asks for a block works on it too. That saves its wake-up, and it leaves a core
+//! free for the worker that it wakes: with the caller merely waiting, the operating system put two
+//! woken workers on one core and took up to 3 ms to move one of them (measured on two cores, where
+//! whole blocks take that long).
 
 use crate::{
     context::{Machine, Run, work},
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Mutex,
         channel::{Receiver, Sender, unbounded},
         thread,
     },
@@ -31,24 +36,19 @@ pub enum PoolError {
 struct Job<M: Machine> {
     run: Arc<Run<M>>,
     worker: usize,
-    done: Arc<Done>,
 }
 
-/// Counts the workers that still have a block in hand.
-struct Done {
-    left: Mutex<usize>,
-    changed: Condvar,
+/// Ends the block with an error if its worker dies in it.
+struct Watch<'a, M: Machine> {
+    run: &'a Run<M>,
+    worker: usize,
+    left: bool,
 }
 
-/// Reports a worker as done however it leaves the block.
-struct Report(Arc<Done>);
-
-impl Drop for Report {
+impl<M: Machine> Drop for Watch<'_, M> {
     fn drop(&mut self) {
-        let mut left = self.0.left.lock();
-        *left -= 1;
-        if *left == 0 {
-            self.0.changed.notify_all();
+        if !self.left {
+            self.run.fail(M::worker_died(self.worker));
         }
     }
 }
@@ -62,15 +62,16 @@ pub struct WorkerPool<M: Machine> {
 }
 
 impl<M: Machine> WorkerPool<M> {
-    /// Starts `workers` threads.
+    /// A pool of `workers` workers: the thread that executes a block is one of them, the others are
+    /// started here.
     ///
     /// # Errors
     ///
     /// [`PoolError`] if the system gives no thread; those already started end.
     pub fn new(workers: usize) -> Result<Self, PoolError> {
         let mut pool = Self { senders: Vec::new(), threads: Vec::new(), turn: Mutex::new(()) };
-        for worker in 0..workers {
-            // Unbounded, but holds at most one job: the turn lock admits one block at a time.
+        for worker in 1..workers {
+            // Unbounded, but bounded by its use: one block at a time sends one job.
             let (sender, receiver) = unbounded();
             let thread = thread::Builder::new()
                 .name(format!("chorus-{worker}"))
@@ -82,39 +83,35 @@ impl<M: Machine> WorkerPool<M> {
         Ok(pool)
     }
 
-    /// Number of workers.
+    /// Number of workers, the calling thread included.
     pub fn workers(&self) -> usize {
-        self.senders.len()
+        self.senders.len() + 1
     }
 
-    /// Executes a block and returns when every worker has let go of it. The run must have been made
-    /// for as many workers as the pool has.
+    /// Executes a block, with the calling thread as worker 0, and returns when the block has ended.
+    /// Another worker may hold on to the run a little longer, but not to any of its transactions
+    /// unless the block ended early. The run must have been made for as many workers as the
+    /// pool has.
     pub fn execute(&self, run: &Arc<Run<M>>) {
         let _turn = self.turn.lock();
-        let done =
-            Arc::new(Done { left: Mutex::new(self.senders.len()), changed: Condvar::new() });
-        for (worker, sender) in self.senders.iter().enumerate() {
-            let report = Report(done.clone());
-            let job = Job { run: run.clone(), worker, done: done.clone() };
-            if sender.send(job).is_ok() {
-                // The worker reports.
-                std::mem::forget(report);
-            }
+        for (at, sender) in self.senders.iter().enumerate() {
+            // A worker that is gone has ended its block with an error; the others do without it.
+            let _ = sender.send(Job { run: run.clone(), worker: at + 1 });
         }
-        let mut left = done.left.lock();
-        while *left > 0 {
-            done.changed.wait(&mut left);
-        }
+        M::with_calling_worker(|state| work_watched(run, 0, state));
     }
+}
+
+fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Worker) {
+    let mut watch = Watch { run, worker, left: false };
+    work(run, worker, state);
+    watch.left = true;
 }
 
 fn serve<M: Machine>(jobs: &Receiver<Job<M>>) {
     let mut state = M::Worker::default();
-    while let Ok(Job { run, worker, done }) = jobs.recv() {
-        let report = Report(done);
-        work(&run, worker, &mut state);
-        drop(run);
-        drop(report);
+    while let Ok(Job { run, worker }) = jobs.recv() {
+        work_watched(&run, worker, &mut state);
     }
 }
 

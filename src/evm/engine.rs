@@ -3,7 +3,7 @@
 use crate::{
     context::Run,
     engine::{PoolError, WorkerPool},
-    sync::{Arc, atomic::Ordering, time::Instant},
+    sync::{Arc, time::Instant},
 };
 
 use super::{
@@ -96,7 +96,7 @@ impl EngineBuilder {
         if self.window == 0 {
             return Err(EngineError::NoWindow);
         }
-        let pool = WorkerPool::new(if self.path == Path::Direct { 0 } else { self.threads })?;
+        let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
         Ok(Engine { pool, config: self })
     }
 }
@@ -180,14 +180,14 @@ impl Engine {
         let epilogue_end = Instant::now();
 
         let diff = settle::diff(machine);
-        let counters = &run.counters;
+        let totals = run.totals();
         Ok(BlockOutcome {
             statistics: Statistics {
                 parallel: true,
                 threads: workers,
-                incarnations: counters.incarnations.load(Ordering::Relaxed),
-                suspensions: counters.suspensions.load(Ordering::Relaxed),
-                wasted_gas: counters.wasted.load(Ordering::Relaxed),
+                incarnations: totals.incarnations,
+                suspensions: totals.suspensions,
+                wasted_gas: totals.wasted,
                 phases: [
                     prologue_end - begin,
                     transactions_end - prologue_end,

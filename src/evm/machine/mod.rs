@@ -29,7 +29,7 @@ mod notes;
 mod trace;
 mod view;
 
-use std::task::Poll;
+use std::{cell::RefCell, task::Poll};
 
 use alloy_primitives::Address;
 use hashbrown::HashMap;
@@ -170,6 +170,12 @@ pub(crate) struct Fibers {
     idle: Vec<Fiber>,
 }
 
+thread_local! {
+    /// The coroutines of a thread that executes blocks as their caller. They are no part of any
+    /// block's state: what runs on them is decided by the command they are resumed with.
+    static CALLER: RefCell<Fibers> = RefCell::default();
+}
+
 impl Machine for EvmMachine {
     type Trace = Trace;
     type Task = Task;
@@ -207,6 +213,14 @@ impl Machine for EvmMachine {
             while matches!(task.fiber.resume(Command::Cancel), Event::Waits) {}
         }
         worker.idle.push(task.fiber);
+    }
+
+    fn with_calling_worker<R>(f: impl FnOnce(&mut Fibers) -> R) -> R {
+        CALLER.with_borrow_mut(f)
+    }
+
+    fn worker_died(worker: usize) -> BlockError {
+        BlockError::Worker { worker }
     }
 
     fn end_block(worker: &mut Fibers) {
