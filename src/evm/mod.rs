@@ -3,6 +3,7 @@
 mod block;
 mod diff_hash;
 mod journal;
+pub mod limit;
 mod outcome;
 pub mod roots;
 pub mod rules;
