@@ -1,7 +1,9 @@
 //! Ethereum transactions: the only module that names `revm`.
 
 mod block;
+mod chain;
 mod diff_hash;
+pub mod input;
 mod journal;
 pub mod limit;
 mod outcome;
@@ -12,6 +14,9 @@ mod store;
 
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
+};
+pub use chain::{
+    BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };
 pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{

@@ -47,7 +47,7 @@ pub fn epilogue<S: StateStore + ?Sized>(
         return Ok(Vec::new());
     }
 
-    let deposits = requests::deposits(transactions)?;
+    let deposits = requests::deposits(block.system.deposit_contract, transactions)?;
     let withdrawals = dequeue(machine, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, end)?;
     let consolidations = dequeue(machine, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, end)?;
     Ok([(DEPOSIT, deposits), (WITHDRAWAL, withdrawals), (CONSOLIDATION, consolidations)]

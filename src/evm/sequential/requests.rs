@@ -1,11 +1,10 @@
 //! Requests to the consensus layer, and the deposits among them (EIP-6110, EIP-7685).
 
 use alloy_eips::{
-    eip6110::{DEPOSIT_REQUEST_TYPE, MAINNET_DEPOSIT_CONTRACT_ADDRESS},
-    eip7002::WITHDRAWAL_REQUEST_TYPE,
+    eip6110::DEPOSIT_REQUEST_TYPE, eip7002::WITHDRAWAL_REQUEST_TYPE,
     eip7251::CONSOLIDATION_REQUEST_TYPE,
 };
-use alloy_primitives::{B256, Bytes, b256};
+use alloy_primitives::{Address, B256, Bytes, b256};
 
 use crate::evm::{BlockError, TransactionOutcome};
 
@@ -24,15 +23,18 @@ const FIELDS: [(usize, usize); 5] = [(160, 48), (256, 32), (320, 8), (384, 96), 
 /// Length of the log's data.
 const DATA_LENGTH: usize = 576;
 
-/// The deposits that the executed transactions logged, one after another.
-pub(super) fn deposits(transactions: &[TransactionOutcome]) -> Result<Bytes, BlockError> {
+/// The deposits that the executed transactions logged at `contract`, one after another. A chain
+/// without a deposit contract has none.
+pub(super) fn deposits(
+    contract: Option<Address>,
+    transactions: &[TransactionOutcome],
+) -> Result<Bytes, BlockError> {
     let mut deposits = Vec::new();
+    let Some(contract) = contract else { return Ok(Bytes::new()) };
     for outcome in transactions {
         let TransactionOutcome::Executed(executed) = outcome else { continue };
         for log in executed.result.logs() {
-            if log.address == MAINNET_DEPOSIT_CONTRACT_ADDRESS
-                && log.data.topics().first() == Some(&DEPOSIT_EVENT)
-            {
+            if log.address == contract && log.data.topics().first() == Some(&DEPOSIT_EVENT) {
                 append_deposit(&log.data.data, &mut deposits).ok_or_else(|| {
                     BlockError::System {
                         address: log.address,
