@@ -7,6 +7,7 @@ mod engine;
 pub mod input;
 mod journal;
 mod machine;
+pub mod limit;
 mod outcome;
 pub mod roots;
 pub mod rules;
