@@ -2,6 +2,7 @@
 //!
 //! (The crate documentation grows with the crate.)
 
+pub mod scheduler;
 pub mod sync;
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]

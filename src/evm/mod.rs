@@ -8,8 +8,8 @@ pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
 pub use outcome::{
-    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff, Statistics,
-    TransactionOutcome,
+    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
+    Statistics, TransactionOutcome,
 };
 pub use store::{StateStore, StoreError};
 
