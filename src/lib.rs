@@ -6,3 +6,6 @@ pub mod sync;
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub mod evm;
+
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+pub mod store;

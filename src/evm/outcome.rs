@@ -207,12 +207,13 @@ impl BlockOutcome {
 
     /// The bloom of all logs.
     pub fn logs_bloom(&self) -> Bloom {
-        self.executed()
-            .flat_map(|executed| executed.result.logs())
-            .fold(Bloom::ZERO, |mut bloom, log| {
+        self.executed().flat_map(|executed| executed.result.logs()).fold(
+            Bloom::ZERO,
+            |mut bloom, log| {
                 bloom.accrue_log(log);
                 bloom
-            })
+            },
+        )
     }
 
     /// Root of the receipts trie (EIP-2718 encoding). Meaningful from Byzantium on.

@@ -1,7 +1,7 @@
 //! The state a block starts from, as the engine asks for it.
 
 use alloy_primitives::{Address, B256, U256};
-use revm::state::AccountInfo;
+use revm::{database_interface::DBErrorMarker, state::AccountInfo};
 
 /// Why a store could not answer. It ends the block, naming what was read.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum StoreError {
         number: u64,
     },
 }
+
+impl DBErrorMarker for StoreError {}
 
 /// The state before the block. Answers must not change while a block runs.
 pub trait StateStore: Send + Sync + 'static {

@@ -6,9 +6,7 @@ pub use parking_lot::{Mutex, MutexGuard};
 
 /// Atomic integers and fences.
 pub mod atomic {
-    pub use std::sync::atomic::{
-        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 }
 
 /// Bounded and unbounded channels.
