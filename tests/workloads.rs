@@ -2,9 +2,9 @@
 //! seed gives the same block.
 #![cfg(feature = "evm")]
 
-use chorus::evm::{
-    Block,
-    workload::{Alloc, Workload},
+use chorus::{
+    evm::{Block, workload::Workload},
+    store::MemoryStore,
 };
 use revm::{
     Context, ExecuteCommitEvm, MainBuilder, MainContext,
@@ -13,12 +13,12 @@ use revm::{
 };
 
 /// Runs the block with one reused EVM, one transaction after the other.
-fn sequential(block: &Block, alloc: Alloc) -> Vec<ExecutionResult> {
+fn sequential(block: &Block, store: &MemoryStore) -> Vec<ExecutionResult> {
     let mut db = CacheDB::new(EmptyDB::default());
-    for (address, (info, slots)) in alloc.into_accounts() {
-        db.insert_account_info(address, info);
-        for (slot, value) in slots {
-            db.insert_account_storage(address, slot, value).unwrap();
+    for (address, account) in store.accounts() {
+        db.insert_account_info(*address, account.info().clone());
+        for (slot, value) in account.slots() {
+            db.insert_account_storage(*address, slot, value).unwrap();
         }
     }
     let mut evm = Context::mainnet()
@@ -41,9 +41,9 @@ fn sequential(block: &Block, alloc: Alloc) -> Vec<ExecutionResult> {
 fn every_transaction_of_every_workload_succeeds() {
     for workload in Workload::ALL {
         let workload = workload.with_transactions(300);
-        let (block, alloc) = workload.build(7);
+        let (block, store) = workload.build(7);
         assert_eq!(block.transactions.len(), 300);
-        let results = sequential(&block, alloc);
+        let results = sequential(&block, &store);
         for (i, result) in results.iter().enumerate() {
             assert!(result.is_success(), "{workload:?}, transaction {i}: {result:?}");
         }
@@ -63,14 +63,14 @@ fn every_transaction_of_every_workload_succeeds() {
 fn equal_seeds_give_equal_blocks_and_other_seeds_others() {
     for workload in Workload::ALL {
         let workload = workload.with_transactions(40);
-        let [(block, alloc), (same, same_alloc), (other, other_alloc)] =
+        let [(block, store), (same, same_store), (other, other_store)] =
             [1, 1, 2].map(|seed| workload.build(seed));
         let envs =
             |block: &Block| block.transactions.iter().map(|tx| tx.env.clone()).collect::<Vec<_>>();
         assert_eq!(envs(&block), envs(&same), "{workload:?}");
-        assert_eq!(alloc, same_alloc, "{workload:?}");
+        assert_eq!(store, same_store, "{workload:?}");
         assert_ne!(envs(&block), envs(&other), "{workload:?}");
-        assert_ne!(alloc, other_alloc, "{workload:?}");
+        assert_ne!(store, other_store, "{workload:?}");
     }
 }
 
@@ -84,8 +84,8 @@ fn every_workload_is_found_by_its_name() {
 
 #[test]
 fn the_hot_share_of_a_mixed_block_is_exact() {
-    let (block, alloc) = Workload::Mixed { transactions: 200, hot_percent: 30 }.build(3);
-    let results = sequential(&block, alloc);
+    let (block, store) = Workload::Mixed { transactions: 200, hot_percent: 30 }.build(3);
+    let results = sequential(&block, &store);
     let mut by_pool = std::collections::BTreeMap::<_, usize>::new();
     // A swap's last log is the pool's `Swap`, with six arguments.
     for log in results.iter().filter_map(|result| result.logs().last()) {

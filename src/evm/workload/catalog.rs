@@ -1,7 +1,7 @@
 //! The workloads by name.
 
-use super::{Alloc, chains, collectibles, mixed, swaps, tokens, transfers, world::World};
-use crate::evm::Block;
+use super::{chains, collectibles, mixed, swaps, tokens, transfers, world::World};
+use crate::{evm::Block, store::MemoryStore};
 
 /// A kind of block with its parameters. [`Workload::ALL`] holds one of each, with the parameters
 /// that the command and the benchmarks start from.
@@ -179,7 +179,7 @@ impl Workload {
     }
 
     /// The block and the state it starts from. Equal arguments give equal results.
-    pub fn build(self, seed: u64) -> (Block, Alloc) {
+    pub fn build(self, seed: u64) -> (Block, MemoryStore) {
         let mut world = World::new(seed);
         match self {
             Self::RawTransfers { transactions } => transfers::transfers(&mut world, transactions),

@@ -3,7 +3,7 @@
 //! Slot numbers are those of the storage layout in `tests/contracts/README.md`.
 
 use alloy_primitives::{Address, Bytes, U256, hex, keccak256};
-use revm::{bytecode::Bytecode, state::AccountInfo};
+use revm::bytecode::Bytecode;
 
 /// Slots of `Erc20.sol`.
 pub(super) mod erc20 {
@@ -48,8 +48,8 @@ pub(super) enum Contract {
 }
 
 impl Contract {
-    /// A fresh account of this contract: nonce 1, as after creation, and its code.
-    pub(super) fn account(self) -> AccountInfo {
+    /// The code, analysed.
+    pub(super) fn code(self) -> Bytecode {
         let text = match self {
             Self::Erc20 => include_str!("../../../tests/contracts/Erc20.hex"),
             Self::Pair => include_str!("../../../tests/contracts/Pair.hex"),
@@ -60,13 +60,7 @@ impl Contract {
             Self::Factory => include_str!("../../../tests/contracts/Factory.hex"),
         };
         let code = hex::decode(text.trim()).expect("the embedded bytecode is hexadecimal");
-        let code = Bytecode::new_legacy(code.into());
-        AccountInfo {
-            nonce: 1,
-            code_hash: code.hash_slow(),
-            code: Some(code),
-            ..Default::default()
-        }
+        Bytecode::new_legacy(code.into())
     }
 }
 

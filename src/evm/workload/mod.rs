@@ -1,7 +1,7 @@
 //! Seeded blocks: what the command runs when it is given none, and what benchmarks measure.
 //!
 //! ```text
-//!   Workload ──build(seed)──► World ──finish──► (Block, Alloc)
+//!   Workload ──build(seed)──► World ──finish──► (Block, MemoryStore)
 //!   (catalog)                 │ senders, contracts, slots, calls
 //!                             └─ contracts: bytecode of tests/contracts, calldata, slot numbers
 //! ```
@@ -14,7 +14,6 @@
 //! Unless a workload says otherwise each transaction has a sender of its own, so that the only
 //! dependencies in a block are those the workload is named for.
 
-mod alloc;
 mod catalog;
 mod chains;
 mod collectibles;
@@ -25,5 +24,4 @@ mod tokens;
 mod transfers;
 mod world;
 
-pub use alloc::Alloc;
 pub use catalog::Workload;

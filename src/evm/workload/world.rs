@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use revm::{
+    bytecode::Bytecode,
     context::{BlockEnv, TxEnv},
     primitives::hardfork::SpecId,
-    state::AccountInfo,
 };
 
-use super::{Alloc, contracts::Contract};
-use crate::evm::{BlobSchedule, Block, BlockHashes, HeaderClaims, SystemRules, Transaction};
+use super::contracts::Contract;
+use crate::{
+    evm::{BlobSchedule, Block, BlockHashes, HeaderClaims, SystemRules, Transaction},
+    store::{MemoryStore, MemoryStoreBuilder},
+};
 
 /// What one Gwei is in wei.
 const GWEI: u128 = 1_000_000_000;
@@ -24,8 +27,8 @@ pub(super) struct World {
     pub(super) random: fastrand::Rng,
     seed: u64,
     addresses: u64,
-    alloc: Alloc,
-    accounts: BTreeMap<Contract, AccountInfo>,
+    store: MemoryStoreBuilder,
+    codes: BTreeMap<Contract, Bytecode>,
     nonces: BTreeMap<Address, u64>,
     transactions: Vec<Transaction>,
 }
@@ -36,8 +39,8 @@ impl World {
             random: fastrand::Rng::with_seed(seed),
             seed,
             addresses: 0,
-            alloc: Alloc::default(),
-            accounts: BTreeMap::new(),
+            store: MemoryStore::builder(),
+            codes: BTreeMap::new(),
             nonces: BTreeMap::new(),
             transactions: Vec::new(),
         }
@@ -58,7 +61,7 @@ impl World {
         let nonce = self.random.u64(0..500);
         let wei = self.random.u64(..);
         let balance = U256::from(1_000_000_000 * GWEI) * U256::from(1_000) + U256::from(wei);
-        self.alloc.insert(address, AccountInfo { balance, nonce, ..Default::default() });
+        self.store.balance(address, balance).nonce(address, nonce);
         self.nonces.insert(address, nonce);
         address
     }
@@ -67,22 +70,21 @@ impl World {
     pub(super) fn holder(&mut self) -> Address {
         let address = self.address();
         let balance = U256::from(self.random.u64(1..));
-        self.alloc.insert(address, AccountInfo { balance, ..Default::default() });
+        self.store.balance(address, balance);
         address
     }
 
     /// A new account with the contract's code.
     pub(super) fn deploy(&mut self, contract: Contract) -> Address {
         let address = self.address();
-        // Hashing and analysing code is the slow part, and the same for every copy.
-        let account = self.accounts.entry(contract).or_insert_with(|| contract.account()).clone();
-        self.alloc.insert(address, account);
+        let code = self.codes.entry(contract).or_insert_with(|| contract.code()).clone();
+        self.store.nonce(address, 1).bytecode(address, code);
         address
     }
 
     /// Writes a storage slot of the state before the block.
     pub(super) fn set(&mut self, address: Address, slot: U256, value: U256) {
-        self.alloc.set(address, slot, value);
+        self.store.slot(address, slot, value);
     }
 
     /// Appends a call with value zero.
@@ -120,7 +122,7 @@ impl World {
     }
 
     /// The finished block, with room for every gas limit, and its state.
-    pub(super) fn finish(mut self) -> (Block, Alloc) {
+    pub(super) fn finish(mut self) -> (Block, MemoryStore) {
         let beneficiary = self.holder();
         let gas_limit = self.transactions.iter().map(|tx| tx.env.gas_limit).sum::<u64>();
         let mut env = BlockEnv {
@@ -150,7 +152,7 @@ impl World {
             system: SystemRules::default(),
             claims: HeaderClaims::default(),
         };
-        (block, self.alloc)
+        (block, self.store.build())
     }
 }
 
