@@ -2,6 +2,10 @@
 //!
 //! (The crate documentation grows with the crate.)
 
+pub mod context;
+pub mod engine;
+pub mod scheduler;
+pub mod state;
 pub mod sync;
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]

@@ -3,17 +3,23 @@
 mod block;
 mod chain;
 mod diff_hash;
+mod engine;
 pub mod input;
 mod journal;
+mod machine;
+pub mod limit;
 mod outcome;
 pub mod roots;
 pub mod rules;
 pub mod sequential;
+mod settle;
 mod store;
+pub mod workload;
 
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
+pub use engine::{Engine, EngineBuilder, EngineError, Path};
 pub use chain::{
     BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };

@@ -3,7 +3,10 @@
 
 use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
 use revm::{
-    context::{CfgEnv, TxEnv, result::ExecutionResult},
+    context::{
+        CfgEnv, TxEnv,
+        result::{ExecutionResult, InvalidTransaction},
+    },
     primitives::hardfork::SpecId,
 };
 
@@ -21,7 +24,7 @@ pub fn cfg_env(block: &Block) -> CfgEnv {
     cfg
 }
 
-/// Gas and blob gas of the transactions of a block so far.
+/// Gas and blob gas of the transactions of a block so far, and every check that revm leaves out.
 ///
 /// [`admit`](Self::admit) is asked before a transaction runs, so an invalid one that fails both
 /// here and in revm is reported as failing here, by the reference and by the engine alike. A
@@ -35,20 +38,44 @@ pub struct BlockSums {
 }
 
 impl BlockSums {
-    /// Whether the block has room for the transaction.
+    /// Whether the block has room for the transaction, and whether its type allows what it asks
+    /// for. What revm checks is not checked here.
     ///
     /// # Errors
     ///
-    /// [`Invalid::BlockGas`] or [`Invalid::BlobGas`]. Before Cancun no blob gas is counted: revm
-    /// rejects such a transaction by its type.
+    /// [`Invalid::BlockGas`] or [`Invalid::BlobGas`] if the sums leave no room; before Cancun no
+    /// blob gas is counted, since revm rejects such a transaction by its type.
+    /// [`Invalid::Transaction`] for a type that does not exist, or a type that may not create
+    /// contracts and tries to (EIP-4844, EIP-7702).
     #[inline]
     pub fn admit(&self, block: &Block, tx: &TxEnv) -> Result<(), Invalid> {
         let available = block.env.gas_limit.saturating_sub(self.gas_used);
         if tx.gas_limit > available {
             return Err(Invalid::BlockGas { gas_limit: tx.gas_limit, available });
         }
-        if tx.blob_hashes.is_empty() || !block.spec.is_enabled_in(SpecId::CANCUN) {
+        if tx.tx_type < BLOB { Ok(()) } else { self.admit_special(block, tx) }
+    }
+
+    /// The checks of blob transactions, authorisations, and what lies beyond.
+    #[cold]
+    fn admit_special(&self, block: &Block, tx: &TxEnv) -> Result<(), Invalid> {
+        let supported = match tx.tx_type {
+            BLOB => SpecId::CANCUN,
+            AUTHORISATION => SpecId::PRAGUE,
+            unknown => {
+                let reason = format!("transaction type {unknown} is not known").into();
+                return Err(Invalid::Transaction(InvalidTransaction::Str(reason)));
+            }
+        };
+        if !block.spec.is_enabled_in(supported) {
+            // revm says so, more precisely.
             return Ok(());
+        }
+        if tx.kind.is_create() {
+            return Err(Invalid::Transaction(match tx.tx_type {
+                BLOB => InvalidTransaction::BlobCreateTransaction,
+                _ => InvalidTransaction::AuthorizationListInvalidFields,
+            }));
         }
         let limit = block.blobs.max_blobs.saturating_mul(DATA_GAS_PER_BLOB);
         let available = limit.saturating_sub(self.blob_gas_used);
@@ -67,7 +94,17 @@ impl BlockSums {
     }
 }
 
+/// Type of a blob transaction (EIP-4844).
+const BLOB: u8 = 3;
+
+/// Type of a transaction with authorisations (EIP-7702).
+const AUTHORISATION: u8 = 4;
+
 #[inline]
 fn blob_gas(tx: &TxEnv) -> u64 {
-    (tx.blob_hashes.len() as u64).saturating_mul(DATA_GAS_PER_BLOB)
+    if tx.tx_type == BLOB {
+        (tx.blob_hashes.len() as u64).saturating_mul(DATA_GAS_PER_BLOB)
+    } else {
+        0
+    }
 }

@@ -35,7 +35,7 @@ pub enum StoreError {
 impl DBErrorMarker for StoreError {}
 
 /// The state before the block. Answers must not change while a block runs.
-pub trait StateStore: Send + Sync + 'static {
+pub trait StateStore: Send + Sync {
     /// The account with its code filled in (`AccountInfo::code` is `Some`), or `None` if it does
     /// not exist. An account that exists but is empty (possible before EIP-161) is `Some`.
     fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError>;

@@ -1,32 +1,123 @@
 //! Back end for production: std atomics and threads, parking_lot locks, crossbeam channels.
 
-pub use std::sync::{Arc, OnceLock, Weak};
+pub use std::sync::{Arc, Weak};
 
-pub use parking_lot::{Mutex, MutexGuard};
+/// A cell that is written once.
+pub type OnceLock<T> = std::sync::OnceLock<T>;
+/// A lock without poisoning: a panic under the guard releases it.
+pub type Mutex<T> = parking_lot::Mutex<T>;
+/// The guard of a [`Mutex`].
+pub type MutexGuard<'a, T> = parking_lot::MutexGuard<'a, T>;
+/// A condition variable that never wakes spuriously.
+pub type Condvar = parking_lot::Condvar;
+
+/// Whether the named place in the code is to be weakened, to show that a model notices.
+///
+/// Always false here, so the optimiser removes the weakened branch. Under loom it is true for the
+/// name that `cargo loom --weaken` is checking.
+#[inline(always)]
+#[must_use]
+pub const fn weakened(_place: &'static str) -> bool {
+    false
+}
 
 /// Atomic integers and fences.
 pub mod atomic {
-    pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub use std::sync::atomic::Ordering;
+
+    /// A `bool` shared between threads.
+    pub type AtomicBool = std::sync::atomic::AtomicBool;
+    /// A `u32` shared between threads.
+    pub type AtomicU32 = std::sync::atomic::AtomicU32;
+    /// A `u64` shared between threads.
+    pub type AtomicU64 = std::sync::atomic::AtomicU64;
+    /// A `usize` shared between threads.
+    pub type AtomicUsize = std::sync::atomic::AtomicUsize;
+
+    /// Orders what is before it against what is after it; `SeqCst` fences have one total order.
+    #[inline(always)]
+    pub fn fence(order: Ordering) {
+        std::sync::atomic::fence(order);
+    }
 }
 
 /// Bounded and unbounded channels.
 pub mod channel {
-    pub use crossbeam_channel::{
-        Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, bounded, unbounded,
-    };
+    pub use crossbeam_channel::{RecvError, SendError, TryRecvError, TrySendError};
+
+    /// The sending half of a channel.
+    pub type Sender<T> = crossbeam_channel::Sender<T>;
+    /// The receiving half of a channel.
+    pub type Receiver<T> = crossbeam_channel::Receiver<T>;
+
+    /// A channel that holds at most `capacity` messages. A capacity of zero is not modelled by the
+    /// explorers, so nothing in the library uses it.
+    #[must_use]
+    pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+        crossbeam_channel::bounded(capacity)
+    }
+
+    /// A channel without a limit. Only for what is bounded elsewhere; the caller says where.
+    #[must_use]
+    pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+        crossbeam_channel::unbounded()
+    }
 }
 
 /// Threads.
 pub mod thread {
-    pub use std::thread::{Builder, JoinHandle, Thread, current, park, yield_now};
+    /// Names and starts a thread.
+    pub type Builder = std::thread::Builder;
+    /// The right to wait for a thread's end.
+    pub type JoinHandle<T> = std::thread::JoinHandle<T>;
+    /// A handle to a thread, by which it is unparked.
+    pub type Thread = std::thread::Thread;
+
+    /// Starts a thread without a name.
+    pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        std::thread::spawn(f)
+    }
+
+    /// The handle of the calling thread.
+    #[must_use]
+    pub fn current() -> Thread {
+        std::thread::current()
+    }
+
+    /// Blocks until the calling thread's token is there, or spuriously; takes the token.
+    pub fn park() {
+        std::thread::park();
+    }
+
+    /// Lets another thread run.
+    pub fn yield_now() {
+        std::thread::yield_now();
+    }
+
+    /// How many threads the machine runs at once; 1 where it cannot be told.
+    #[must_use]
+    pub fn available_parallelism() -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
 }
 
 /// Spinning.
 pub mod hint {
-    pub use std::hint::spin_loop;
+    /// Tells the processor, or the explorer, that the caller polls in a loop.
+    #[inline(always)]
+    pub fn spin_loop() {
+        std::hint::spin_loop();
+    }
 }
 
 /// Time.
 pub mod time {
-    pub use std::time::{Duration, Instant};
+    pub use std::time::Duration;
+
+    /// A point on the monotonic clock.
+    pub type Instant = std::time::Instant;
 }

@@ -146,7 +146,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     }
 
     #[inline]
-    fn commit(
+    pub(crate) fn commit(
         &mut self,
         result: Result<ExecutionResult, EVMError<StoreError>>,
         changes: &mut EvmState,

@@ -1,0 +1,197 @@
+//! Back end for model checks: loom explores every interleaving of the operations below.
+//!
+//! Loom gives `SeqCst` accesses no more than acquire and release, so a protocol that is proved
+//! here takes its total order from a read-modify-write or from a `SeqCst` fence.
+
+pub use std::sync::{Arc, Weak};
+
+pub use super::twin::channel;
+pub use super::twin::{Condvar, Mutex, MutexGuard};
+
+/// A cell that is written once; the standard one, see the module's documentation.
+pub type OnceLock<T> = std::sync::OnceLock<T>;
+
+/// Whether the named place in the code is to be weakened, to show that a model notices.
+///
+/// The name comes from `CHORUS_WEAKEN`, so that one build serves all weakenings.
+#[must_use]
+pub fn weakened(place: &'static str) -> bool {
+    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    CHOSEN.get_or_init(|| std::env::var("CHORUS_WEAKEN").ok()).as_deref() == Some(place)
+}
+
+/// Atomic integers and fences.
+pub mod atomic {
+    pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+}
+
+/// One thread's parking place: a token that stays until it is taken.
+///
+/// Loom's own `park` is invisible to its search, and its `unpark` also wakes a thread that waits
+/// for a lock. `Notify` is neither, and it returns spuriously in some of the interleavings, which
+/// std allows.
+#[derive(Debug, Default)]
+pub(super) struct Token(loom::sync::Notify);
+
+impl Token {
+    pub(super) fn wait(&self) {
+        self.0.wait();
+    }
+
+    pub(super) fn notify(&self) {
+        self.0.notify();
+    }
+}
+
+/// Threads.
+pub mod thread {
+    use std::{cell::RefCell, io, sync::Arc};
+
+    use super::Token;
+
+    pub use loom::thread::yield_now;
+
+    loom::thread_local! {
+        static CURRENT: RefCell<Option<Thread>> = RefCell::new(None);
+    }
+
+    /// A handle to a thread, by which it is unparked.
+    #[derive(Clone, Debug)]
+    pub struct Thread(Arc<Inner>);
+
+    #[derive(Debug)]
+    struct Inner {
+        name: Option<String>,
+        token: Token,
+    }
+
+    impl Thread {
+        fn new(name: Option<String>) -> Self {
+            Self(Arc::new(Inner { name, token: Token::default() }))
+        }
+
+        /// Leaves a token for the thread, which ends its current or next `park`.
+        pub fn unpark(&self) {
+            self.0.token.notify();
+        }
+
+        /// The name it was given.
+        #[must_use]
+        pub fn name(&self) -> Option<&str> {
+            self.0.name.as_deref()
+        }
+    }
+
+    /// The handle of the calling thread.
+    #[must_use]
+    pub fn current() -> Thread {
+        CURRENT
+            .with(|current| current.borrow_mut().get_or_insert_with(|| Thread::new(None)).clone())
+    }
+
+    /// Blocks until the calling thread's token is there, or spuriously; takes the token.
+    pub fn park() {
+        current().0.token.wait();
+    }
+
+    /// The right to wait for a thread's end.
+    #[derive(Debug)]
+    pub struct JoinHandle<T> {
+        inner: loom::thread::JoinHandle<T>,
+        thread: Thread,
+    }
+
+    impl<T> JoinHandle<T> {
+        /// Waits for the thread's end.
+        ///
+        /// # Errors
+        ///
+        /// Never under loom: a panic of any thread ends the model.
+        pub fn join(self) -> std::thread::Result<T> {
+            self.inner.join()
+        }
+
+        /// The thread's handle.
+        #[must_use]
+        pub fn thread(&self) -> &Thread {
+            &self.thread
+        }
+    }
+
+    /// Names and starts a thread.
+    #[derive(Debug, Default)]
+    pub struct Builder {
+        name: Option<String>,
+    }
+
+    impl Builder {
+        /// A thread without a name.
+        #[must_use]
+        pub fn new() -> Self {
+            Self::default()
+        }
+
+        /// Names it.
+        #[must_use]
+        pub fn name(mut self, name: String) -> Self {
+            self.name = Some(name);
+            self
+        }
+
+        /// Accepted and ignored: a model's thread has the stack that loom gives it.
+        #[must_use]
+        pub fn stack_size(self, _bytes: usize) -> Self {
+            self
+        }
+
+        /// Starts it.
+        ///
+        /// # Errors
+        ///
+        /// Never under loom.
+        pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            let thread = Thread::new(self.name);
+            let own = thread.clone();
+            let inner = loom::thread::spawn(move || {
+                CURRENT.with(|current| *current.borrow_mut() = Some(own));
+                f()
+            });
+            Ok(JoinHandle { inner, thread })
+        }
+    }
+
+    /// Starts a thread without a name.
+    pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Builder::new().spawn(f).expect("loom starts every thread")
+    }
+
+    /// A model names its own number of threads; code that asks gets two.
+    #[must_use]
+    pub fn available_parallelism() -> usize {
+        2
+    }
+}
+
+/// Spinning.
+pub mod hint {
+    /// Lets another thread run: without it a loop that polls would have no end.
+    pub fn spin_loop() {
+        loom::thread::yield_now();
+    }
+}
+
+/// Time.
+pub mod time {
+    pub use std::time::Duration;
+
+    /// A point on the monotonic clock; a model must not branch on it.
+    pub type Instant = std::time::Instant;
+}

@@ -1,0 +1,71 @@
+//! Back end for randomised schedules: shuttle runs one thread at a time and picks the next one.
+//!
+//! Shuttle is sequentially consistent whatever ordering is named; orderings are loom's business.
+
+pub use std::sync::{Arc, Weak};
+
+pub use super::twin::channel;
+pub use super::twin::{Condvar, Mutex, MutexGuard};
+
+/// A cell that is written once; the standard one, see the module's documentation.
+pub type OnceLock<T> = std::sync::OnceLock<T>;
+
+/// Whether the named place in the code is to be weakened; only loom weakens.
+#[inline(always)]
+#[must_use]
+pub const fn weakened(_place: &'static str) -> bool {
+    false
+}
+
+/// Atomic integers and fences.
+pub mod atomic {
+    pub use shuttle::sync::atomic::{
+        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+}
+
+/// A token that stays until it is taken, for one waiter.
+#[derive(Debug, Default)]
+pub(super) struct Token {
+    there: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Token {
+    pub(super) fn wait(&self) {
+        let mut there = self.there.lock();
+        while !*there {
+            self.changed.wait(&mut there);
+        }
+        *there = false;
+    }
+
+    pub(super) fn notify(&self) {
+        *self.there.lock() = true;
+        self.changed.notify_one();
+    }
+}
+
+/// Threads.
+pub mod thread {
+    pub use shuttle::thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
+
+    /// A run names its own number of threads; code that asks gets two.
+    #[must_use]
+    pub fn available_parallelism() -> usize {
+        2
+    }
+}
+
+/// Spinning.
+pub mod hint {
+    pub use shuttle::hint::spin_loop;
+}
+
+/// Time.
+pub mod time {
+    pub use std::time::Duration;
+
+    /// A point on the monotonic clock; a schedule must not depend on it.
+    pub type Instant = std::time::Instant;
+}
