@@ -33,7 +33,7 @@ pub use cursor::{CommitCursor, Step};
 pub use mailbox::Mailbox;
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
-pub use sleep::Sleepers;
+pub use sleep::{Sleepers, Wake as Woken, WorkerId};
 pub use waiters::Waiters;
 
 use crossbeam_utils::CachePadded;
@@ -183,7 +183,7 @@ impl Scheduler {
 
     /// Sleeps until there may be work for `worker`.
     pub fn sleep(&self, worker: usize) {
-        self.sleepers.sleep(worker, || {
+        let _ = self.sleepers.park_unless(WorkerId(worker), || {
             self.is_stopped()
                 || self.mailboxes[worker].has_mail()
                 || self.ready.has_work(self.window_end())
@@ -194,6 +194,6 @@ impl Scheduler {
         let owner = self.slots[tx.get()].owner.load(Ordering::Relaxed) as usize;
         let sent = self.mailboxes[owner].send(tx);
         debug_assert!(sent.is_ok(), "one message per started context fits the window");
-        self.sleepers.notify(owner);
+        self.sleepers.notify(WorkerId(owner));
     }
 }
