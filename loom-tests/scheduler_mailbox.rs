@@ -4,7 +4,7 @@
 //! deadlock. The channel is the twin, which orders a receive after its own send and nothing else.
 
 use chorus::{
-    scheduler::{Mailbox, Sleepers, Wake, WorkerId},
+    scheduler::{Mailbox, Sleepers, Woken, WorkerId},
     sync::{Arc, thread},
 };
 
@@ -48,7 +48,7 @@ impl Post {
                 return received;
             }
             let wake = self.sleepers.park_unless(OWNER, || self.mailbox.has_mail());
-            assert_ne!(wake, Wake::Closed);
+            assert_ne!(wake, Woken::Closed);
         }
     }
 }

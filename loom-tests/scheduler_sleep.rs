@@ -4,7 +4,7 @@
 //! work is a relaxed counter, the weakest kind there is: it orders nothing by itself.
 
 use chorus::{
-    scheduler::{Sleepers, Wake, WorkerId},
+    scheduler::{Sleepers, Woken, WorkerId},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -58,7 +58,7 @@ fn take_one(sleepers: &Sleepers, worker: WorkerId, items: &AtomicUsize) {
             return;
         }
         let wake = sleepers.park_unless(worker, || items.load(Relaxed) > 0);
-        assert_ne!(wake, Wake::Closed);
+        assert_ne!(wake, Woken::Closed);
     }
 }
 
@@ -106,8 +106,8 @@ fn closing_wakes_everyone_for_good() {
     let workers = [0, 1].map(|index| {
         let sleepers = sleepers.clone();
         thread::spawn(move || {
-            assert_eq!(sleepers.park_unless(WorkerId(index), || false), Wake::Closed);
-            assert_eq!(sleepers.park_unless(WorkerId(index), || false), Wake::Closed);
+            assert_eq!(sleepers.park_unless(WorkerId(index), || false), Woken::Closed);
+            assert_eq!(sleepers.park_unless(WorkerId(index), || false), Woken::Closed);
         })
     });
     sleepers.close();

@@ -2,8 +2,14 @@
 //!
 //! (The crate documentation grows with the crate.)
 
+pub mod context;
+pub mod engine;
 pub mod scheduler;
+pub mod state;
 pub mod sync;
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub mod evm;
+
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+pub mod store;

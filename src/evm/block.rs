@@ -87,6 +87,8 @@ pub struct SystemRules {
     pub block_reward: U256,
     /// EIP-7002 and EIP-7251: dequeue requests after the last transaction.
     pub requests: bool,
+    /// EIP-6110: the contract whose logs are deposit requests, if deposits are collected.
+    pub deposit_contract: Option<Address>,
 }
 
 /// What the header claims, for checking.

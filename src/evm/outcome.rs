@@ -83,6 +83,12 @@ pub enum BlockError {
         /// The panic's message.
         message: String,
     },
+    /// A worker thread died in the block.
+    #[error("worker {worker} died")]
+    Worker {
+        /// Which worker.
+        worker: usize,
+    },
     /// The block was cancelled.
     #[error("the block was cancelled")]
     Cancelled,

@@ -1,7 +1,7 @@
 //! The state a block starts from, as the engine asks for it.
 
 use alloy_primitives::{Address, B256, U256};
-use revm::state::AccountInfo;
+use revm::{database_interface::DBErrorMarker, state::AccountInfo};
 
 /// Why a store could not answer. It ends the block, naming what was read.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -32,8 +32,10 @@ pub enum StoreError {
     },
 }
 
+impl DBErrorMarker for StoreError {}
+
 /// The state before the block. Answers must not change while a block runs.
-pub trait StateStore: Send + Sync + 'static {
+pub trait StateStore: Send + Sync {
     /// The account with its code filled in (`AccountInfo::code` is `Some`), or `None` if it does
     /// not exist. An account that exists but is empty (possible before EIP-161) is `Some`.
     fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError>;

@@ -1,12 +1,199 @@
-//! Who runs next.
+//! Who runs next, who waits for whom, and who commits.
 //!
-//! | file | what it holds |
-//! |---|---|
-//! | [`mailbox`] | messages for a worker, from anybody, without waiting |
-//! | [`sleep`] | parking of idle workers, without a lost wake-up |
+//! ```text
+//!            ┌────────── ReadyQueue: fresh counter + returned heap, lowest index first
+//!            ▼
+//!   worker ─► start ─► poll ─┬─► finished ─► publish ─► CommitCursor ─► committed
+//!      ▲                     ├─► doomed ───► back to the ReadyQueue
+//!      │                     └─► waits ────► Waiters of the transaction it waits for
+//!      │                                          │ published
+//!      └────────────── Mailbox (resume) ◄─────────┘
+//! ```
+//!
+//! Invariants
+//!
+//! 1. A context runs on at most one worker at a time, and, once started, only on that one.
+//! 2. Every wait has a registered waker and points to a lower transaction ([`Waiters`]).
+//! 3. A worker sleeps only after it announced itself and found nothing to do ([`Sleepers`]); whoever
+//!    makes work looks for announced sleepers afterwards.
+//! 4. Transactions commit in block order, each once ([`CommitCursor`]).
+//! 5. At most `window` transactions at and above the frontier are started. The frontier is always
+//!    among them, so it can always run: progress.
+//!
+//! Nothing here knows what a transaction is; [`crate::context`] drives this with a machine.
 
-pub mod mailbox;
+mod cursor;
+mod mailbox;
+mod phase;
+mod ready;
+mod sleep;
+mod waiters;
+
+pub use cursor::{CommitCursor, Step};
 pub use mailbox::{Mailbox, MailboxFull};
+pub use phase::{Finish, Phase, Stale, Suspend, Wake};
+pub use ready::ReadyQueue;
+pub use sleep::{DEFAULT_SPINS, Sleepers, WorkerId, Woken};
+pub use waiters::Waiters;
 
-pub mod sleep;
-pub use sleep::{Sleepers, Wake, WorkerId};
+use crossbeam_utils::CachePadded;
+
+use crate::{
+    state::TxIndex,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+/// The scheduling state of one block.
+pub struct Scheduler {
+    slots: Box<[CachePadded<Slot>]>,
+    ready: ReadyQueue,
+    cursor: CommitCursor,
+    sleepers: Sleepers,
+    mailboxes: Box<[Mailbox<TxIndex>]>,
+    stopped: AtomicBool,
+    window: u32,
+}
+
+#[derive(Default)]
+struct Slot {
+    phase: Phase,
+    waiters: Waiters,
+    /// The worker that started the context.
+    owner: AtomicU32,
+}
+
+impl Scheduler {
+    /// For `transactions` transactions on `workers` workers, with at most `window` transactions
+    /// started and uncommitted.
+    pub fn new(transactions: u32, workers: usize, window: u32) -> Self {
+        let window = window.max(1);
+        Self {
+            slots: (0..transactions).map(|_| CachePadded::new(Slot::default())).collect(),
+            ready: ReadyQueue::new(transactions),
+            cursor: CommitCursor::new(),
+            sleepers: Sleepers::new(workers),
+            mailboxes: (0..workers).map(|_| Mailbox::new(window as usize)).collect(),
+            stopped: AtomicBool::new(transactions == 0),
+            window,
+        }
+    }
+
+    /// Number of transactions.
+    pub fn len(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Whether the block has no transaction.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The phase of a transaction.
+    pub fn phase(&self, tx: TxIndex) -> &Phase {
+        &self.slots[tx.get()].phase
+    }
+
+    /// The queue of transactions that can run.
+    pub fn ready(&self) -> &ReadyQueue {
+        &self.ready
+    }
+
+    /// The commit cursor.
+    pub fn cursor(&self) -> &CommitCursor {
+        &self.cursor
+    }
+
+    /// The mailbox of a worker.
+    pub fn mailbox(&self, worker: usize) -> &Mailbox<TxIndex> {
+        &self.mailboxes[worker]
+    }
+
+    /// First index that may not start yet.
+    pub fn window_end(&self) -> u32 {
+        self.cursor.frontier().0.saturating_add(self.window).min(self.len())
+    }
+
+    /// Notes that `worker` runs the context of `tx` from now on.
+    pub fn own(&self, tx: TxIndex, worker: usize) {
+        // Relaxed: read only by those who see the context suspended, which happens later in the
+        // phase word's order.
+        self.slots[tx.get()].owner.store(worker as u32, Ordering::Relaxed);
+    }
+
+    /// Makes `reader` a waiter of `writer`. `false`: the writer has published, read again.
+    #[must_use]
+    pub fn wait_for(&self, writer: TxIndex, reader: TxIndex) -> bool {
+        debug_assert!(writer < reader, "waits point to lower transactions");
+        let slot = &self.slots[writer.get()];
+        slot.waiters.register(&slot.phase, reader)
+    }
+
+    /// Wakes whoever waits for `tx`, whose phase says that it has published.
+    pub fn release_waiters(&self, tx: TxIndex) {
+        for reader in self.slots[tx.get()].waiters.drain() {
+            self.wake(reader);
+        }
+    }
+
+    /// Something `tx` may wait for happened.
+    pub fn wake(&self, tx: TxIndex) {
+        if self.phase(tx).wake() == Wake::Deliver {
+            self.deliver(tx);
+        }
+    }
+
+    /// Tells readers that something they read changed. `told` is emptied.
+    pub fn tell(&self, told: &mut Vec<TxIndex>) {
+        if told.len() > 1 {
+            told.sort_unstable();
+            told.dedup();
+        }
+        for tx in told.drain(..) {
+            match self.phase(tx).mark_stale() {
+                Stale::Deliver => self.deliver(tx),
+                Stale::Revalidate => self.offer(tx),
+                Stale::Nothing => {}
+            }
+        }
+    }
+
+    /// Puts `tx` on offer again.
+    pub fn offer(&self, tx: TxIndex) {
+        self.ready.push(tx);
+        self.sleepers.notify_one();
+    }
+
+    /// The commit cursor moved: a worker that found the window full may find work now.
+    pub fn window_moved(&self) {
+        if self.ready.started() < self.len() {
+            self.sleepers.notify_one();
+        }
+    }
+
+    /// Ends the block: workers leave, sleeping ones too.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.sleepers.close();
+    }
+
+    /// Whether the block has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until there may be work for `worker`.
+    pub fn sleep(&self, worker: usize) {
+        let _ = self.sleepers.park_unless(WorkerId(worker), || {
+            self.is_stopped()
+                || self.mailboxes[worker].has_mail()
+                || self.ready.has_work(self.window_end())
+        });
+    }
+
+    fn deliver(&self, tx: TxIndex) {
+        let owner = self.slots[tx.get()].owner.load(Ordering::Relaxed) as usize;
+        let sent = self.mailboxes[owner].send(tx);
+        debug_assert!(sent.is_ok(), "one message per started context fits the window");
+        self.sleepers.notify(WorkerId(owner));
+    }
+}

@@ -1,0 +1,101 @@
+//! What the command line says.
+
+use std::path::PathBuf;
+
+use chorus::evm::InvalidPolicy;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Executes ordered blocks of transactions in parallel, with the sequential result.
+#[derive(Debug, Parser)]
+#[command(name = "chorus", version, about, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run blocks in parallel and one transaction after another, and compare (the default)
+    Run(Run),
+}
+
+impl Arguments {
+    /// No subcommand is `run`.
+    pub(crate) fn into_run(self) -> Run {
+        match self.command {
+            Some(Command::Run(run)) => run,
+            None => self.run,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// Block directories, or directories of block directories; a generated block if absent
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub(crate) block: Vec<PathBuf>,
+
+    /// Worker threads; as many as the machine has cores if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Timed pairs of runs per block, after one untimed run of each kind
+    #[arg(long, value_name = "K", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) repeat: u32,
+
+    /// Which way blocks take through the engine
+    #[arg(long, value_enum, default_value_t = Path::Auto)]
+    pub(crate) path: Path,
+
+    /// What to do with a transaction that may not be in its block
+    #[arg(long, value_enum, default_value_t = Policy::Fail)]
+    pub(crate) policy: Policy,
+
+    /// Print one JSON object per block, one per line, instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent
+    #[arg(long, value_name = "FILE", requires = "block")]
+    pub(crate) chain: Option<PathBuf>,
+}
+
+impl Run {
+    /// Worker threads to use.
+    pub(crate) fn threads(&self) -> usize {
+        match self.threads {
+            Some(threads) => threads.into(),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Path {
+    /// The engine chooses, block by block
+    Auto,
+    /// Always in parallel, also where nothing can be gained
+    Parallel,
+    /// Always one transaction after another
+    Direct,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// The block is refused
+    Fail,
+    /// The transaction is left out
+    Skip,
+}
+
+impl From<Policy> for InvalidPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Fail => Self::Fail,
+            Policy::Skip => Self::Skip,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `chorus run`: load, measure, check and show block after block.
+
+use std::io::{self, Write};
+
+use chorus::evm::{BlockError, input::InputError};
+
+use crate::{
+    arguments::Run,
+    check::Check,
+    executor::{self, Baseline, Parallel, Work},
+    inputs::{self, Source},
+    measure::{Measurement, measure},
+    progress::Progress,
+    report::Report,
+    table::Table,
+};
+
+/// What became of the blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Everything that could be checked matched.
+    Matched,
+    /// Something did not.
+    Mismatched,
+}
+
+/// Why a run ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The input cannot be used.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The block cannot be executed, which both engines say alike.
+    #[error("{block}: {error}{hash}")]
+    Block {
+        /// The block's file.
+        block: String,
+        /// What both said.
+        error: Box<BlockError>,
+        /// The transaction's hash, if the input has one.
+        hash: String,
+    },
+    /// The engine cannot be set up as asked.
+    #[error("{0}")]
+    Engine(String),
+    /// The output cannot be written.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs everything the arguments ask for.
+pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
+    let chain = inputs::chain(arguments)?;
+    let sources = inputs::sources(arguments)?;
+    let mut baseline = Baseline::new(arguments);
+    let mut engine = Parallel::new(arguments).map_err(RunError::Engine)?;
+    let mut table = Table::default();
+    let progress = Progress::new(sources.len() as u64 * u64::from(arguments.repeat));
+    let mut verdict = Verdict::Matched;
+    for source in &sources {
+        progress.show(&source.name());
+        let work = source.load(&chain)?;
+        let repeat = arguments.repeat;
+        let measurement = measure(&work, &mut baseline, &mut engine, repeat, || progress.tick());
+        let report = examine(&measurement, source, &work, arguments.threads())?;
+        let complaints = complaints(&measurement, report.as_ref());
+        if !complaints.is_empty() {
+            verdict = Verdict::Mismatched;
+            let name = source.name();
+            progress
+                .aside(|| complaints.iter().for_each(|line| eprintln!("chorus: {name}: {line}")));
+        }
+        match report {
+            Some(report) if arguments.json => {
+                let line = serde_json::to_string(&report).map_err(io::Error::from)?;
+                progress.aside(|| writeln!(io::stdout(), "{line}"))?;
+            }
+            Some(report) => table.push(report),
+            None => {}
+        }
+    }
+    drop(progress);
+    if !arguments.json {
+        table.print(&mut io::stdout().lock())?;
+    }
+    Ok(verdict)
+}
+
+/// The report of a block that has an outcome; an error for one that neither engine could execute.
+fn examine(
+    measurement: &Measurement,
+    source: &Source,
+    work: &Work,
+    threads: usize,
+) -> Result<Option<Report>, RunError> {
+    let refused = match (&measurement.sequential, &measurement.difference) {
+        // Not the input's fault, though it happened to both: a mismatch.
+        (Err(BlockError::Panic { .. } | BlockError::Cancelled), _) => None,
+        (Err(error), None) => Some(error),
+        _ => None,
+    };
+    if let Some(error) = refused {
+        let (block, hash) = (source.name(), hash_of(error, work));
+        return Err(RunError::Block { block, error: Box::new(error.clone()), hash });
+    }
+    // If only one engine has an outcome, it is still worth showing.
+    let outcome = measurement.parallel.as_ref().or(measurement.sequential.as_ref()).ok();
+    let limit = executor::limit(work, threads);
+    Ok(outcome.map(|outcome| Report::new(&work.block, outcome, measurement, threads, limit)))
+}
+
+/// In brackets, the hash of the transaction that an error is about.
+fn hash_of(error: &BlockError, work: &Work) -> String {
+    let index = match error {
+        BlockError::Invalid { index, .. } | BlockError::Store { index, .. } => *index,
+        _ => return String::new(),
+    };
+    match work.block.transactions.get(index) {
+        Some(transaction) if !transaction.hash.is_zero() => {
+            format!(" (transaction hash {})", transaction.hash)
+        }
+        _ => String::new(),
+    }
+}
+
+/// What did not match, one line each; empty if everything did.
+fn complaints(measurement: &Measurement, report: Option<&Report>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(difference) = &measurement.difference {
+        lines.push(format!("parallel and sequential differ: {difference}"));
+    } else if let Err(error) = &measurement.sequential {
+        lines.push(error.to_string());
+    }
+    let checks = report.map(|report| report.header.named());
+    for (field, check) in checks.into_iter().flatten() {
+        if check == Check::Mismatch {
+            lines.push(format!("{field} is not what the header says"));
+        }
+    }
+    lines
+}

@@ -1,0 +1,96 @@
+//! What executes transactions.
+
+use std::task::Poll;
+
+use super::Run;
+use crate::{state::TxIndex, sync::Arc};
+
+/// How an incarnation ended.
+#[derive(Debug)]
+pub enum Attempt<T> {
+    /// It ran to an end, good or bad.
+    Finished(T),
+    /// It noticed that something it read has changed, and stopped.
+    Doomed {
+        /// Gas (or another measure of work) spent in vain.
+        wasted: u64,
+    },
+}
+
+/// A virtual machine with the block it executes: transactions, and the multi-version state they
+/// run on. One value serves one block.
+///
+/// The scheduler calls `validate`, `publish`, `retract` and `commit` of one transaction one at a time;
+/// different transactions run concurrently, but `commit` is called in block order by one worker at a
+/// time.
+pub trait Machine: Send + Sync + Sized + 'static {
+    /// What a finished incarnation leaves: reads, writes, result.
+    type Trace: Send;
+    /// A started incarnation. It stays on the worker that started it.
+    type Task;
+    /// What a worker keeps between transactions and blocks, such as pooled coroutines.
+    type Worker: Default;
+    /// Why a block ends early.
+    type Error: Send;
+
+    /// Number of transactions in the block.
+    fn transactions(&self) -> u32;
+
+    /// Makes the next incarnation of `tx`, ready to be polled.
+    fn start(run: &Arc<Run<Self>>, worker: &mut Self::Worker, tx: TxIndex) -> Self::Task;
+
+    /// Runs the task until it ends or has to wait. If it waits it has registered with what it
+    /// waits for ([`crate::scheduler::Scheduler::wait_for`]). It must not panic: a machine's panic is
+    /// an outcome of the incarnation.
+    fn poll(
+        run: &Arc<Run<Self>>,
+        worker: &mut Self::Worker,
+        task: &mut Self::Task,
+    ) -> Poll<Attempt<Self::Trace>>;
+
+    /// Drops a task that ended (`ended`) or that waits and is not needed any more.
+    fn retire(worker: &mut Self::Worker, task: Self::Task, ended: bool);
+
+    /// Calls `f` with the state of the calling thread as a worker. The default makes a new one each
+    /// time; override it if that is expensive.
+    fn with_calling_worker<R>(f: impl FnOnce(&mut Self::Worker) -> R) -> R {
+        f(&mut Self::Worker::default())
+    }
+
+    /// The error of a block whose worker died in it.
+    fn worker_died(worker: usize) -> Self::Error;
+
+    /// The block has ended: lets go of everything that belongs to it.
+    fn end_block(worker: &mut Self::Worker);
+
+    /// Whether all that the incarnation observed would be observed again.
+    fn validate(&self, tx: TxIndex, trace: &Self::Trace) -> bool;
+
+    /// Makes the writes visible to higher transactions and removes what only the previous
+    /// incarnation wrote. Readers to be told are appended to `told`.
+    fn publish(
+        &self,
+        tx: TxIndex,
+        trace: &mut Self::Trace,
+        previous: Option<Self::Trace>,
+        told: &mut Vec<TxIndex>,
+    );
+
+    /// Turns published writes into estimates.
+    fn retract(&self, tx: TxIndex, trace: &Self::Trace);
+
+    /// Makes the transaction part of the committed state. Its observations hold, every lower
+    /// transaction is committed. `published` tells whether [`Machine::publish`] saw the trace;
+    /// if not, `previous` is what the former incarnation left. An error ends the block.
+    fn commit(
+        &self,
+        tx: TxIndex,
+        trace: Self::Trace,
+        published: bool,
+        previous: Option<Self::Trace>,
+        told: &mut Vec<TxIndex>,
+    ) -> Result<(), Self::Error>;
+
+    /// Work thrown away with an aborted trace, in gas or another measure.
+    fn work(trace: &Self::Trace) -> u64;
+}

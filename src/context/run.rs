@@ -1,0 +1,226 @@
+//! One block on its way: the scheduler, the machine, and the traces between them.
+
+use crossbeam_utils::CachePadded;
+
+use crate::{
+    scheduler::{Finish, Scheduler, Step},
+    state::TxIndex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::Machine;
+
+/// How much a worker has done. Written by that worker alone.
+#[derive(Debug, Default)]
+pub struct Counters {
+    incarnations: AtomicU64,
+    suspensions: AtomicU64,
+}
+
+impl Counters {
+    fn add(counter: &AtomicU64, more: u64) {
+        // Relaxed, and not a read-modify-write: one writer, and readers want a number, not an order.
+        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    /// An incarnation was started.
+    pub fn started(&self) {
+        Self::add(&self.incarnations, 1);
+    }
+
+    /// A context was suspended.
+    pub fn suspended(&self) {
+        Self::add(&self.suspensions, 1);
+    }
+}
+
+/// The sum of all workers' counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Incarnations started.
+    pub incarnations: u64,
+    /// Times a context was suspended.
+    pub suspensions: u64,
+    /// Work of incarnations that were thrown away, as [`Machine::work`] measures it.
+    pub wasted: u64,
+}
+
+/// A block that is being executed.
+pub struct Run<M: Machine> {
+    /// Who runs next.
+    pub scheduler: Scheduler,
+    /// What runs, and on which state.
+    pub machine: M,
+    counters: Box<[CachePadded<Counters>]>,
+    wasted: AtomicU64,
+    traces: Box<[Mutex<Held<M::Trace>>]>,
+    error: Mutex<Option<M::Error>>,
+}
+
+/// The traces of a transaction between finish and commit.
+struct Held<T> {
+    /// Of the executed incarnation. `Some` exactly in phase Executed.
+    current: Option<T>,
+    /// Of the incarnation aborted last, whose writes stand as estimates.
+    previous: Option<T>,
+}
+
+impl<M: Machine> Run<M> {
+    /// A block about to be executed by `workers` workers.
+    pub fn new(machine: M, workers: usize, window: u32) -> Self {
+        let transactions = machine.transactions();
+        Self {
+            scheduler: Scheduler::new(transactions, workers, window),
+            machine,
+            counters: (0..workers).map(|_| CachePadded::default()).collect(),
+            wasted: AtomicU64::new(0),
+            traces: (0..transactions)
+                .map(|_| Mutex::new(Held { current: None, previous: None }))
+                .collect(),
+            error: Mutex::new(None),
+        }
+    }
+
+    /// The counters of a worker.
+    pub fn counters(&self, worker: usize) -> &Counters {
+        &self.counters[worker]
+    }
+
+    /// How it went, all workers together.
+    pub fn totals(&self) -> Totals {
+        let mut totals =
+            Totals { wasted: self.wasted.load(Ordering::Relaxed), ..Totals::default() };
+        for counters in &self.counters {
+            totals.incarnations += counters.incarnations.load(Ordering::Relaxed);
+            totals.suspensions += counters.suspensions.load(Ordering::Relaxed);
+        }
+        totals
+    }
+
+    /// Takes the error that ended the block early, if one did.
+    pub fn take_error(&self) -> Option<M::Error> {
+        self.error.lock().take()
+    }
+
+    /// Ends the block with an error, unless it has one.
+    pub fn fail(&self, error: M::Error) {
+        self.error.lock().get_or_insert(error);
+        self.scheduler.stop();
+    }
+
+    /// Takes a finished incarnation: commits it at once if it is its turn, else publishes it.
+    pub fn finish(&self, tx: TxIndex, trace: M::Trace, told: &mut Vec<TxIndex>) {
+        let mut mine = Some(trace);
+        if self.scheduler.cursor().frontier() == tx {
+            self.scheduler.cursor().advance(|at| match mine.take_if(|_| at == tx) {
+                Some(trace) => self.commit_unpublished(at, trace, told),
+                None => self.commit_next(at),
+            });
+        }
+        let Some(mut trace) = mine else { return };
+        let phase = self.scheduler.phase(tx);
+        let finish = {
+            let mut held = self.traces[tx.get()].lock();
+            let previous = held.previous.take();
+            self.machine.publish(tx, &mut trace, previous, told);
+            held.current = Some(trace);
+            phase.finish()
+        };
+        self.scheduler.release_waiters(tx);
+        self.scheduler.tell(told);
+        if finish == Finish::Stale && phase.take_stale() {
+            self.revalidate(tx);
+        }
+        self.scheduler.cursor().advance(|at| self.commit_next(at));
+    }
+
+    /// An incarnation gave up: the next one may start.
+    pub fn doomed(&self, tx: TxIndex, wasted: u64) {
+        self.wasted.fetch_add(wasted, Ordering::Relaxed);
+        let aborted = self.scheduler.phase(tx).abort();
+        debug_assert!(aborted, "a doomed context was running");
+        self.scheduler.offer(tx);
+    }
+
+    /// Checks an executed transaction whose reads may have changed, and aborts it if they did.
+    pub fn revalidate(&self, tx: TxIndex) {
+        let mut held = self.traces[tx.get()].lock();
+        let Some(trace) = &held.current else { return };
+        if self.machine.validate(tx, trace) {
+            return;
+        }
+        self.abort(tx, &mut held);
+    }
+
+    /// Aborts an executed transaction. The traces' lock keeps the commit step and the next
+    /// incarnation's publish away until the writes are estimates.
+    fn abort(&self, tx: TxIndex, held: &mut Held<M::Trace>) {
+        let Some(trace) = held.current.take() else { return };
+        self.wasted.fetch_add(M::work(&trace), Ordering::Relaxed);
+        self.machine.retract(tx, &trace);
+        held.previous = Some(trace);
+        let aborted = self.scheduler.phase(tx).abort();
+        debug_assert!(aborted, "a held trace means phase Executed");
+        self.scheduler.offer(tx);
+    }
+
+    /// The commit step for a published transaction.
+    fn commit_next(&self, at: TxIndex) -> Step {
+        if at.0 >= self.scheduler.len() || self.scheduler.is_stopped() {
+            return Step::NotYet;
+        }
+        if !self.scheduler.phase(at).is_executed() {
+            return Step::NotYet;
+        }
+        let mut held = self.traces[at.get()].lock();
+        let Some(trace) = &held.current else { return Step::NotYet };
+        if !self.machine.validate(at, trace) {
+            self.abort(at, &mut held);
+            return Step::NotYet;
+        }
+        let Some(trace) = held.current.take() else { return Step::NotYet };
+        let mut told = Vec::new();
+        let result = self.machine.commit(at, trace, true, None, &mut told);
+        let committed = self.scheduler.phase(at).commit();
+        debug_assert!(committed, "a held trace means phase Executed");
+        drop(held);
+        self.after_commit(at, result, &mut told)
+    }
+
+    /// The commit step for the transaction that the calling worker just ran at the frontier.
+    fn commit_unpublished(&self, at: TxIndex, trace: M::Trace, told: &mut Vec<TxIndex>) -> Step {
+        if self.scheduler.is_stopped() {
+            return Step::NotYet;
+        }
+        if !self.machine.validate(at, &trace) {
+            self.doomed(at, M::work(&trace));
+            return Step::NotYet;
+        }
+        let previous = self.traces[at.get()].lock().previous.take();
+        let result = self.machine.commit(at, trace, false, previous, told);
+        let phase = self.scheduler.phase(at);
+        let _ = phase.finish();
+        let committed = phase.commit();
+        debug_assert!(committed, "just finished");
+        self.scheduler.release_waiters(at);
+        self.after_commit(at, result, told)
+    }
+
+    fn after_commit(
+        &self,
+        at: TxIndex,
+        result: Result<(), M::Error>,
+        told: &mut Vec<TxIndex>,
+    ) -> Step {
+        self.scheduler.tell(told);
+        if let Err(error) = result {
+            self.fail(error);
+        } else if at.0 + 1 == self.scheduler.len() {
+            self.scheduler.stop();
+        }
+        Step::Committed
+    }
+}

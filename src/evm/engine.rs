@@ -1,0 +1,205 @@
+//! The façade for Ethereum blocks: build it once, execute blocks.
+
+use crate::{
+    context::Run,
+    engine::{PoolError, WorkerPool},
+    sync::{Arc, time::Instant},
+};
+
+use super::{
+    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics,
+    machine::EvmMachine,
+    sequential::{Machine, epilogue, prologue},
+    settle,
+};
+
+/// How a block is executed. The result is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Path {
+    /// The engine chooses: direct for blocks that cannot gain, else parallel.
+    #[default]
+    Auto,
+    /// Always on the workers, through the multi-version state.
+    Parallel,
+    /// One after another on the calling thread.
+    Direct,
+}
+
+/// Why an engine could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No workers.
+    #[error("threads: 0 is not a number of workers, give at least 1")]
+    NoThreads,
+    /// No context may be in flight.
+    #[error("window: 0 transactions in flight is no window, give at least 1")]
+    NoWindow,
+    /// The threads did not start.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+/// Configures an [`Engine`].
+#[derive(Clone, Debug)]
+pub struct EngineBuilder {
+    threads: usize,
+    window: u32,
+    path: Path,
+    policy: InvalidPolicy,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads: cores, window: 256, path: Path::Auto, policy: InvalidPolicy::Fail }
+    }
+}
+
+impl EngineBuilder {
+    /// Number of worker threads. Default: the cores available to the process.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// How many transactions may be started and uncommitted at a time. Default: 256.
+    #[must_use]
+    pub fn window(mut self, transactions: u32) -> Self {
+        self.window = transactions;
+        self
+    }
+
+    /// How blocks are executed. Default: [`Path::Auto`].
+    #[must_use]
+    pub fn path(mut self, path: Path) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// What to do with invalid transactions. Default: [`InvalidPolicy::Fail`].
+    #[must_use]
+    pub fn policy(mut self, policy: InvalidPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
+    pub fn build(self) -> Result<Engine, EngineError> {
+        if self.threads == 0 {
+            return Err(EngineError::NoThreads);
+        }
+        if self.window == 0 {
+            return Err(EngineError::NoWindow);
+        }
+        let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
+        Ok(Engine { pool, config: self })
+    }
+}
+
+/// Executes blocks of Ethereum transactions. Workers start with it and end with it.
+pub struct Engine {
+    pool: WorkerPool<EvmMachine>,
+    config: EngineBuilder,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// A builder with the defaults.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// Executes a block over the state it starts from, and returns exactly what executing its
+    /// transactions one by one would have given.
+    ///
+    /// # Errors
+    ///
+    /// The [`BlockError`] that one-by-one execution would have ended in.
+    pub fn execute(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+    ) -> Result<BlockOutcome, BlockError> {
+        if self.goes_direct(block) {
+            return Sequential::new().execute(block, &**store, self.config.policy);
+        }
+        self.execute_parallel(block, store)
+    }
+
+    /// Forgets what the engine learned from earlier blocks.
+    pub fn forget(&self) {}
+
+    fn goes_direct(&self, block: &Block) -> bool {
+        match self.config.path {
+            Path::Direct => true,
+            Path::Parallel => false,
+            Path::Auto => self.config.threads == 1 || block.transactions.len() < 4,
+        }
+    }
+
+    fn execute_parallel(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+    ) -> Result<BlockOutcome, BlockError> {
+        let begin = Instant::now();
+        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy)
+            .map_err(|error| BlockError::Store { index: 0, error })?;
+        let mut before = Machine::new(block, &**store);
+        prologue(&mut before, block)?;
+        settle::apply(&machine, &before.into_state().diff(), 0)
+            .map_err(|error| BlockError::Store { index: 0, error })?;
+        let prologue_end = Instant::now();
+
+        let workers = self.pool.workers();
+        let run = Arc::new(Run::new(machine, workers, self.config.window));
+        self.pool.execute(&run);
+        if let Some(error) = run.take_error() {
+            return Err(error);
+        }
+        let transactions_end = Instant::now();
+
+        let machine = &run.machine;
+        let committed = machine.take_committed();
+        let count = block.transactions.len();
+        let view = settle::CommittedState { machine };
+        let mut after = Machine::new(block, &view);
+        let requests = epilogue(&mut after, block, &committed.transactions)?;
+        settle::apply(machine, &after.into_state().diff(), count as u32 + 1)
+            .map_err(|error| BlockError::Store { index: count, error })?;
+        let epilogue_end = Instant::now();
+
+        let diff = settle::diff(machine);
+        let totals = run.totals();
+        Ok(BlockOutcome {
+            statistics: Statistics {
+                parallel: true,
+                threads: workers,
+                incarnations: totals.incarnations,
+                suspensions: totals.suspensions,
+                wasted_gas: totals.wasted,
+                phases: [
+                    prologue_end - begin,
+                    transactions_end - prologue_end,
+                    epilogue_end - transactions_end,
+                    epilogue_end.elapsed(),
+                ],
+            },
+            transactions: committed.transactions,
+            gas_used: committed.sums.gas_used,
+            blob_gas_used: committed.sums.blob_gas_used,
+            requests,
+            diff,
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! How much faster than one after another a block could run at all.
+//!
+//! The limit of a block on `n` threads is `min(n, work ÷ longest chain)`, where a chain is a row
+//! of transactions each of which read something that the one before it wrote. Reads and writes are
+//! recorded in a sequential run, of whole accounts (balance, nonce, code) and of slots; fees that
+//! a transaction adds to the beneficiary's balance count as neither. The work of a transaction is
+//! the shortest of several measured times.
+//!
+//! It bounds engines that treat an account as one value. One that merges balance deltas, or
+//! predicts nonces, can pass it.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use alloy_primitives::{Address, U256};
+use revm::{
+    ExecuteEvm, MainnetEvm,
+    context::{
+        ContextSetters, ContextTr, JournalTr, TxEnv,
+        result::{EVMError, HaltReason},
+    },
+    handler::{EvmTr, FrameResult, Handler, post_execution},
+    state::{Account, AccountInfo, EvmState},
+};
+
+use super::{
+    Block, BlockError, StateStore, StoreError,
+    rules::BlockSums,
+    sequential::{Failure, Machine, SequentialContext, prologue},
+};
+use crate::sync::time::{Duration, Instant};
+
+/// How often each transaction is timed.
+const ROUNDS: usize = 3;
+
+/// What a transaction reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Location {
+    Account(Address),
+    Slot(Address, U256),
+}
+
+/// Work and dependencies of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Time of all transactions one after another.
+    pub work: Duration,
+    /// Time of the longest chain of dependent transactions.
+    pub longest_chain: Duration,
+}
+
+impl Profile {
+    /// Runs the block several times and records it. Invalid transactions are left out and cost
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// Any [`BlockError`] but an invalid transaction.
+    pub fn record<S: StateStore + ?Sized>(block: &Block, store: &S) -> Result<Self, BlockError> {
+        let mut accesses = Vec::with_capacity(block.transactions.len());
+        run(block, store, |machine, tx| {
+            let (result, access) = record(machine, tx);
+            accesses.push(access);
+            result
+        })?;
+        let mut work = vec![Duration::MAX; accesses.len()];
+        for _ in 0..ROUNDS {
+            let mut times = work.iter_mut();
+            run(block, store, |machine, tx| {
+                let begin = Instant::now();
+                let result = machine.transact(tx);
+                if let Some(time) = times.next() {
+                    *time = begin.elapsed().min(*time);
+                }
+                result
+            })?;
+        }
+        Ok(Self::of(accesses.iter().zip(work)))
+    }
+
+    fn of<'a>(transactions: impl Iterator<Item = (&'a Access, Duration)>) -> Self {
+        let mut profile = Self::default();
+        // When the last writer of a location ends, if each transaction begins as soon as all that
+        // it reads is written.
+        let mut written: HashMap<Location, Duration> = HashMap::new();
+        for (access, work) in transactions {
+            let begin = access.reads.iter().filter_map(|read| written.get(read)).max();
+            let end = begin.copied().unwrap_or_default() + work;
+            for write in &access.writes {
+                written.insert(*write, end);
+            }
+            profile.work += work;
+            profile.longest_chain = profile.longest_chain.max(end);
+        }
+        profile
+    }
+
+    /// The best ratio to a sequential run that so many threads can reach; 1 for an empty block.
+    pub fn limit(&self, threads: usize) -> f64 {
+        if self.longest_chain.is_zero() {
+            return 1.0;
+        }
+        let chains = self.work.as_secs_f64() / self.longest_chain.as_secs_f64();
+        chains.min(threads as f64)
+    }
+}
+
+/// Runs a block's transactions, those that the block has room for, through `transact`.
+fn run<'a, S: StateStore + ?Sized>(
+    block: &'a Block,
+    store: &'a S,
+    mut transact: impl FnMut(
+        &mut Machine<'a, S>,
+        &TxEnv,
+    ) -> Result<revm::context::result::ExecutionResult, Failure>,
+) -> Result<(), BlockError> {
+    let mut machine = Machine::new(block, store);
+    prologue(&mut machine, block)?;
+    let mut sums = BlockSums::default();
+    for (index, transaction) in block.transactions.iter().enumerate() {
+        let tx = &transaction.env;
+        if sums.admit(block, tx).is_err() {
+            continue;
+        }
+        match transact(&mut machine, tx) {
+            Ok(result) => sums.add(tx, &result),
+            Err(Failure::Invalid(_)) => {}
+            Err(failure) => return Err(failure.at(index)),
+        }
+    }
+    Ok(())
+}
+
+/// What one transaction read and wrote.
+#[derive(Clone, Debug, Default)]
+struct Access {
+    reads: Vec<Location>,
+    writes: Vec<Location>,
+}
+
+impl Access {
+    /// From what revm holds at the end of a transaction: every account and slot it loaded.
+    /// `beneficiary` is that account before the fee, if it was loaded by then.
+    fn of(state: &EvmState, beneficiary: Address, before_fee: Option<&AccountInfo>) -> Self {
+        let mut access = Self::default();
+        for (address, account) in state {
+            let fee_only = *address == beneficiary && before_fee.is_none();
+            if fee_only {
+                continue;
+            }
+            access.reads.push(Location::Account(*address));
+            let info = if *address == beneficiary { before_fee } else { None };
+            if is_written(account, info.unwrap_or(&account.info)) {
+                access.writes.push(Location::Account(*address));
+            }
+            for (key, slot) in &account.storage {
+                access.reads.push(Location::Slot(*address, *key));
+                if account.is_touched() && slot.is_changed() {
+                    access.writes.push(Location::Slot(*address, *key));
+                }
+            }
+        }
+        access
+    }
+}
+
+/// Whether the account differs from what it was before the transaction. Its slots need no thought
+/// here: whoever reads one has read the account.
+fn is_written(account: &Account, info: &AccountInfo) -> bool {
+    let removed = account.is_empty() && !account.is_loaded_as_not_existing();
+    account.is_touched()
+        && (*info != account.original_info()
+            || account.is_created()
+            || account.is_selfdestructed()
+            || removed)
+}
+
+type SequentialEvm<'a, S> = MainnetEvm<SequentialContext<'a, S>>;
+
+/// Runs a transaction, looking at the beneficiary just before it gets its fee.
+fn record<'a, S: StateStore + ?Sized>(
+    machine: &mut Machine<'a, S>,
+    tx: &TxEnv,
+) -> (Result<revm::context::result::ExecutionResult, Failure>, Access) {
+    let mut recorder =
+        Recorder { before_fee: RefCell::new(None), machine: std::marker::PhantomData };
+    machine.evm.ctx.set_tx(tx.clone());
+    let result = recorder.run(&mut machine.evm);
+    let mut changes = machine.evm.finalize();
+    let before_fee = recorder.before_fee.into_inner();
+    let access = match result {
+        Ok(_) => Access::of(&changes, machine.evm.ctx.block.beneficiary, before_fee.as_ref()),
+        Err(_) => Access::default(),
+    };
+    (machine.commit(result, &mut changes), access)
+}
+
+/// revm's mainnet handler, with an eye on the beneficiary.
+struct Recorder<'a, S: StateStore + ?Sized> {
+    before_fee: RefCell<Option<AccountInfo>>,
+    machine: std::marker::PhantomData<&'a S>,
+}
+
+impl<'a, S: StateStore + ?Sized> Handler for Recorder<'a, S> {
+    type Evm = SequentialEvm<'a, S>;
+    type Error = EVMError<StoreError>;
+    type HaltReason = HaltReason;
+
+    fn reward_beneficiary(
+        &self,
+        evm: &mut Self::Evm,
+        result: &mut FrameResult,
+    ) -> Result<(), Self::Error> {
+        let context = evm.ctx();
+        let loaded = context.journal().evm_state().get(&context.block.beneficiary);
+        *self.before_fee.borrow_mut() = loaded.map(|account| account.info.clone());
+        Ok(post_execution::reward_beneficiary(context, result.gas())?)
+    }
+}

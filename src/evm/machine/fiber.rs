@@ -1,0 +1,174 @@
+//! Pooled coroutines: each owns one EVM and runs one transaction after another on it.
+//!
+//! revm is synchronous, so a context that has to wait keeps its place on the coroutine's own stack.
+//! The adapter ([`super::view::View`]) holds the yielder by reference and yields to the worker; the
+//! worker resumes the coroutine when the context's wake-up arrives. Nothing is created per
+//! transaction, there is no thread-local, and a coroutine never leaves its worker.
+//!
+//! A stack is 256 KiB of address space, of which revm touches a few pages: call frames live on the
+//! heap, so the depth of calls does not show here.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
+use revm::{
+    Context, MainBuilder,
+    context::{JournalTr, LocalContext, result::EVMError},
+    handler::Handler,
+};
+
+use super::{
+    EvmMachine,
+    handler::{PooledEvm, WatchedHandler},
+    journal::WatchedJournal,
+    notes::Notes,
+    trace::{Ending, Trace},
+    view::{Stop, View},
+};
+use crate::{
+    context::{Attempt, Run},
+    evm::rules,
+    state::TxIndex,
+    sync::Arc,
+};
+
+const STACK_BYTES: usize = 256 * 1024;
+
+/// What a worker tells a coroutine.
+pub(crate) enum Command {
+    /// Run a transaction.
+    Run(Arc<Run<EvmMachine>>, TxIndex),
+    /// Go on: what you wait for happened.
+    Resume,
+    /// Stop: the block ended.
+    Cancel,
+    /// Let go of the block.
+    EndBlock,
+}
+
+/// What a coroutine tells its worker.
+pub(crate) enum Event {
+    /// The transaction has to wait.
+    Waits,
+    /// The transaction ended.
+    Done(Attempt<Trace>),
+    /// The block is let go of.
+    Idle,
+}
+
+/// A coroutine with its EVM.
+pub(crate) struct Fiber {
+    coroutine: Coroutine<Command, Event, ()>,
+}
+
+impl Fiber {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let stack = DefaultStack::new(STACK_BYTES)?;
+        Ok(Self { coroutine: Coroutine::with_stack(stack, |yielder, first| main(yielder, first)) })
+    }
+
+    pub(crate) fn resume(&mut self, command: Command) -> Event {
+        match self.coroutine.resume(command) {
+            CoroutineResult::Yield(event) => event,
+            CoroutineResult::Return(()) => unreachable!("the coroutine loops until dropped"),
+        }
+    }
+}
+
+/// The coroutine's body: transactions until it is dropped.
+fn main(yielder: &Yielder<Command, Event>, first: Command) {
+    let mut command = first;
+    loop {
+        match command {
+            Command::Run(run, tx) => command = block(yielder, run, tx),
+            _ => command = yielder.suspend(Event::Idle),
+        }
+    }
+}
+
+/// Runs transactions of one block, on one EVM; returns the first command that is not of this block.
+fn block(
+    yielder: &Yielder<Command, Event>,
+    run: Arc<Run<EvmMachine>>,
+    mut tx: TxIndex,
+) -> Command {
+    let mut evm = build(yielder, &run);
+    loop {
+        evm.ctx.journaled_state.db_mut().begin(&run, tx);
+        let attempt = execute(&mut evm, &run, tx);
+        let broken = matches!(
+            &attempt,
+            Attempt::Finished(Trace { ending: Ending::Panic(_), .. })
+        );
+        match yielder.suspend(Event::Done(attempt)) {
+            Command::Run(next, at) if Arc::ptr_eq(&next, &run) && !broken => tx = at,
+            other => return other,
+        }
+    }
+}
+
+fn build<'y>(
+    yielder: &'y Yielder<Command, Event>,
+    run: &Arc<Run<EvmMachine>>,
+) -> PooledEvm<'y> {
+    let notes: Rc<RefCell<Notes>> = Rc::default();
+    let mut view = View::new(yielder, notes.clone());
+    view.begin(run, TxIndex(0));
+    let block = &run.machine.block;
+    let cfg = rules::cfg_env(block);
+    let spec = cfg.spec;
+    let mut journal = WatchedJournal::over(view, notes);
+    journal.set_spec_id(spec);
+    let context = Context {
+        block: block.env.clone(),
+        tx: Default::default(),
+        cfg,
+        journaled_state: journal,
+        chain: (),
+        local: LocalContext::default(),
+        error: Ok(()),
+    };
+    context.build_mainnet()
+}
+
+fn execute(
+    evm: &mut PooledEvm<'_>,
+    run: &Arc<Run<EvmMachine>>,
+    tx: TxIndex,
+) -> Attempt<Trace> {
+    let machine = &run.machine;
+    evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
+    let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
+    let state = evm.ctx.journaled_state.finalize();
+    let failed = evm.ctx.journaled_state.failed.take();
+    let notes = std::mem::take(&mut *evm.ctx.journaled_state.notes().borrow_mut());
+    let ending = match result {
+        Err(panic) => Ending::Panic(message(&*panic)),
+        Ok(result) => match (failed, result) {
+            (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
+                Stop::Doomed | Stop::Cancelled => return Attempt::Doomed { wasted: 0 },
+                Stop::Store(error) => Ending::Store(error),
+            },
+            (None, Ok(result)) => {
+                return Attempt::Finished(Trace::executed(machine, tx, notes, state, result));
+            }
+            (None, Err(EVMError::Transaction(reason))) => Ending::Invalid(reason),
+            (None, Err(other)) => Ending::Environment(other.to_string()),
+        },
+    };
+    Attempt::Finished(Trace::failed(notes, ending))
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        (*message).to_string()
+    } else if let Some(message) = panic.downcast_ref::<String>() {
+        message.clone()
+    } else {
+        "a panic without a message".to_string()
+    }
+}

@@ -1,0 +1,87 @@
+//! revm's mainnet handler with two additions: the sender's funds are noted as a bound, and a
+//! beneficiary that the transaction did not load is paid without loading it, so that fees serialise
+//! no block.
+
+use alloy_primitives::U256;
+use revm::{
+    Context,
+    context::{
+        Block, BlockEnv, Cfg, CfgEnv, ContextTr, Evm, JournalTr, Transaction, TxEnv,
+        journaled_state::account::JournaledAccountTr,
+        result::{EVMError, HaltReason, InvalidTransaction},
+    },
+    handler::{
+        EthFrame, EthPrecompiles, FrameResult, Handler, instructions::EthInstructions,
+        pre_execution,
+    },
+    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+    primitives::hardfork::SpecId,
+};
+
+use super::{
+    journal::WatchedJournal,
+    view::{Stop, View},
+};
+
+pub(crate) type EvmContext<'y> =
+    Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
+pub(crate) type PooledEvm<'y> = Evm<
+    EvmContext<'y>,
+    (),
+    EthInstructions<EthInterpreter, EvmContext<'y>>,
+    EthPrecompiles,
+    EthFrame<EthInterpreter>,
+>;
+pub(crate) type ExecutionError = EVMError<Stop, InvalidTransaction>;
+
+#[derive(Default)]
+pub(crate) struct WatchedHandler<'y>(std::marker::PhantomData<&'y ()>);
+
+impl<'y> Handler for WatchedHandler<'y> {
+    type Evm = PooledEvm<'y>;
+    type Error = ExecutionError;
+    type HaltReason = HaltReason;
+
+    fn validate_against_state_and_deduct_caller(
+        &self,
+        evm: &mut PooledEvm<'y>,
+        _: &mut InitialAndFloorGas,
+    ) -> Result<(), ExecutionError> {
+        let result = pre_execution::validate_against_state_and_deduct_caller(&mut evm.ctx);
+        let sender = evm.ctx.tx.caller();
+        // An error names the balance, so it depends on all of it.
+        let needed = match &result {
+            Ok(()) => evm.ctx.tx.max_balance_spending().ok(),
+            Err(_) => None,
+        };
+        evm.ctx.journaled_state.check_funds(sender, needed);
+        result
+    }
+
+    fn reward_beneficiary(
+        &self,
+        evm: &mut PooledEvm<'y>,
+        result: &mut FrameResult,
+    ) -> Result<(), ExecutionError> {
+        let context = &mut evm.ctx;
+        let base_fee = u128::from(context.block.basefee());
+        let price = context.tx.effective_gas_price(base_fee);
+        let price = if context.cfg.spec().is_enabled_in(SpecId::LONDON) {
+            price.saturating_sub(base_fee)
+        } else {
+            price
+        };
+        let gas = result.gas();
+        let used = gas.used().saturating_sub(gas.reservoir());
+        let fee = U256::from(price * u128::from(used));
+        let beneficiary = context.block.beneficiary();
+        let journal = &mut context.journaled_state;
+        if journal.loaded(beneficiary) {
+            journal.credit(beneficiary, fee);
+            journal.load_account_mut(beneficiary)?.incr_balance(fee);
+        } else {
+            journal.notes().borrow_mut().reward = Some(fee);
+        }
+        Ok(())
+    }
+}

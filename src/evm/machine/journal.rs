@@ -1,0 +1,415 @@
+//! revm's journal, watched: notes which fields of which accounts an incarnation uses.
+//!
+//! Every method delegates to the stock journal. What it adds is one rule per way of using an
+//! account:
+//!
+//! | use | observation |
+//! |---|---|
+//! | sender and authority checks | nonce, code, existence, emptiness |
+//! | value transfer | "enough" of the debited, "no overflow" of the credited balance |
+//! | call target | code; if it has none, existence and emptiness |
+//! | BALANCE, SELFBALANCE, EXTCODEHASH | the balance itself, code, existence, emptiness |
+//! | CREATE | the creator's nonce and balance; nonce, code, storage of the new account (EIP-7610) |
+//! | SELFDESTRUCT | the balance itself; existence and emptiness of the heir |
+//!
+//! "Enough" and "no overflow" are intervals ([`crate::state::Bounds`]), so that credits and debits of
+//! different transactions commute.
+
+use std::{cell::RefCell, rc::Rc};
+
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, Log, U256};
+use revm::{
+    Database, Journal,
+    bytecode::Bytecode,
+    context::{
+        JournalEntry, JournalTr,
+        journaled_state::{
+            AccountInfoLoad, AccountLoad, JournalCheckpoint, JournalLoadError, TransferError,
+            account::JournaledAccount,
+        },
+    },
+    context_interface::context::{SStoreResult, SelfDestructResult, StateLoad},
+    primitives::{AddressMap, AddressSet, HashSet, hardfork::SpecId},
+    state::{Account, EvmState},
+};
+
+use super::{
+    cells::field,
+    notes::Notes,
+    view::{Stop, View},
+};
+
+type Load<T> = Result<StateLoad<T>, JournalLoadError<Stop>>;
+
+/// The stock journal over a [`View`], and the notes they share.
+pub(crate) struct WatchedJournal<'y> {
+    stock: Journal<View<'y>>,
+    notes: Rc<RefCell<Notes>>,
+    /// Set when a storage check that revm's interface gives no error for has failed.
+    pub(crate) failed: Option<Stop>,
+}
+
+impl<'y> WatchedJournal<'y> {
+    pub(crate) fn over(view: View<'y>, notes: Rc<RefCell<Notes>>) -> Self {
+        Self { stock: Journal::new(view), notes, failed: None }
+    }
+
+    pub(crate) fn notes(&self) -> &RefCell<Notes> {
+        &self.notes
+    }
+
+    /// The beneficiary, if the transaction loaded it.
+    pub(crate) fn loaded(&self, address: Address) -> bool {
+        self.stock.inner.state.contains_key(&address)
+    }
+
+    /// Notes that the sender's balance decided the transaction's validity.
+    pub(crate) fn check_funds(&mut self, sender: Address, needed: Option<U256>) {
+        let Some(account) = self.stock.inner.state.get(&sender) else { return };
+        let mut notes = self.notes.borrow_mut();
+        let seen = notes.account(account.info.account_id, sender);
+        seen.fields |= field::NONCE | field::CODE | field::EXISTS | field::EMPTY;
+        match needed {
+            Some(needed) => {
+                let balance = seen.balance;
+                seen.bounds.debit(balance, balance, needed);
+            }
+            None => seen.pin_balance(),
+        }
+    }
+
+    fn debit(&self, address: Address, amount: U256) -> bool {
+        let Some(account) = self.stock.inner.state.get(&address) else { return false };
+        let mut notes = self.notes.borrow_mut();
+        let seen = notes.account(account.info.account_id, address);
+        let balance = seen.balance;
+        seen.bounds.debit(balance, account.info.balance, amount)
+    }
+
+    pub(crate) fn credit(&self, address: Address, amount: U256) {
+        let Some(account) = self.stock.inner.state.get(&address) else { return };
+        let mut notes = self.notes.borrow_mut();
+        let seen = notes.account(account.info.account_id, address);
+        let balance = seen.balance;
+        seen.bounds.credit(balance, account.info.balance, amount);
+    }
+}
+
+impl<'y> JournalTr for WatchedJournal<'y> {
+    type Database = View<'y>;
+    type State = EvmState;
+    type JournaledAccount<'a>
+        = JournaledAccount<'a, View<'y>, JournalEntry>
+    where
+        Self: 'a;
+
+    fn new(database: View<'y>) -> Self {
+        Self::over(database, Rc::default())
+    }
+
+    fn db_and_state(&self) -> (&View<'y>, &EvmState) {
+        self.stock.db_and_state()
+    }
+
+    fn db_and_state_mut(&mut self) -> (&mut View<'y>, &mut EvmState) {
+        self.stock.db_and_state_mut()
+    }
+
+    fn sload(&mut self, address: Address, key: U256) -> Result<StateLoad<U256>, Stop> {
+        self.stock.sload(address, key)
+    }
+
+    fn sload_skip_cold_load(&mut self, address: Address, key: U256, skip: bool) -> Load<U256> {
+        self.stock.sload_skip_cold_load(address, key, skip)
+    }
+
+    fn sstore(
+        &mut self,
+        address: Address,
+        key: U256,
+        value: U256,
+    ) -> Result<StateLoad<SStoreResult>, Stop> {
+        self.stock.sstore(address, key, value)
+    }
+
+    fn sstore_skip_cold_load(
+        &mut self,
+        address: Address,
+        key: U256,
+        value: U256,
+        skip: bool,
+    ) -> Load<SStoreResult> {
+        self.stock.sstore_skip_cold_load(address, key, value, skip)
+    }
+
+    fn tload(&mut self, address: Address, key: U256) -> U256 {
+        self.stock.tload(address, key)
+    }
+
+    fn tstore(&mut self, address: Address, key: U256, value: U256) {
+        self.stock.tstore(address, key, value)
+    }
+
+    fn log(&mut self, log: Log) {
+        self.stock.log(log)
+    }
+
+    fn take_logs(&mut self) -> Vec<Log> {
+        self.stock.take_logs()
+    }
+
+    fn logs(&self) -> &[Log] {
+        self.stock.logs()
+    }
+
+    fn selfdestruct(
+        &mut self,
+        address: Address,
+        target: Address,
+        skip: bool,
+    ) -> Load<SelfDestructResult> {
+        // The heir's emptiness is asked before it inherits; a heir that is not loaded yet has no
+        // changes of this transaction.
+        if let Some(heir) = self.stock.inner.state.get(&target) {
+            self.notes.borrow_mut().account(heir.info.account_id, target).ask_empty(&heir.info);
+        }
+        let known = self.loaded(target);
+        let result = self.stock.selfdestruct(address, target, skip)?;
+        let mut notes = self.notes.borrow_mut();
+        notes.account(None, address).pin_balance();
+        if !known {
+            notes.account(None, target).fields |= field::EXISTS | field::EMPTY;
+        }
+        Ok(result)
+    }
+
+    fn warm_access_list(&mut self, access_list: AddressMap<HashSet<U256>>) {
+        self.stock.warm_access_list(access_list)
+    }
+
+    fn warm_coinbase_account(&mut self, address: Address) {
+        self.stock.warm_coinbase_account(address)
+    }
+
+    fn warm_precompiles(&mut self, precompiles: &AddressSet) {
+        self.stock.warm_precompiles(precompiles)
+    }
+
+    fn precompile_addresses(&self) -> &AddressSet {
+        self.stock.precompile_addresses()
+    }
+
+    fn set_spec_id(&mut self, spec: SpecId) {
+        self.stock.set_spec_id(spec)
+    }
+
+    fn set_eip7708_config(&mut self, disabled: bool, delayed_clear_disabled: bool) {
+        self.stock.set_eip7708_config(disabled, delayed_clear_disabled)
+    }
+
+    fn touch_account(&mut self, address: Address) {
+        self.stock.touch_account(address)
+    }
+
+    fn transfer(
+        &mut self,
+        from: Address,
+        to: Address,
+        amount: U256,
+    ) -> Result<Option<TransferError>, Stop> {
+        self.stock.load_account(from)?;
+        self.stock.load_account(to)?;
+        Ok(self.transfer_loaded(from, to, amount))
+    }
+
+    fn transfer_loaded(
+        &mut self,
+        from: Address,
+        to: Address,
+        amount: U256,
+    ) -> Option<TransferError> {
+        if !amount.is_zero() && self.debit(from, amount) && from != to {
+            self.credit(to, amount);
+        }
+        self.stock.transfer_loaded(from, to, amount)
+    }
+
+    #[expect(deprecated)]
+    fn caller_accounting_journal_entry(&mut self, address: Address, old: U256, bump: bool) {
+        self.stock.caller_accounting_journal_entry(address, old, bump)
+    }
+
+    fn balance_incr(&mut self, address: Address, amount: U256) -> Result<(), Stop> {
+        self.stock.load_account(address)?;
+        self.credit(address, amount);
+        self.stock.balance_incr(address, amount)
+    }
+
+    #[expect(deprecated)]
+    fn nonce_bump_journal_entry(&mut self, address: Address) {
+        self.stock.nonce_bump_journal_entry(address)
+    }
+
+    fn load_account(&mut self, address: Address) -> Result<StateLoad<&Account>, Stop> {
+        self.stock.load_account(address)
+    }
+
+    fn load_account_with_code(&mut self, address: Address) -> Result<StateLoad<&Account>, Stop> {
+        let load = self.stock.load_account_with_code(address)?;
+        let mut notes = self.notes.borrow_mut();
+        notes.account(load.info.account_id, address).fields |= field::CODE;
+        drop(notes);
+        Ok(load)
+    }
+
+    fn load_account_delegated(&mut self, address: Address) -> Result<StateLoad<AccountLoad>, Stop> {
+        let load = self.stock.load_account_with_code(address)?;
+        let delegate = load.info.code.as_ref().and_then(Bytecode::eip7702_address);
+        self.notes
+            .borrow_mut()
+            .account(load.info.account_id, address)
+            .use_code(&load.info);
+        let load = self.stock.load_account_delegated(address)?;
+        if let Some(delegate) = delegate {
+            self.notes.borrow_mut().account(None, delegate).fields |= field::CODE;
+        }
+        Ok(load)
+    }
+
+    fn load_account_mut_skip_cold_load(
+        &mut self,
+        address: Address,
+        skip: bool,
+    ) -> Load<JournaledAccount<'_, View<'y>, JournalEntry>> {
+        // CREATE compares the creator's balance with a value that does not show here. At depth 0
+        // the creator is the sender, whose funds are checked already.
+        let pins = self.stock.inner.depth > 0;
+        let load = self.stock.load_account_mut_skip_cold_load(address, skip)?;
+        let mut notes = self.notes.borrow_mut();
+        let account = revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
+        let seen = notes.account(account.info.account_id, address);
+        seen.fields |= field::NONCE;
+        if pins {
+            seen.pin_balance();
+        }
+        drop(notes);
+        Ok(load)
+    }
+
+    fn load_account_mut_optional_code(
+        &mut self,
+        address: Address,
+        load_code: bool,
+    ) -> Result<StateLoad<JournaledAccount<'_, View<'y>, JournalEntry>>, Stop> {
+        let load = self.stock.load_account_mut_optional_code(address, load_code)?;
+        let mut notes = self.notes.borrow_mut();
+        let account = revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
+        let seen = notes.account(account.info.account_id, address);
+        seen.fields |= field::NONCE | field::CODE;
+        seen.ask_empty(&account.info);
+        drop(notes);
+        Ok(load)
+    }
+
+    fn set_code_with_hash(&mut self, address: Address, code: Bytecode, hash: B256) {
+        self.stock.set_code_with_hash(address, code, hash)
+    }
+
+    fn code_hash(&mut self, address: Address) -> Result<StateLoad<B256>, Stop> {
+        let load = self.stock.load_account_with_code(address)?;
+        let mut notes = self.notes.borrow_mut();
+        notes.account(load.info.account_id, address).use_code(&load.info);
+        let hash = if load.is_empty() { B256::ZERO } else { load.info.code_hash };
+        Ok(StateLoad::new(hash, load.is_cold))
+    }
+
+    fn checkpoint(&mut self) -> JournalCheckpoint {
+        self.stock.checkpoint()
+    }
+
+    fn checkpoint_commit(&mut self) {
+        self.stock.checkpoint_commit()
+    }
+
+    fn checkpoint_revert(&mut self, checkpoint: JournalCheckpoint) {
+        self.stock.checkpoint_revert(checkpoint)
+    }
+
+    fn create_account_checkpoint(
+        &mut self,
+        caller: Address,
+        address: Address,
+        balance: U256,
+        spec: SpecId,
+    ) -> Result<JournalCheckpoint, TransferError> {
+        let Some(account) = self.stock.inner.state.get(&address) else {
+            return Err(TransferError::CreateCollision);
+        };
+        let free = account.info.nonce == 0 && account.info.code_hash == KECCAK256_EMPTY;
+        {
+            let mut notes = self.notes.borrow_mut();
+            let seen = notes.account(account.info.account_id, address);
+            seen.fields |= field::NONCE | field::CODE | field::EXISTS;
+        }
+        if free {
+            match self.stock.database.storage_is_empty(address) {
+                Ok(true) => {}
+                Ok(false) => return Err(TransferError::CreateCollision),
+                Err(stop) => {
+                    self.failed = Some(stop);
+                    return Err(TransferError::CreateCollision);
+                }
+            }
+        }
+        if !balance.is_zero() {
+            self.debit(caller, balance);
+            self.credit(address, balance);
+        }
+        self.stock.create_account_checkpoint(caller, address, balance, spec)
+    }
+
+    fn depth(&self) -> usize {
+        self.stock.depth()
+    }
+
+    fn commit_tx(&mut self) {
+        self.stock.commit_tx()
+    }
+
+    fn discard_tx(&mut self) {
+        self.stock.discard_tx()
+    }
+
+    fn finalize(&mut self) -> EvmState {
+        self.stock.finalize()
+    }
+
+    fn load_account_info_skip_cold_load(
+        &mut self,
+        address: Address,
+        load_code: bool,
+        skip: bool,
+    ) -> Result<AccountInfoLoad<'_>, JournalLoadError<Stop>> {
+        let spec = self.stock.inner.cfg.spec;
+        let load = self.stock.inner.load_account_optional(
+            &mut self.stock.database,
+            address,
+            load_code,
+            skip,
+        )?;
+        let account = load.data;
+        let mut notes = self.notes.borrow_mut();
+        let seen = notes.account(account.info.account_id, address);
+        seen.use_code(&account.info);
+        if !load_code {
+            // BALANCE and SELFBALANCE; EXTCODEHASH asks the same way.
+            seen.pin_balance();
+        }
+        drop(notes);
+        Ok(AccountInfoLoad::new(
+            &account.info,
+            load.is_cold,
+            account.state_clear_aware_is_empty(spec),
+        ))
+    }
+}

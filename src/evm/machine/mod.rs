@@ -1,0 +1,340 @@
+//! The EVM as a [`Machine`]: one pooled coroutine with its EVM per context in flight.
+//!
+//! ```text
+//!  worker ── resume ──► Fiber: revm ── JournalTr ──► WatchedJournal ── Database ──► View
+//!    ▲                                 notes uses                     notes loads     │
+//!    └───────── Waits / Done(trace) ◄──────────────── yields ◄────────────────────────┤
+//!                                                          Table<AccountCell>, Table<SlotCell>
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `cells` | what an account and a slot hold, how they change, what can be observed |
+//! | `notes` | the observations of one incarnation |
+//! | `view` | revm's database over the multi-version state; waits by yielding |
+//! | `journal` | which fields are used |
+//! | `handler` | funds as a bound, fees without loading the beneficiary |
+//! | `fiber` | the coroutine |
+//! | `trace` | revm's final state as changes |
+//!
+//! The nonce of a sender with earlier transactions in the block is predicted, not waited for: the
+//! incarnation sees the nonce it needs and observes exactly that. If the prediction was wrong, the
+//! observation does not hold at the commit cursor.
+
+mod cells;
+mod fiber;
+mod handler;
+mod journal;
+mod notes;
+mod trace;
+mod view;
+
+use std::{cell::RefCell, task::Poll};
+
+use alloy_primitives::Address;
+use hashbrown::HashMap;
+
+use crate::{
+    context::{Attempt, Machine, Run},
+    state::{EntryId, Table, TxIndex},
+    sync::{Arc, Mutex},
+};
+
+use self::{
+    cells::{Account, AccountCell, SlotCell},
+    fiber::{Command, Event, Fiber},
+    notes::Notes,
+    trace::{Ending, Trace},
+};
+use super::{
+    Block, BlockError, Executed, Invalid, InvalidPolicy, StateStore, StoreError,
+    TransactionOutcome, rules::BlockSums,
+};
+
+pub(crate) use self::cells::{Account as VersionedAccount, SlotKey};
+
+/// The EVM with the block it executes.
+pub(crate) struct EvmMachine {
+    pub(crate) block: Arc<Block>,
+    pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) accounts: Table<AccountCell>,
+    pub(crate) slots: Table<SlotCell>,
+    beneficiary: EntryId,
+    /// The transaction before with the same sender.
+    same_sender: Box<[Option<TxIndex>]>,
+    policy: InvalidPolicy,
+    committed: Mutex<Committed>,
+}
+
+/// What the commit cursor has produced so far.
+#[derive(Default)]
+pub(crate) struct Committed {
+    pub(crate) transactions: Vec<TransactionOutcome>,
+    pub(crate) sums: BlockSums,
+}
+
+impl EvmMachine {
+    pub(crate) fn new(
+        block: Arc<Block>,
+        store: Arc<dyn StateStore>,
+        policy: InvalidPolicy,
+    ) -> Result<Self, StoreError> {
+        let accounts = Table::new();
+        let address = block.env.beneficiary;
+        let beneficiary = accounts.intern(&address);
+        accounts.entry(beneficiary).fill(Account::from_info(store.account(address)?));
+        let mut last: HashMap<Address, TxIndex, foldhash::fast::RandomState> = HashMap::default();
+        let same_sender = block
+            .transactions
+            .iter()
+            .enumerate()
+            .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
+            .collect();
+        let committed = Mutex::new(Committed {
+            transactions: Vec::with_capacity(block.transactions.len()),
+            ..Committed::default()
+        });
+        Ok(Self {
+            block,
+            store,
+            accounts,
+            slots: Table::new(),
+            beneficiary,
+            same_sender,
+            policy,
+            committed,
+        })
+    }
+
+    pub(crate) fn take_committed(&self) -> Committed {
+        std::mem::take(&mut *self.committed.lock())
+    }
+
+    /// Gives the sender of `tx` the nonce it will have when its earlier transactions are through.
+    fn predict_nonce(&self, tx: TxIndex, address: Address, account: &mut Account) {
+        let env = &self.block.transactions[tx.get()].env;
+        if address == env.caller
+            && account.nonce < env.nonce
+            && self.same_sender[tx.get()].is_some()
+        {
+            account.nonce = env.nonce;
+            account.exists = true;
+        }
+    }
+
+    /// Whether the observations hold against what is published below `tx`.
+    fn holds(&self, tx: TxIndex, notes: &Notes) -> bool {
+        notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(tx, &note.seen))
+            && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).holds(tx, seen))
+    }
+
+    fn withdraw(&self, tx: TxIndex, trace: &Trace, told: &mut Vec<TxIndex>) {
+        for (id, _) in &trace.accounts {
+            self.accounts.entry(*id).withdraw(tx, told);
+        }
+        for (id, _) in &trace.slots {
+            self.slots.entry(*id).withdraw(tx, told);
+        }
+    }
+
+    /// Withdraws what `previous` wrote and `trace` does not.
+    fn withdraw_rest(
+        &self,
+        tx: TxIndex,
+        trace: &Trace,
+        previous: &Trace,
+        told: &mut Vec<TxIndex>,
+    ) {
+        for (id, _) in &previous.accounts {
+            if !trace.accounts.iter().any(|(other, _)| other == id) {
+                self.accounts.entry(*id).withdraw(tx, told);
+            }
+        }
+        for (id, _) in &previous.slots {
+            if !trace.slots.iter().any(|(other, _)| other == id) {
+                self.slots.entry(*id).withdraw(tx, told);
+            }
+        }
+    }
+}
+
+/// A started transaction: its coroutine, and what to tell it next.
+pub(crate) struct Task {
+    fiber: Fiber,
+    next: Option<Command>,
+}
+
+/// The coroutines of a worker.
+#[derive(Default)]
+pub(crate) struct Fibers {
+    idle: Vec<Fiber>,
+}
+
+thread_local! {
+    /// The coroutines of a thread that executes blocks as their caller. They are no part of any
+    /// block's state: what runs on them is decided by the command they are resumed with.
+    static CALLER: RefCell<Fibers> = RefCell::default();
+}
+
+impl Machine for EvmMachine {
+    type Trace = Trace;
+    type Task = Task;
+    type Worker = Fibers;
+    type Error = BlockError;
+
+    fn transactions(&self) -> u32 {
+        self.block.transactions.len() as u32
+    }
+
+    fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {
+        // Out of address space for a stack: nothing sensible is left to do on this worker.
+        let fiber = worker
+            .idle
+            .pop()
+            .unwrap_or_else(|| Fiber::new().expect("a coroutine stack can be mapped"));
+        Task { fiber, next: Some(Command::Run(run.clone(), tx)) }
+    }
+
+    fn poll(
+        _: &Arc<Run<Self>>,
+        _: &mut Fibers,
+        task: &mut Task,
+    ) -> Poll<Attempt<Trace>> {
+        match task.fiber.resume(task.next.take().unwrap_or(Command::Resume)) {
+            Event::Waits => Poll::Pending,
+            Event::Done(attempt) => Poll::Ready(attempt),
+            Event::Idle => unreachable!("a coroutine with a transaction is not idle"),
+        }
+    }
+
+    fn retire(worker: &mut Fibers, mut task: Task, ended: bool) {
+        if !ended {
+            // It returns from revm with an error, which is cheaper than unwinding its stack.
+            while matches!(task.fiber.resume(Command::Cancel), Event::Waits) {}
+        }
+        worker.idle.push(task.fiber);
+    }
+
+    fn with_calling_worker<R>(f: impl FnOnce(&mut Fibers) -> R) -> R {
+        CALLER.with_borrow_mut(f)
+    }
+
+    fn worker_died(worker: usize) -> BlockError {
+        BlockError::Worker { worker }
+    }
+
+    fn end_block(worker: &mut Fibers) {
+        for fiber in &mut worker.idle {
+            fiber.resume(Command::EndBlock);
+        }
+    }
+
+    fn validate(&self, tx: TxIndex, trace: &Trace) -> bool {
+        self.holds(tx, &trace.notes)
+    }
+
+    fn publish(
+        &self,
+        tx: TxIndex,
+        trace: &mut Trace,
+        previous: Option<Trace>,
+        told: &mut Vec<TxIndex>,
+    ) {
+        for (id, change) in &mut trace.accounts {
+            if let Some(change) = change.take() {
+                self.accounts.entry(*id).publish(tx, change, told);
+            }
+        }
+        for (id, value) in &trace.slots {
+            self.slots.entry(*id).publish(tx, *value, told);
+        }
+        if let Some(previous) = previous {
+            self.withdraw_rest(tx, trace, &previous, told);
+        }
+    }
+
+    fn retract(&self, tx: TxIndex, trace: &Trace) {
+        for (id, _) in &trace.accounts {
+            self.accounts.entry(*id).retract(tx);
+        }
+        for (id, _) in &trace.slots {
+            self.slots.entry(*id).retract(tx);
+        }
+    }
+
+    fn commit(
+        &self,
+        tx: TxIndex,
+        trace: Trace,
+        published: bool,
+        previous: Option<Trace>,
+        told: &mut Vec<TxIndex>,
+    ) -> Result<(), BlockError> {
+        let mut committed = self.committed.lock();
+        let index = tx.get();
+        let env = &self.block.transactions[index].env;
+        let reason = match (committed.sums.admit(&self.block, env), &trace.ending) {
+            (Err(reason), _) => Some(reason),
+            (Ok(()), Ending::Invalid(reason)) => Some(Invalid::Transaction(reason.clone())),
+            (Ok(()), Ending::Executed(_)) => None,
+            (Ok(()), Ending::Environment(reason)) => {
+                return Err(BlockError::Environment(reason.clone()));
+            }
+            (Ok(()), Ending::Store(error)) => {
+                return Err(BlockError::Store { index, error: error.clone() });
+            }
+            (Ok(()), Ending::Panic(message)) => {
+                return Err(BlockError::Panic { index, message: message.clone() });
+            }
+        };
+        if let Some(reason) = reason {
+            if self.policy == InvalidPolicy::Fail {
+                return Err(BlockError::Invalid { index, reason });
+            }
+            if published {
+                self.withdraw(tx, &trace, told);
+            }
+            if let Some(previous) = previous {
+                self.withdraw(tx, &previous, told);
+            }
+            committed.transactions.push(TransactionOutcome::Skipped(reason));
+            return Ok(());
+        }
+        if published {
+            for (id, _) in &trace.accounts {
+                self.accounts.entry(*id).commit(tx);
+            }
+            for (id, _) in &trace.slots {
+                self.slots.entry(*id).commit(tx);
+            }
+        } else {
+            for (id, change) in &trace.accounts {
+                if let Some(change) = change {
+                    self.accounts.entry(*id).commit_change(tx, change, told);
+                }
+            }
+            for (id, value) in &trace.slots {
+                self.slots.entry(*id).commit_change(tx, value, told);
+            }
+            if let Some(previous) = previous {
+                self.withdraw_rest(tx, &trace, &previous, told);
+            }
+        }
+        let Ending::Executed(result) = trace.ending else { return Ok(()) };
+        committed.sums.add(env, &result);
+        let cumulative_gas = committed.sums.gas_used;
+        committed.transactions.push(TransactionOutcome::Executed(Executed {
+            result,
+            tx_type: env.tx_type,
+            cumulative_gas,
+        }));
+        Ok(())
+    }
+
+    fn work(trace: &Trace) -> u64 {
+        match &trace.ending {
+            Ending::Executed(result) => result.tx_gas_used(),
+            _ => 0,
+        }
+    }
+}

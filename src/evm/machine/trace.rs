@@ -1,0 +1,131 @@
+//! What a finished incarnation leaves: observations, writes, result.
+
+use alloy_primitives::KECCAK256_EMPTY;
+use revm::{
+    context::result::{ExecutionResult, InvalidTransaction},
+    primitives::hardfork::SpecId,
+    state::{Account as Loaded, EvmState},
+};
+
+use super::{
+    EvmMachine,
+    cells::{AccountChange, SlotCell, SlotKey, field},
+    notes::Notes,
+};
+use crate::{
+    evm::StoreError,
+    state::{Cell, EntryId, TxIndex},
+};
+
+/// How an incarnation ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// It executed: success, revert or halt.
+    Executed(ExecutionResult),
+    /// It may not be in the block.
+    Invalid(InvalidTransaction),
+    /// The block's environment cannot be executed.
+    Environment(String),
+    /// The store failed.
+    Store(StoreError),
+    /// It panicked.
+    Panic(String),
+}
+
+/// Observations, writes and result of an incarnation.
+pub(crate) struct Trace {
+    pub(crate) notes: Notes,
+    pub(crate) accounts: Vec<(EntryId, Option<AccountChange>)>,
+    pub(crate) slots: Vec<(EntryId, <SlotCell as Cell>::Change)>,
+    pub(crate) ending: Ending,
+}
+
+impl Trace {
+    /// A trace without writes.
+    pub(crate) fn failed(notes: Notes, ending: Ending) -> Self {
+        Self { notes, accounts: Vec::new(), slots: Vec::new(), ending }
+    }
+
+    /// Turns revm's final state of a transaction into changes. Some of them depend on the account
+    /// once more, which is noted.
+    pub(crate) fn executed(
+        machine: &EvmMachine,
+        tx: TxIndex,
+        mut notes: Notes,
+        state: EvmState,
+        result: ExecutionResult,
+    ) -> Self {
+        let state_clear = machine.block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
+        let generation = tx.0 + 1;
+        let mut accounts = Vec::with_capacity(4);
+        let mut slots = Vec::new();
+        for (address, account) in &state {
+            if !account.is_touched() {
+                continue;
+            }
+            let at = notes.position(account.info.account_id, *address);
+            let id = notes.accounts[at].id;
+            if let Some(change) = change_of(account, &mut notes, at, state_clear, generation) {
+                accounts.push((id, Some(change)));
+            }
+            if account.is_selfdestructed() {
+                continue;
+            }
+            for (slot, value) in account.changed_storage_slots() {
+                let seen = &mut notes.accounts[at].seen;
+                seen.fields |= field::GENERATION;
+                let key =
+                    SlotKey { account: id.get(), generation: seen.generation, slot: *slot };
+                slots.push((machine.slots.intern(&key), value.present_value));
+            }
+        }
+        if let Some(amount) = notes.reward {
+            let id = machine.beneficiary;
+            accounts
+                .push((id, Some(AccountChange::Reward { amount, state_clear, generation })));
+        }
+        Self { notes, accounts, slots, ending: Ending::Executed(result) }
+    }
+}
+
+fn change_of(
+    account: &Loaded,
+    notes: &mut Notes,
+    at: usize,
+    state_clear: bool,
+    generation: u32,
+) -> Option<AccountChange> {
+    let seen = &mut notes.accounts[at].seen;
+    let info = &account.info;
+    if account.is_selfdestructed() {
+        seen.fields |= field::EXISTS;
+        return seen.exists.then_some(AccountChange::Destroy { generation });
+    }
+    let balance = info.balance.wrapping_sub(seen.balance);
+    let nonce = (info.nonce != seen.nonce).then_some(info.nonce);
+    let code = (info.code_hash != seen.code_hash).then(|| {
+        let code = info.code.clone().filter(|_| info.code_hash != KECCAK256_EMPTY);
+        (info.code_hash, code)
+    });
+    let unchanged = balance.is_zero() && nonce.is_none() && code.is_none();
+    if state_clear && account.is_empty() {
+        // EIP-161: touched and empty, so it goes.
+        if unchanged {
+            seen.fields |= field::EXISTS | field::EMPTY;
+        } else {
+            seen.fields |= field::EXISTS;
+            seen.pin_balance();
+        }
+        return seen.exists.then_some(AccountChange::Destroy { generation });
+    }
+    if unchanged {
+        if info.code_hash == KECCAK256_EMPTY {
+            // Had it been empty, the touch would have removed it, or before EIP-161 made it.
+            seen.fields |= field::EXISTS | field::EMPTY;
+        }
+        if !account.is_created() || seen.exists {
+            return None;
+        }
+    }
+    Some(AccountChange::Update { balance, nonce, code })
+}

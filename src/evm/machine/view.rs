@@ -1,0 +1,201 @@
+//! The world as one incarnation sees it: revm's database, answering from the multi-version state,
+//! suspending where a lower transaction is about to write.
+
+use std::{cell::RefCell, rc::Rc};
+
+use alloy_primitives::{Address, B256, U256};
+use corosensei::Yielder;
+use revm::{
+    Database,
+    bytecode::Bytecode,
+    database_interface::DBErrorMarker,
+    state::{AccountId, AccountInfo},
+};
+
+use super::{
+    EvmMachine,
+    cells::{Account, SlotKey, field},
+    fiber::{Command, Event},
+    notes::Notes,
+};
+use crate::{
+    context::Run,
+    evm::StoreError,
+    state::{Read, TxIndex},
+    sync::Arc,
+};
+
+/// Why an incarnation stops before its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    /// Something it read has changed.
+    #[error("a lower transaction changed what was read")]
+    Doomed,
+    /// The block ended.
+    #[error("the block ended")]
+    Cancelled,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DBErrorMarker for Stop {}
+
+/// The database of one coroutine.
+pub(crate) struct View<'y> {
+    yielder: &'y Yielder<Command, Event>,
+    run: Option<Arc<Run<EvmMachine>>>,
+    tx: TxIndex,
+    notes: Rc<RefCell<Notes>>,
+}
+
+impl<'y> View<'y> {
+    pub(crate) fn new(yielder: &'y Yielder<Command, Event>, notes: Rc<RefCell<Notes>>) -> Self {
+        Self { yielder, run: None, tx: TxIndex(0), notes }
+    }
+
+    /// Turns to a transaction.
+    pub(crate) fn begin(&mut self, run: &Arc<Run<EvmMachine>>, tx: TxIndex) {
+        if !self.run.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, run)) {
+            self.run = Some(run.clone());
+        }
+        self.tx = tx;
+        self.notes.borrow_mut().clear();
+    }
+
+    pub(crate) fn end_block(&mut self) {
+        self.run = None;
+    }
+
+    pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
+        self.run.as_ref().expect("a coroutine runs transactions of a block")
+    }
+
+    pub(crate) fn tx(&self) -> TxIndex {
+        self.tx
+    }
+
+    /// Stops an incarnation whose reads have changed under it. Called at every access, so that no
+    /// doomed one goes on for long.
+    fn check(&self) -> Result<(), Stop> {
+        let run = self.run();
+        if run.scheduler.is_stopped() {
+            return Err(Stop::Cancelled);
+        }
+        let phase = run.scheduler.phase(self.tx);
+        if phase.is_stale() && phase.take_stale() {
+            let notes = self.notes.borrow();
+            if !run.machine.holds(self.tx, &notes) {
+                return Err(Stop::Doomed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Suspends until `writer` has published.
+    fn wait(&self, writer: TxIndex) -> Result<(), Stop> {
+        if !self.run().scheduler.wait_for(writer, self.tx) {
+            // It has published by now, or is just turning its versions into estimates.
+            crate::sync::hint::spin_loop();
+            return self.check();
+        }
+        match self.yielder.suspend(Event::Waits) {
+            Command::Cancel => Err(Stop::Cancelled),
+            _ => self.check(),
+        }
+    }
+
+    /// Whether the account may be created as far as its storage goes (EIP-7610).
+    pub(crate) fn storage_is_empty(&mut self, address: Address) -> Result<bool, Stop> {
+        let wiped = {
+            let mut notes = self.notes.borrow_mut();
+            let seen = notes.account(None, address);
+            seen.fields |= field::GENERATION;
+            seen.generation != 0
+        };
+        // Storage written in this block belongs to an account with a nonce: only code writes.
+        Ok(wiped || !self.run().machine.store.has_storage(address)?)
+    }
+
+    fn load_account(&self, address: Address) -> Result<(Account, usize), Stop> {
+        let machine = &self.run().machine;
+        let id = machine.accounts.intern(&address);
+        let entry = machine.accounts.entry(id);
+        let mut account = loop {
+            match entry.read(self.tx) {
+                Read::Value(account) => break account,
+                Read::Unknown => {
+                    let info = machine.store.account(address)?;
+                    entry.fill(Account::from_info(info));
+                }
+                Read::Blocked(writer) => self.wait(writer)?,
+            }
+        };
+        machine.predict_nonce(self.tx, address, &mut account);
+        let at = self.notes.borrow_mut().load(id, address, &account);
+        Ok((account, at))
+    }
+
+    fn load_slot(&self, at: usize, address: Address, slot: U256) -> Result<U256, Stop> {
+        let machine = &self.run().machine;
+        let key = {
+            let note = &mut self.notes.borrow_mut().accounts[at];
+            note.seen.fields |= field::GENERATION;
+            SlotKey { account: note.id.get(), generation: note.seen.generation, slot }
+        };
+        let id = machine.slots.intern(&key);
+        let entry = machine.slots.entry(id);
+        let value = loop {
+            match entry.read(self.tx) {
+                Read::Value(value) => break value,
+                Read::Unknown if key.generation != 0 => entry.fill(U256::ZERO),
+                Read::Unknown => entry.fill(machine.store.storage(address, slot)?),
+                Read::Blocked(writer) => self.wait(writer)?,
+            }
+        };
+        self.notes.borrow_mut().slots.push((id, value));
+        Ok(value)
+    }
+}
+
+impl Database for View<'_> {
+    type Error = Stop;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Stop> {
+        self.check()?;
+        let (account, at) = self.load_account(address)?;
+        Ok(account.to_info().map(|mut info| {
+            info.account_id = AccountId::new(at);
+            info
+        }))
+    }
+
+    fn code_by_hash(&mut self, _: B256) -> Result<Bytecode, Stop> {
+        unreachable!("accounts come with their code")
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Stop> {
+        self.check()?;
+        let at = self.notes.borrow().position(None, address);
+        self.load_slot(at, address, slot)
+    }
+
+    fn storage_by_account_id(
+        &mut self,
+        address: Address,
+        id: AccountId,
+        slot: U256,
+    ) -> Result<U256, Stop> {
+        self.check()?;
+        let at = self.notes.borrow().position(Some(id), address);
+        self.load_slot(at, address, slot)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Stop> {
+        let machine = &self.run().machine;
+        match machine.block.block_hashes.get(&number) {
+            Some(hash) => Ok(*hash),
+            None => Ok(machine.store.block_hash(number)?),
+        }
+    }
+}

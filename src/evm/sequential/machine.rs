@@ -1,0 +1,162 @@
+//! One EVM on one state, reused for everything that happens in a block.
+
+use alloy_primitives::{Address, Bytes};
+use revm::{
+    Context, ExecuteEvm, MainBuilder, MainnetEvm, SystemCallEvm,
+    context::{
+        BlockEnv, CfgEnv, JournalTr, LocalContext, TxEnv,
+        result::{EVMError, ExecutionResult, InvalidTransaction},
+    },
+    primitives::hardfork::SpecId,
+    state::EvmState,
+};
+
+use super::SequentialState;
+use crate::evm::{
+    Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, rules::cfg_env,
+};
+
+/// revm's context over a sequential state.
+pub(crate) type SequentialContext<'a, S> = Context<
+    BlockEnv,
+    TxEnv,
+    CfgEnv,
+    SequentialState<'a, S>,
+    CollisionJournal<SequentialState<'a, S>>,
+>;
+
+/// Why a transaction or a system call has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The transaction may not be in a block.
+    Invalid(InvalidTransaction),
+    /// The header fields cannot be executed.
+    Environment(String),
+    /// A read failed.
+    Store(StoreError),
+    /// revm gave up: a precompile failed in a way that no input explains.
+    Fatal(String),
+}
+
+impl Failure {
+    /// The block's error, for the transaction at this position.
+    pub fn at(self, index: usize) -> BlockError {
+        match self {
+            Self::Invalid(reason) => {
+                BlockError::Invalid { index, reason: Invalid::Transaction(reason) }
+            }
+            Self::Environment(message) => BlockError::Environment(message),
+            Self::Store(error) => BlockError::Store { index, error },
+            Self::Fatal(message) => BlockError::Panic { index, message },
+        }
+    }
+}
+
+impl From<EVMError<StoreError>> for Failure {
+    fn from(error: EVMError<StoreError>) -> Self {
+        match error {
+            EVMError::Transaction(reason) => Self::Invalid(reason),
+            EVMError::Header(reason) => Self::Environment(reason.to_string()),
+            EVMError::Database(error) => Self::Store(error),
+            EVMError::Custom(message) => Self::Fatal(message),
+            EVMError::CustomAny(error) => Self::Fatal(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// An EVM set up for a block, and the block's state.
+#[allow(missing_debug_implementations, reason = "revm's EVM has none that would help")]
+pub struct Machine<'a, S: StateStore + ?Sized> {
+    pub(crate) evm: MainnetEvm<SequentialContext<'a, S>>,
+}
+
+impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
+    /// A machine at the beginning of the block.
+    pub fn new(block: &'a Block, store: &'a S) -> Self {
+        let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
+        let state = SequentialState::new(store, &block.block_hashes, state_clear);
+        let context: SequentialContext<'a, S> = Context {
+            block: block.env.clone(),
+            tx: TxEnv::default(),
+            cfg: CfgEnv::default(),
+            journaled_state: CollisionJournal::new(state),
+            chain: (),
+            local: LocalContext::default(),
+            error: Ok(()),
+        };
+        // `with_cfg` tells the journal about the spec, which a field assignment would not.
+        Self { evm: context.with_cfg(cfg_env(block)).build_mainnet() }
+    }
+
+    /// Runs a transaction and commits what it changed. A transaction that fails leaves no trace.
+    ///
+    /// # Errors
+    ///
+    /// See [`Failure`].
+    #[inline]
+    pub fn transact(&mut self, tx: &TxEnv) -> Result<ExecutionResult, Failure> {
+        let result = self.evm.transact_one(tx.clone());
+        self.settle(result)
+    }
+
+    /// Calls a system contract, as the block and not a transaction does, and commits. `None` if
+    /// there is no contract at the address.
+    ///
+    /// # Errors
+    ///
+    /// See [`Failure`]; a revert is not a failure but a result.
+    pub fn system_call(
+        &mut self,
+        address: Address,
+        data: Bytes,
+    ) -> Result<Option<ExecutionResult>, Failure> {
+        if self.state().account(address)?.is_none_or(|info| info.is_empty_code_hash()) {
+            return Ok(None);
+        }
+        let result = self.evm.system_call_one(address, data);
+        self.settle(result).map(Some)
+    }
+
+    /// The block's state.
+    pub fn state(&mut self) -> &mut SequentialState<'a, S> {
+        self.evm.ctx.journaled_state.db_mut()
+    }
+
+    /// The block's state, when the machine is no longer needed.
+    pub fn into_state(self) -> SequentialState<'a, S> {
+        self.evm.ctx.journaled_state.into_database()
+    }
+
+    /// Commits what a finished run changed, or forgets it.
+    #[inline]
+    fn settle(
+        &mut self,
+        result: Result<ExecutionResult, EVMError<StoreError>>,
+    ) -> Result<ExecutionResult, Failure> {
+        let mut changes = self.evm.finalize();
+        self.commit(result, &mut changes).inspect(|_| {
+            self.evm.ctx.journaled_state.recycle(changes);
+        })
+    }
+
+    #[inline]
+    pub(crate) fn commit(
+        &mut self,
+        result: Result<ExecutionResult, EVMError<StoreError>>,
+        changes: &mut EvmState,
+    ) -> Result<ExecutionResult, Failure> {
+        let state = self.evm.ctx.journaled_state.db_mut();
+        if let Some(error) = state.take_failure() {
+            return Err(Failure::Store(error));
+        }
+        let result = result?;
+        state.commit(changes)?;
+        Ok(result)
+    }
+}

@@ -1,0 +1,36 @@
+//! The sequential reference: one transaction after another on one EVM.
+//!
+//! It is three things at once: what the parallel engine must equal, what it is measured against,
+//! and the direct path that it takes itself when a block cannot gain. So it is as fast as one can
+//! make it without threads.
+//!
+//! ```text
+//!  Block ─► Sequential ─► prologue ─► transaction 0 … n ─► epilogue ─► BlockOutcome
+//!                             │              │                 │
+//!                             └────────► Machine ◄─────────────┘
+//!                                 EVM + SequentialState ─► StateStore
+//! ```
+//!
+//! # The seam for the parallel engine
+//!
+//! [`prologue`] and [`epilogue`] know nothing of how the transactions between them run: each
+//! takes a [`Machine`] over any [`StateStore`](super::StateStore) and leaves its changes in the
+//! machine's [`SequentialState`], whose [`diff`](SequentialState::diff) says exactly what changed
+//! relative to that store. The engine runs the prologue over the store itself and publishes the
+//! diff as the version before the first transaction; it runs the epilogue over a store that shows
+//! its committed state and lays that diff over the block's.
+
+mod dao;
+mod epilogue;
+mod execute;
+mod machine;
+mod prologue;
+mod requests;
+mod state;
+
+pub use epilogue::epilogue;
+pub use execute::Sequential;
+pub(crate) use machine::SequentialContext;
+pub use machine::{Failure, Machine};
+pub use prologue::prologue;
+pub use state::SequentialState;

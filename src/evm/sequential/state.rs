@@ -1,0 +1,357 @@
+//! The state of a block that runs one transaction after another.
+
+use alloy_primitives::{Address, B256, U256, map::AddressMap};
+use revm::{
+    Database,
+    bytecode::Bytecode,
+    primitives::{KECCAK_EMPTY, StorageKeyMap},
+    state::{Account, AccountId, AccountInfo, EvmState},
+};
+
+use crate::evm::{AccountChange, BlockHashes, StateDiff, StateStore, StorageProbe, StoreError};
+
+/// A slot: its value before the block and now.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    before: U256,
+    now: U256,
+}
+
+/// An account as the block sees it.
+#[derive(Debug)]
+struct Cached {
+    address: Address,
+    /// The account now; `None` if it does not exist.
+    now: Option<AccountInfo>,
+    /// What `now` was before the block, once it was replaced.
+    before: Option<Option<AccountInfo>>,
+    /// It was destroyed within the block at least once (and may exist again).
+    destroyed: bool,
+    /// The store's slots are out of sight: the account was absent or has been destroyed.
+    hidden: bool,
+    /// Slots read or written so far.
+    slots: StorageKeyMap<Slot>,
+}
+
+impl Cached {
+    fn replace(&mut self, now: Option<AccountInfo>) {
+        let old = std::mem::replace(&mut self.now, now);
+        self.before.get_or_insert(old);
+    }
+
+    fn destroy(&mut self) {
+        if self.now.is_some() {
+            self.replace(None);
+            self.destroyed = true;
+        }
+        self.hidden = true;
+        self.slots.clear();
+    }
+}
+
+/// A [`StateStore`] seen through the changes of a block: revm's database while the block runs
+/// sequentially, and the state on which the prologue and the epilogue act.
+///
+/// Each account and slot is asked of the store once. [`commit`](Self::commit) applies what a
+/// transaction changed, and [`diff`](Self::diff) says what the block changed altogether.
+///
+/// Accounts carry their position in this cache as revm's `account_id`, so a slot is found without
+/// looking its account up again.
+#[derive(Debug)]
+pub struct SequentialState<'a, S: ?Sized> {
+    store: &'a S,
+    block_hashes: &'a BlockHashes,
+    /// Empty accounts are removed when touched (EIP-161).
+    state_clear: bool,
+    positions: AddressMap<u32>,
+    accounts: Vec<Cached>,
+    /// The error of a probe for storage, which revm's journal cannot return.
+    failure: Option<StoreError>,
+}
+
+impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
+    /// The state before the block. `state_clear` is whether EIP-161 is in force.
+    pub fn new(store: &'a S, block_hashes: &'a BlockHashes, state_clear: bool) -> Self {
+        Self {
+            store,
+            block_hashes,
+            state_clear,
+            positions: AddressMap::default(),
+            accounts: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Applies a transaction's changes, as revm's `finalize` gives them: only touched accounts
+    /// count, and the flags of empty accounts are already those of EIP-161. Drains the map, so
+    /// that its memory can be used again.
+    ///
+    /// # Errors
+    ///
+    /// Only for an account that was never read through this state, if the store fails.
+    pub fn commit(&mut self, changes: &mut EvmState) -> Result<(), StoreError> {
+        for (address, account) in changes.drain() {
+            if account.is_touched() {
+                self.apply(address, account)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, address: Address, account: Account) -> Result<(), StoreError> {
+        let position = self.position(address, account.info.account_id)?;
+        let cached = &mut self.accounts[position];
+        if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
+            cached.destroy();
+            return Ok(());
+        }
+        if cached.now.as_ref() != Some(&account.info) {
+            let mut info = account.info;
+            if info.code.is_none() {
+                // A creation that was undone drops the code it found; the hash still tells.
+                info.code = cached
+                    .now
+                    .as_ref()
+                    .filter(|old| old.code_hash == info.code_hash)
+                    .and_then(|old| old.code.clone())
+                    .or_else(|| Some(Bytecode::default()));
+            }
+            info.account_id = AccountId::new(position);
+            cached.replace(Some(info));
+        }
+        for (key, slot) in account.storage {
+            if slot.is_changed() {
+                cached
+                    .slots
+                    .entry(key)
+                    .or_insert(Slot { before: slot.original_value, now: slot.original_value })
+                    .now = slot.present_value;
+            }
+        }
+        Ok(())
+    }
+
+    /// The account now, `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn account(&mut self, address: Address) -> Result<Option<&AccountInfo>, StoreError> {
+        let position = self.position(address, None)?;
+        Ok(self.accounts[position].now.as_ref())
+    }
+
+    /// Adds to a balance outside of any transaction: rewards and withdrawals. The account is
+    /// touched even if the amount is zero. A balance stops at the largest number.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn credit(&mut self, address: Address, amount: U256) -> Result<(), StoreError> {
+        let balance = self.account(address)?.map_or(U256::ZERO, |info| info.balance);
+        self.set_balance(address, balance.saturating_add(amount))
+    }
+
+    /// Sets a balance outside of any transaction, touching the account.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn set_balance(&mut self, address: Address, balance: U256) -> Result<(), StoreError> {
+        let position = self.position(address, None)?;
+        let cached = &mut self.accounts[position];
+        let mut info = cached.now.clone().unwrap_or_default();
+        info.balance = balance;
+        info.account_id = AccountId::new(position);
+        if self.state_clear && info.is_empty() {
+            cached.destroy();
+        } else if cached.now.as_ref() != Some(&info) {
+            cached.replace(Some(info));
+        }
+        Ok(())
+    }
+
+    /// The error of a probe for storage, if one failed since the last call.
+    pub fn take_failure(&mut self) -> Option<StoreError> {
+        self.failure.take()
+    }
+
+    /// What changed since the block began.
+    pub fn diff(&self) -> StateDiff {
+        let mut accounts: Vec<_> = self
+            .accounts
+            .iter()
+            .filter_map(|cached| Some((cached.address, cached.change()?)))
+            .collect();
+        accounts.sort_unstable_by_key(|(address, _)| *address);
+        StateDiff { accounts }
+    }
+
+    #[inline]
+    fn position(&mut self, address: Address, hint: Option<AccountId>) -> Result<usize, StoreError> {
+        // The hint is ours, but an account may have come from elsewhere.
+        if let Some(position) = hint.map(AccountId::get)
+            && self.accounts.get(position).is_some_and(|cached| cached.address == address)
+        {
+            return Ok(position);
+        }
+        if let Some(position) = self.positions.get(&address) {
+            return Ok(*position as usize);
+        }
+        self.load(address)
+    }
+
+    #[cold]
+    fn load(&mut self, address: Address) -> Result<usize, StoreError> {
+        let position = self.accounts.len();
+        let mut now = self.store.account(address)?;
+        if let Some(info) = &mut now {
+            normalise(address, info)?;
+            info.account_id = AccountId::new(position);
+        }
+        self.accounts.push(Cached {
+            address,
+            hidden: now.is_none(),
+            now,
+            before: None,
+            destroyed: false,
+            slots: StorageKeyMap::default(),
+        });
+        self.positions.insert(address, position as u32);
+        Ok(position)
+    }
+
+    #[inline]
+    fn slot(&mut self, position: usize, key: U256) -> Result<U256, StoreError> {
+        let cached = &mut self.accounts[position];
+        if let Some(slot) = cached.slots.get(&key) {
+            return Ok(slot.now);
+        }
+        if cached.hidden {
+            return Ok(U256::ZERO);
+        }
+        let value = self.store.storage(cached.address, key)?;
+        cached.slots.insert(key, Slot { before: value, now: value });
+        Ok(value)
+    }
+}
+
+impl Cached {
+    /// How the account differs from before the block, if it does.
+    fn change(&self) -> Option<AccountChange> {
+        let before = self.before.as_ref().unwrap_or(&self.now).as_ref();
+        let Some(now) = &self.now else {
+            return before.map(|_| AccountChange {
+                wiped: true,
+                deleted: true,
+                ..Default::default()
+            });
+        };
+        let wiped = self.destroyed && before.is_some();
+        let empty = AccountInfo::default();
+        let (base, fresh) = match before {
+            Some(before) if !wiped => (before, false),
+            _ => (&empty, true),
+        };
+        let mut storage: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.now != if fresh { U256::ZERO } else { slot.before })
+            .map(|(key, slot)| (*key, slot.now))
+            .collect();
+        storage.sort_unstable_by_key(|(key, _)| *key);
+        let change = AccountChange {
+            wiped,
+            deleted: false,
+            created: before.is_none(),
+            balance: (now.balance != base.balance).then_some(now.balance),
+            nonce: (now.nonce != base.nonce).then_some(now.nonce),
+            code: (now.code_hash != base.code_hash)
+                .then(|| (now.code_hash, now.code.clone().unwrap_or_default())),
+            storage,
+        };
+        let same = AccountChange::default();
+        (change != same).then_some(change)
+    }
+}
+
+/// Brings what a store said into the form that revm relies on.
+fn normalise(address: Address, info: &mut AccountInfo) -> Result<(), StoreError> {
+    match &info.code {
+        Some(code) if code.is_empty() => info.code_hash = KECCAK_EMPTY,
+        Some(code) if info.code_hash.is_zero() => info.code_hash = code.hash_slow(),
+        Some(_) => {}
+        None if info.is_empty_code_hash() || info.code_hash.is_zero() => {
+            info.code_hash = KECCAK_EMPTY;
+            info.code = Some(Bytecode::default());
+        }
+        None => {
+            let reason = format!("the store gave no code for code hash {}", info.code_hash);
+            return Err(StoreError::Account { address, reason });
+        }
+    }
+    Ok(())
+}
+
+impl<S: StateStore + ?Sized> Database for SequentialState<'_, S> {
+    type Error = StoreError;
+
+    #[inline]
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+        let position = self.position(address, None)?;
+        Ok(self.accounts[position].now.clone())
+    }
+
+    /// Never asked by revm, since [`basic`](Self::basic) gives code along.
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StoreError> {
+        self.accounts
+            .iter()
+            .filter_map(|cached| cached.now.as_ref())
+            .find(|info| info.code_hash == code_hash)
+            .and_then(|info| info.code.clone())
+            .ok_or_else(|| StoreError::Account {
+                address: Address::ZERO,
+                reason: format!("no account read so far has code {code_hash}"),
+            })
+    }
+
+    #[inline]
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StoreError> {
+        let position = self.position(address, None)?;
+        self.slot(position, key)
+    }
+
+    #[inline]
+    fn storage_by_account_id(
+        &mut self,
+        address: Address,
+        account_id: AccountId,
+        key: U256,
+    ) -> Result<U256, StoreError> {
+        let position = self.position(address, Some(account_id))?;
+        self.slot(position, key)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StoreError> {
+        match self.block_hashes.get(&number) {
+            Some(hash) => Ok(*hash),
+            None => self.store.block_hash(number),
+        }
+    }
+}
+
+impl<S: StateStore + ?Sized> StorageProbe for SequentialState<'_, S> {
+    /// An account without code and nonce has the storage it had before the block or none: nobody
+    /// else can write its slots, so what the block wrote need not be set off against the store.
+    fn has_storage(&mut self, address: Address) -> bool {
+        let answer = self.position(address, None).and_then(|position| {
+            let cached = &self.accounts[position];
+            let written = cached.slots.values().any(|slot| !slot.now.is_zero());
+            Ok(written || (!cached.hidden && self.store.has_storage(address)?))
+        });
+        answer.unwrap_or_else(|error| {
+            self.failure = Some(error);
+            true
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! Before and after the transactions: what the prologue and the epilogue change, and what the block
+//! changed altogether.
+
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
+use revm::state::AccountInfo;
+
+use super::{
+    AccountChange, StateDiff, StateStore, StoreError,
+    machine::{EvmMachine, SlotKey, VersionedAccount},
+};
+
+/// The committed state of a block as a store, for the epilogue to run on.
+pub(crate) struct CommittedState<'a> {
+    pub(crate) machine: &'a EvmMachine,
+}
+
+impl CommittedState<'_> {
+    fn committed(&self, address: Address) -> Option<(u32, VersionedAccount)> {
+        let accounts = &self.machine.accounts;
+        let id = accounts.find(&address)?;
+        Some((id.get(), accounts.entry(id).committed()?))
+    }
+
+    fn slot(&self, account: u32, generation: u32, slot: U256) -> Option<U256> {
+        let slots = &self.machine.slots;
+        let id = slots.find(&SlotKey { account, generation, slot })?;
+        slots.entry(id).committed()
+    }
+}
+
+// The store outlives the machine only in type: a view is used while the block's run is alive.
+impl CommittedState<'_> {
+    fn account_of(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+        match self.committed(address) {
+            Some((_, account)) => Ok(account.to_info()),
+            None => self.machine.store.account(address),
+        }
+    }
+}
+
+impl StateStore for CommittedState<'_> {
+    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+        self.account_of(address)
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        if let Some((id, account)) = self.committed(address) {
+            if let Some(value) = self.slot(id, account.generation, slot) {
+                return Ok(value);
+            }
+            if account.generation != 0 {
+                return Ok(U256::ZERO);
+            }
+        }
+        self.machine.store.storage(address, slot)
+    }
+
+    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
+        match self.committed(address) {
+            // Nothing in the epilogue creates contracts over accounts that this block gave storage.
+            Some((_, account)) if account.generation != 0 => Ok(false),
+            _ => self.machine.store.has_storage(address),
+        }
+    }
+
+    fn block_hash(&self, number: u64) -> Result<alloy_primitives::B256, StoreError> {
+        self.machine.store.block_hash(number)
+    }
+}
+
+/// Applies changes made outside of any transaction. `generation` is that of accounts they destroy.
+pub(crate) fn apply(
+    machine: &EvmMachine,
+    diff: &StateDiff,
+    generation: u32,
+) -> Result<(), StoreError> {
+    for (address, change) in &diff.accounts {
+        let id = machine.accounts.intern(address);
+        let entry = machine.accounts.entry(id);
+        let base = match entry.committed() {
+            Some(account) => account,
+            None => VersionedAccount::from_info(machine.store.account(*address)?),
+        };
+        let mut account = base.clone();
+        if change.wiped || change.deleted {
+            account = VersionedAccount { generation: generation.max(1), ..Default::default() };
+        }
+        account.exists = !change.deleted;
+        if let Some(balance) = change.balance {
+            account.balance = balance;
+        }
+        if let Some(nonce) = change.nonce {
+            account.nonce = nonce;
+        }
+        if let Some((hash, code)) = &change.code {
+            account.code_hash = *hash;
+            account.code = Some(code.clone()).filter(|_| *hash != KECCAK256_EMPTY);
+        }
+        let generation = account.generation;
+        entry.replace(base, account);
+        for (slot, value) in &change.storage {
+            let key = SlotKey { account: id.get(), generation, slot: *slot };
+            let entry = machine.slots.entry(machine.slots.intern(&key));
+            let base = match entry.committed() {
+                Some(value) => value,
+                None if generation != 0 => U256::ZERO,
+                None => machine.store.storage(*address, *slot)?,
+            };
+            entry.replace(base, *value);
+        }
+    }
+    Ok(())
+}
+
+/// What the block changed.
+pub(crate) fn diff(machine: &EvmMachine) -> StateDiff {
+    let mut slots: Vec<(u32, U256, U256)> = machine
+        .slots
+        .iter()
+        .filter_map(|(_, key, entry)| {
+            let (base, now) = entry.difference()?;
+            // Slots of an older generation are gone with it; those of a new one started at zero.
+            (base != now).then_some((key, now))
+        })
+        .filter(|(key, _)| {
+            let current = machine
+                .accounts
+                .by_number(key.account)
+                .and_then(|entry| entry.committed())
+                .map_or(0, |account| account.generation);
+            key.generation == current
+        })
+        .map(|(key, now)| (key.account, key.slot, now))
+        .collect();
+    slots.sort_unstable();
+    let mut slots = slots.into_iter().peekable();
+    let mut accounts = Vec::new();
+    for (id, address, entry) in machine.accounts.iter() {
+        let mut storage = Vec::new();
+        while let Some((_, slot, value)) = slots.next_if(|(account, ..)| *account == id.get()) {
+            storage.push((slot, value));
+        }
+        let change = match entry.difference() {
+            Some((base, now)) => change(&base, &now, storage),
+            None => AccountChange { storage, ..Default::default() },
+        };
+        if change != AccountChange::default() {
+            accounts.push((*address, change));
+        }
+    }
+    accounts.sort_unstable_by_key(|(address, _)| *address);
+    StateDiff { accounts }
+}
+
+fn change(
+    base: &VersionedAccount,
+    now: &VersionedAccount,
+    storage: Vec<(U256, U256)>,
+) -> AccountChange {
+    if !now.exists {
+        return AccountChange { wiped: base.exists, deleted: base.exists, ..Default::default() };
+    }
+    let wiped = base.exists && now.generation != 0;
+    let empty = VersionedAccount::default();
+    let from = if wiped { &empty } else { base };
+    AccountChange {
+        wiped,
+        deleted: false,
+        created: !base.exists,
+        balance: (now.balance != from.balance).then_some(now.balance),
+        nonce: (now.nonce != from.nonce).then_some(now.nonce),
+        code: (now.code_hash != from.code_hash)
+            .then(|| (now.code_hash, now.code.clone().unwrap_or_default())),
+        storage,
+    }
+}

@@ -1,0 +1,160 @@
+//! The block under construction: addresses, funded senders, contracts and calls.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use revm::{
+    bytecode::Bytecode,
+    context::{BlockEnv, TxEnv},
+    primitives::hardfork::SpecId,
+};
+
+use super::contracts::Contract;
+use crate::{
+    evm::{BlobSchedule, Block, BlockHashes, HeaderClaims, SystemRules, Transaction},
+    store::{MemoryStore, MemoryStoreBuilder},
+};
+
+/// What one Gwei is in wei.
+const GWEI: u128 = 1_000_000_000;
+
+/// Blob fee update fraction of Osaka before its first blob-parameter fork.
+const BLOB_FEE_FRACTION: u64 = 5_007_716;
+
+/// Everything that grows while a workload is built.
+pub(super) struct World {
+    /// The only source of chance.
+    pub(super) random: fastrand::Rng,
+    seed: u64,
+    addresses: u64,
+    store: MemoryStoreBuilder,
+    codes: BTreeMap<Contract, Bytecode>,
+    nonces: BTreeMap<Address, u64>,
+    transactions: Vec<Transaction>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            seed,
+            addresses: 0,
+            store: MemoryStore::builder(),
+            codes: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            transactions: Vec::new(),
+        }
+    }
+
+    /// An address that nobody used before. Hashed, so that addresses are spread as real ones are.
+    pub(super) fn address(&mut self) -> Address {
+        self.addresses += 1;
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.seed.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.addresses.to_be_bytes());
+        Address::from_word(keccak256(bytes))
+    }
+
+    /// A new account with ether for any number of transactions, and a past.
+    pub(super) fn sender(&mut self) -> Address {
+        let address = self.address();
+        let nonce = self.random.u64(0..500);
+        let wei = self.random.u64(..);
+        let balance = U256::from(1_000_000_000 * GWEI) * U256::from(1_000) + U256::from(wei);
+        self.store.balance(address, balance).nonce(address, nonce);
+        self.nonces.insert(address, nonce);
+        address
+    }
+
+    /// A new account that holds a little ether and sends nothing.
+    pub(super) fn holder(&mut self) -> Address {
+        let address = self.address();
+        let balance = U256::from(self.random.u64(1..));
+        self.store.balance(address, balance);
+        address
+    }
+
+    /// A new account with the contract's code.
+    pub(super) fn deploy(&mut self, contract: Contract) -> Address {
+        let address = self.address();
+        let code = self.codes.entry(contract).or_insert_with(|| contract.code()).clone();
+        self.store.nonce(address, 1).bytecode(address, code);
+        address
+    }
+
+    /// Writes a storage slot of the state before the block.
+    pub(super) fn set(&mut self, address: Address, slot: U256, value: U256) {
+        self.store.slot(address, slot, value);
+    }
+
+    /// Appends a call with value zero.
+    pub(super) fn call(&mut self, from: Address, to: Address, data: Bytes, gas_limit: u64) {
+        self.send(from, to, U256::ZERO, data, gas_limit);
+    }
+
+    /// Appends a transaction with the sender's next nonce: a fee-market one, or one in ten legacy.
+    pub(super) fn send(
+        &mut self,
+        from: Address,
+        to: Address,
+        value: U256,
+        data: Bytes,
+        gas_limit: u64,
+    ) {
+        let nonce = self.nonces.entry(from).or_default();
+        let legacy = self.random.u8(0..10) == 0;
+        let tip = u128::from(self.random.u64(1..3 * GWEI as u64));
+        let env = TxEnv {
+            tx_type: if legacy { 0 } else { 2 },
+            caller: from,
+            gas_limit,
+            gas_price: 10 * GWEI + tip,
+            gas_priority_fee: (!legacy).then_some(tip),
+            kind: TxKind::Call(to),
+            value,
+            data,
+            nonce: *nonce,
+            chain_id: Some(1),
+            ..Default::default()
+        };
+        *nonce += 1;
+        self.transactions.push(Transaction { env, hash: B256::ZERO });
+    }
+
+    /// The finished block, with room for every gas limit, and its state.
+    pub(super) fn finish(mut self) -> (Block, MemoryStore) {
+        let beneficiary = self.holder();
+        let gas_limit = self.transactions.iter().map(|tx| tx.env.gas_limit).sum::<u64>();
+        let mut env = BlockEnv {
+            number: U256::from(24_000_000),
+            beneficiary,
+            timestamp: U256::from(TIMESTAMP),
+            gas_limit: gas_limit.max(60_000_000),
+            basefee: 2 * GWEI as u64,
+            difficulty: U256::ZERO,
+            prevrandao: Some(keccak256(self.seed.to_be_bytes())),
+            ..Default::default()
+        };
+        env.set_blob_excess_gas_and_price(0, BLOB_FEE_FRACTION);
+        let block = Block {
+            spec: SpecId::OSAKA,
+            chain_id: 1,
+            env,
+            transactions: self.transactions,
+            withdrawals: Vec::new(),
+            ommers: Vec::new(),
+            block_hashes: BlockHashes::new(),
+            blobs: BlobSchedule {
+                max_blobs: 9,
+                max_blobs_per_transaction: Some(6),
+                update_fraction: BLOB_FEE_FRACTION,
+            },
+            system: SystemRules::default(),
+            claims: HeaderClaims::default(),
+        };
+        (block, self.store.build())
+    }
+}
+
+/// Time of every generated block, in seconds: shortly after Osaka began on mainnet.
+pub(super) const TIMESTAMP: u64 = 1_765_000_000;

@@ -1,0 +1,106 @@
+//! Which transaction runs next: the lowest that can.
+//!
+//! Transactions start in block order, so the ones never started are a counter, not a queue. Those
+//! that come back (an aborted incarnation, a re-validation) are few and go through a heap; a hint of
+//! its lowest index spares the heap's lock when it is empty.
+//!
+//! Invariants
+//!
+//! 1. A fresh index is handed out exactly once, in order, and only below the window's end.
+//! 2. An index pushed back is handed out at least once afterwards. `hint` is at most the lowest
+//!    index in the heap: it is lowered before a push's lock is released and raised only under the
+//!    lock, so a worker that reads a high hint after the push has ended cannot miss the entry.
+//! 3. Handing out an index is an offer. The receiver asks the transaction's [`super::Phase`], which
+//!    decides; a spent offer is dropped.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use crossbeam_utils::CachePadded;
+
+use crate::{
+    state::TxIndex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+const EMPTY: u32 = u32::MAX;
+
+/// The transactions that can run now, but for those that a worker already holds.
+pub struct ReadyQueue {
+    fresh: CachePadded<AtomicU32>,
+    len: u32,
+    hint: CachePadded<AtomicU32>,
+    returned: Mutex<BinaryHeap<Reverse<u32>>>,
+}
+
+impl ReadyQueue {
+    /// A queue of transactions `0..len`, none of them started.
+    pub fn new(len: u32) -> Self {
+        Self {
+            fresh: CachePadded::new(AtomicU32::new(0)),
+            len,
+            hint: CachePadded::new(AtomicU32::new(EMPTY)),
+            returned: Mutex::new(BinaryHeap::new()),
+        }
+    }
+
+    /// Offers `tx` again.
+    pub fn push(&self, tx: TxIndex) {
+        let mut returned = self.returned.lock();
+        returned.push(Reverse(tx.0));
+        if crate::sync::weakened("ready-hint-not-lowered") {
+            return;
+        }
+        let lowest = returned.peek().map_or(EMPTY, |lowest| lowest.0);
+        // SeqCst: a worker that announces sleep and then reads the hint must see this store or be
+        // seen asleep by the pusher.
+        self.hint.store(lowest, Ordering::SeqCst);
+    }
+
+    /// The lowest index on offer below `end`, which is taken off the queue. `limit` restricts
+    /// the offer to indices below it (a worker that already holds a lower one passes that).
+    pub fn pop(&self, end: u32, limit: u32) -> Option<TxIndex> {
+        let fresh = self.fresh.load(Ordering::Relaxed);
+        let hint = self.hint.load(Ordering::SeqCst);
+        if hint != EMPTY && hint < limit && hint <= fresh {
+            if let Some(tx) = self.pop_returned(limit) {
+                return Some(tx);
+            }
+        }
+        self.pop_fresh(end.min(limit))
+    }
+
+    /// Whether anything is on offer below `end`.
+    pub fn has_work(&self, end: u32) -> bool {
+        self.hint.load(Ordering::SeqCst) != EMPTY
+            || self.fresh.load(Ordering::SeqCst) < end.min(self.len)
+    }
+
+    /// Transactions below this have been handed out at least once.
+    pub fn started(&self) -> u32 {
+        self.fresh.load(Ordering::Relaxed)
+    }
+
+    fn pop_returned(&self, limit: u32) -> Option<TxIndex> {
+        let mut returned = self.returned.lock();
+        let lowest = returned.peek().filter(|lowest| lowest.0 < limit)?.0;
+        returned.pop();
+        let next = returned.peek().map_or(EMPTY, |next| next.0);
+        self.hint.store(next, Ordering::SeqCst);
+        Some(TxIndex(lowest))
+    }
+
+    fn pop_fresh(&self, end: u32) -> Option<TxIndex> {
+        let end = end.min(self.len);
+        // Relaxed: the index is all that is handed over; what the transaction reads is published
+        // through the entries' locks.
+        self.fresh
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
+                (next < end).then_some(next + 1)
+            })
+            .ok()
+            .map(TxIndex)
+    }
+}

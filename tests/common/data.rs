@@ -1,0 +1,31 @@
+//! Where shared test data is: one setting per set, and a loud word when it is absent.
+
+// Each test binary uses what it needs of this module.
+#![allow(dead_code)]
+
+use std::{io::Write, path::PathBuf};
+
+/// The directory of real blocks: `CHORUS_BLOCKS`, or `../shared/blocks` beside this package.
+pub(crate) fn blocks_dir() -> Option<PathBuf> {
+    shared("CHORUS_BLOCKS", "blocks")
+}
+
+/// The Ethereum tests: `CHORUS_ETHEREUM_TESTS`, or `../shared/ethereum-tests` beside this package.
+pub(crate) fn ethereum_tests_dir() -> Option<PathBuf> {
+    shared("CHORUS_ETHEREUM_TESTS", "ethereum-tests")
+}
+
+/// `None`, after saying so, if the data is absent; a panic instead if `CHORUS_REQUIRE_DATA` is 1.
+fn shared(variable: &str, name: &str) -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
+    let path = std::env::var_os(variable).map_or_else(beside, PathBuf::from);
+    if path.is_dir() {
+        return Some(path);
+    }
+    let message = format!("{} is absent (set {variable} to the {name} directory)", path.display());
+    let required = std::env::var_os("CHORUS_REQUIRE_DATA").is_some_and(|value| value == "1");
+    assert!(!required, "{message}, and CHORUS_REQUIRE_DATA is 1");
+    // `eprintln!` would be captured with the passing test's output; a direct write is not.
+    let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {message} ***\n");
+    None
+}
