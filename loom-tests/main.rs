@@ -29,6 +29,8 @@ fn main() {
 mod scheduler_mailbox;
 #[cfg(chorus_loom)]
 mod scheduler_sleep;
+#[cfg(chorus_loom)]
+mod sync_twin_channel;
 
 #[cfg(chorus_loom)]
 mod models {
@@ -45,6 +47,7 @@ mod models {
     const REGISTRY: &[(&str, &[Model])] = &[
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
         ("scheduler_sleep", crate::scheduler_sleep::MODELS),
+        ("sync_twin_channel", crate::sync_twin_channel::MODELS),
     ];
 
     /// Thread switches in one interleaving before loom takes it for an endless loop.
