@@ -14,14 +14,14 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "the_owner_never_sleeps_beside_its_mail",
         threads: 3,
-        bound: 2,
+        bound: 3,
         weakenings: &["mailbox.set-rmw", "mailbox.clear-first"],
         run: the_owner_never_sleeps_beside_its_mail,
     },
     Model {
         name: "what_a_full_mailbox_refuses_can_be_sent_again",
         threads: 2,
-        bound: 3,
+        bound: 4,
         weakenings: &["mailbox.clear-first"],
         run: what_a_full_mailbox_refuses_can_be_sent_again,
     },

@@ -17,7 +17,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "a_receive_sees_what_preceded_its_send",
         threads: 3,
-        bound: 2,
+        bound: 3,
         weakenings: &["channel.stamp"],
         run: a_receive_sees_what_preceded_its_send,
     },
@@ -31,7 +31,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "the_end_of_one_side_is_seen_by_the_other",
         threads: 3,
-        bound: 2,
+        bound: 3,
         weakenings: &["channel.wake-at-end"],
         run: the_end_of_one_side_is_seen_by_the_other,
     },
