@@ -132,16 +132,18 @@ where
         }
     }
 
-    /// Whether the observation holds against what is published below `reader`. An estimate that
-    /// stands in the way is no verdict: its writer will tell the reader when it publishes.
-    pub fn holds(&self, reader: TxIndex, seen: &C::Seen) -> bool {
+    /// Whether the observation holds at the commit cursor: against the committed value, when every
+    /// transaction below the reader has committed.
+    pub fn holds(&self, seen: &C::Seen) -> bool {
         let inner = self.inner.lock();
-        let below = inner.pending.first().is_some_and(|pending| pending.writer < reader);
-        if !below {
-            return inner.committed.as_ref().is_some_and(|value| C::holds(value, seen));
-        }
-        match inner.resolve(reader) {
-            Read::Value(value) => C::holds(&value, seen),
+        inner.committed.as_ref().is_some_and(|value| C::holds(value, seen))
+    }
+
+    /// Whether the observation may yet hold, going by what is published below `reader`. An estimate
+    /// that stands in the way is no verdict: its writer will tell the reader when it publishes.
+    pub fn may_hold(&self, reader: TxIndex, seen: &C::Seen) -> bool {
+        match self.inner.lock().resolve(reader) {
+            Read::Value(value) => C::may_hold(&value, seen),
             Read::Blocked(_) => true,
             Read::Unknown => false,
         }

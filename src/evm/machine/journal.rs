@@ -58,6 +58,15 @@ impl<'y> WatchedJournal<'y> {
         &self.notes
     }
 
+    /// Takes back the map of a finished transaction, so that the next one need not allocate. Large
+    /// maps are dropped: clearing one costs in proportion to its capacity.
+    pub(crate) fn recycle(&mut self, mut state: EvmState) {
+        if state.capacity() <= 64 && self.stock.inner.state.is_empty() {
+            state.clear();
+            self.stock.inner.state = state;
+        }
+    }
+
     /// The beneficiary, if the transaction loaded it.
     pub(crate) fn loaded(&self, address: Address) -> bool {
         self.stock.inner.state.contains_key(&address)

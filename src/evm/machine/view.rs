@@ -85,7 +85,7 @@ impl<'y> View<'y> {
         let phase = run.scheduler.phase(self.tx);
         if phase.is_stale() && phase.take_stale() {
             let notes = self.notes.borrow();
-            if !run.machine.holds(self.tx, &notes) {
+            if !run.machine.may_hold(self.tx, &notes) {
                 return Err(Stop::Doomed);
             }
         }
@@ -131,8 +131,13 @@ impl<'y> View<'y> {
                 Read::Blocked(writer) => self.wait(writer)?,
             }
         };
-        machine.predict_nonce(self.tx, address, &mut account);
-        let at = self.notes.borrow_mut().load(id, address, &account);
+        let predicted = machine.predict_nonce(self.tx, address, &mut account);
+        let mut notes = self.notes.borrow_mut();
+        let at = notes.load(id, address, &account);
+        if predicted {
+            notes.accounts[at].seen.fields |= field::NONCE | field::PREDICTED;
+        }
+        drop(notes);
         Ok((account, at))
     }
 
