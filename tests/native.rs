@@ -1,5 +1,7 @@
 //! What the native machine promises, one claim per test; all through the parallel path unless the
 //! claim says otherwise.
+// Tests may use std.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 #[path = "common/event.rs"]
 mod event;

@@ -1,5 +1,7 @@
 //! Random programs give, on any number of threads and in any window, what a plain interpreter
 //! gives that runs them one after another on a map.
+// Tests may use std.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 #[path = "common/event.rs"]
 mod event;

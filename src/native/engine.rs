@@ -12,12 +12,14 @@ use crate::{
     sync::{Arc, thread},
 };
 
+type Block<K, V, T, E> = fn() -> Transaction<K, V, T, E>;
+
 /// Configures an [`Engine`].
 pub struct EngineBuilder<K, V, T, E> {
     threads: usize,
     window: u32,
     path: Path,
-    block: PhantomData<fn() -> Transaction<K, V, T, E>>,
+    block: PhantomData<Block<K, V, T, E>>,
 }
 
 impl<K, V, T, E> EngineBuilder<K, V, T, E>

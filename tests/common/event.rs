@@ -1,7 +1,7 @@
 //! Something a test fires and a transaction awaits.
 
-// Each test binary uses what it needs of this module.
-#![allow(dead_code)]
+// Each test binary uses what it needs of this module, and tests may use std.
+#![allow(dead_code, clippy::disallowed_types)]
 
 use std::{
     future::poll_fn,
