@@ -71,7 +71,7 @@ impl Run {
     pub(crate) fn threads(&self) -> usize {
         match self.threads {
             Some(threads) => threads.into(),
-            None => available_parallelism().map_or(1, usize::from),
+            None => available_parallelism(),
         }
     }
 }
