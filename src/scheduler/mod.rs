@@ -30,10 +30,10 @@ mod sleep;
 mod waiters;
 
 pub use cursor::{CommitCursor, Step};
-pub use mailbox::Mailbox;
+pub use mailbox::{Mailbox, MailboxFull};
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
-pub use sleep::{Sleepers, Wake as Woken, WorkerId};
+pub use sleep::{DEFAULT_SPINS, Sleepers, WorkerId, Woken};
 pub use waiters::Waiters;
 
 use crossbeam_utils::CachePadded;

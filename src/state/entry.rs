@@ -124,6 +124,22 @@ where
         read
     }
 
+    /// Reads as transaction `reader`, which is not told of later changes: for those that depend on
+    /// the outcome of a check that hardly any change turns.
+    pub fn peek(&self, reader: TxIndex) -> Read<C::Value> {
+        self.inner.lock().resolve(reader)
+    }
+
+    /// Makes readers above `writer` wait for it before it has started. `change` stands for what it
+    /// will write and is never applied; it says whether that is worth waiting for. Whoever hints
+    /// withdraws the hint if `writer` turns out not to write here.
+    pub fn hint(&self, writer: TxIndex, change: C::Change) {
+        let mut inner = self.inner.lock();
+        if let Err(at) = inner.position(writer) {
+            inner.pending.insert(at, Pending { writer, estimate: true, change });
+        }
+    }
+
     /// Provides the value before the block, unless somebody else did or a commit replaced it.
     pub fn fill(&self, value: C::Value) {
         let mut inner = self.inner.lock();

@@ -141,6 +141,9 @@ fn execute(
     tx: TxIndex,
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
+    if evm.ctx.journaled_state.db().let_first().is_err() {
+        return Attempt::Doomed { wasted: 0 };
+    }
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let mut state = evm.ctx.journaled_state.finalize();
@@ -150,7 +153,10 @@ fn execute(
         Err(panic) => Ending::Panic(message(&*panic)),
         Ok(result) => match (failed, result) {
             (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
-                Stop::Doomed | Stop::Cancelled => return Attempt::Doomed { wasted: 0 },
+                Stop::Doomed | Stop::Cancelled => {
+                    machine.rivals.aborted(tx);
+                    return Attempt::Doomed { wasted: 0 };
+                }
                 Stop::Store(error) => Ending::Store(error),
             },
             (None, Ok(result)) => {

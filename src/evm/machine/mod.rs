@@ -14,6 +14,7 @@
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
+//! | `rivals` | which transactions let others go first |
 //! | `fiber` | the coroutine |
 //! | `trace` | revm's final state as changes |
 //!
@@ -26,6 +27,7 @@ mod fiber;
 mod handler;
 mod journal;
 mod notes;
+mod rivals;
 mod trace;
 mod view;
 
@@ -44,6 +46,7 @@ use self::{
     cells::{Account, AccountCell, SlotCell},
     fiber::{Command, Event, Fiber},
     notes::Notes,
+    rivals::Rivals,
     trace::{Ending, Trace},
 };
 use super::{
@@ -62,6 +65,7 @@ pub(crate) struct EvmMachine {
     beneficiary: EntryId,
     /// The transaction before with the same sender.
     same_sender: Box<[Option<TxIndex>]>,
+    rivals: Rivals,
     policy: InvalidPolicy,
     committed: Mutex<Committed>,
 }
@@ -90,6 +94,7 @@ impl EvmMachine {
             .enumerate()
             .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
             .collect();
+        let rivals = Rivals::of(&block);
         let committed = Mutex::new(Committed {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
@@ -101,6 +106,7 @@ impl EvmMachine {
             slots: Table::new(),
             beneficiary,
             same_sender,
+            rivals,
             policy,
             committed,
         })
@@ -278,6 +284,7 @@ impl Machine for EvmMachine {
     }
 
     fn retract(&self, tx: TxIndex, trace: &Box<Trace>) {
+        self.rivals.aborted(tx);
         for (id, _) in &trace.accounts {
             self.accounts.entry(*id).retract(tx);
         }
@@ -348,6 +355,7 @@ impl Machine for EvmMachine {
             }
         }
         let Ending::Executed(result) = trace.ending else { return Ok(()) };
+        self.rivals.committed(tx);
         committed.sums.add(env, &result);
         let cumulative_gas = committed.sums.gas_used;
         committed.transactions.push(TransactionOutcome::Executed(Executed {

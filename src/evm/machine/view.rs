@@ -92,6 +92,17 @@ impl<'y> View<'y> {
         Ok(())
     }
 
+    /// Waits for the transaction that this one had better let go first, if there is one.
+    pub(crate) fn let_first(&self) -> Result<(), Stop> {
+        let run = self.run();
+        if let Some(before) = run.machine.rivals.let_first(self.tx)
+            && !run.scheduler.phase(before).has_published()
+        {
+            self.wait(before)?;
+        }
+        Ok(())
+    }
+
     /// Suspends until `writer` has published.
     fn wait(&self, writer: TxIndex) -> Result<(), Stop> {
         if !self.run().scheduler.wait_for(writer, self.tx) {

@@ -82,6 +82,12 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         }
     }
 
+    /// Makes room for so many accounts, so that growing the cache does not move it.
+    pub fn reserve(&mut self, accounts: usize) {
+        self.positions.reserve(accounts);
+        self.accounts.reserve(accounts);
+    }
+
     /// Applies a transaction's changes, as revm's `finalize` gives them: only touched accounts
     /// count, and the flags of empty accounts are already those of EIP-161. Drains the map, so
     /// that its memory can be used again.
@@ -178,12 +184,19 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
 
     /// What changed since the block began.
     pub fn diff(&self) -> StateDiff {
-        let mut accounts: Vec<_> = self
+        // Sorting addresses and positions moves far less than sorting changes.
+        let mut order: Vec<_> = self
             .accounts
             .iter()
-            .filter_map(|cached| Some((cached.address, cached.change()?)))
+            .enumerate()
+            .filter(|(_, cached)| cached.before.is_some() || !cached.slots.is_empty())
+            .map(|(position, cached)| (cached.address, position as u32))
             .collect();
-        accounts.sort_unstable_by_key(|(address, _)| *address);
+        order.sort_unstable();
+        let mut accounts = Vec::with_capacity(order.len());
+        accounts.extend(order.into_iter().filter_map(|(address, position)| {
+            Some((address, self.accounts[position as usize].change()?))
+        }));
         StateDiff { accounts }
     }
 

@@ -1,0 +1,88 @@
+//! Executors of blocks side by side, and what it means that they agree.
+
+// Each test binary uses what it needs of this module.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+
+use chorus::{
+    evm::{Block, BlockError, BlockOutcome, InvalidPolicy, Sequential},
+    store::MemoryStore,
+};
+
+/// Whatever executes a block.
+pub(crate) trait Executor {
+    /// For messages.
+    fn name(&self) -> String;
+
+    /// Executes the block over the state.
+    fn execute(
+        &mut self,
+        block: &Block,
+        store: &Arc<MemoryStore>,
+        policy: InvalidPolicy,
+    ) -> Result<BlockOutcome, BlockError>;
+}
+
+/// A name and a closure make an executor.
+impl<F> Executor for (&str, F)
+where
+    F: FnMut(&Block, &Arc<MemoryStore>, InvalidPolicy) -> Result<BlockOutcome, BlockError>,
+{
+    fn name(&self) -> String {
+        self.0.into()
+    }
+
+    fn execute(
+        &mut self,
+        block: &Block,
+        store: &Arc<MemoryStore>,
+        policy: InvalidPolicy,
+    ) -> Result<BlockOutcome, BlockError> {
+        (self.1)(block, store, policy)
+    }
+}
+
+/// The reference.
+pub(crate) fn sequential() -> impl Executor {
+    ("sequential", |block: &Block, store: &Arc<MemoryStore>, policy| {
+        Sequential::new().execute(block, store.as_ref(), policy)
+    })
+}
+
+/// Says where two outcomes differ first, if they do. How they came about does not count.
+pub(crate) fn difference(
+    expected: &Result<BlockOutcome, BlockError>,
+    actual: &Result<BlockOutcome, BlockError>,
+) -> Option<String> {
+    let (expected, actual) = match (expected, actual) {
+        (Ok(expected), Ok(actual)) => (expected, actual),
+        (Err(expected), Err(actual)) if expected == actual => return None,
+        (expected, actual) => {
+            let brief = |result: &Result<BlockOutcome, BlockError>| match result {
+                Ok(outcome) => format!("an outcome with {} gas", outcome.gas_used),
+                Err(error) => format!("the error {error:?}"),
+            };
+            return Some(format!("expected {}, found {}", brief(expected), brief(actual)));
+        }
+    };
+    first_difference("transaction", &expected.transactions, &actual.transactions)
+        .or_else(|| first_difference("account", &expected.diff.accounts, &actual.diff.accounts))
+        .or_else(|| first_difference("request", &expected.requests, &actual.requests))
+        .or_else(|| {
+            let sums = |outcome: &BlockOutcome| (outcome.gas_used, outcome.blob_gas_used);
+            let (expected, actual) = (sums(expected), sums(actual));
+            (expected != actual).then(|| format!("gas and blob gas: {expected:?}, {actual:?}"))
+        })
+}
+
+fn first_difference<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    expected: &[T],
+    actual: &[T],
+) -> Option<String> {
+    let longest = expected.len().max(actual.len());
+    let i = (0..longest).find(|&i| expected.get(i) != actual.get(i))?;
+    let show = |list: &[T]| list.get(i).map_or("nothing".into(), |item| format!("{item:#?}"));
+    Some(format!("{what} {i}\nexpected: {}\nfound: {}", show(expected), show(actual)))
+}

@@ -1,0 +1,82 @@
+//! Generated blocks of all forks, run by different executors that must agree in everything.
+#![cfg(feature = "evm")]
+
+#[path = "common/executor.rs"]
+mod executor;
+#[path = "common/generate/mod.rs"]
+mod generate;
+
+use std::cell::RefCell;
+
+use chorus::evm::{BlockError, InvalidPolicy, SpecId};
+use executor::{Executor, difference, sequential};
+use generate::{Case, SPECS};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{FileFailurePersistence, TestRunner},
+};
+
+/// Blocks per fork.
+const CASES: u32 = 48;
+
+/// The executors that must agree with the reference.
+fn candidates() -> Vec<Box<dyn Executor>> {
+    vec![Box::new(sequential())]
+}
+
+/// Runs the block on every candidate, under both policies.
+fn check(case: &Case, candidates: &mut [Box<dyn Executor>]) -> Result<(), TestCaseError> {
+    for policy in [InvalidPolicy::Skip, InvalidPolicy::Fail] {
+        let expected = sequential().execute(&case.block, &case.store, policy);
+        for candidate in candidates.iter_mut() {
+            let actual = candidate.execute(&case.block, &case.store, policy);
+            if let Some(difference) = difference(&expected, &actual) {
+                let name = candidate.name();
+                let message = format!("{name}, invalid transactions {policy:?}: {difference}");
+                return Err(TestCaseError::fail(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number of blocks is [`CASES`], or what `PROPTEST_CASES` says. What fails is shrunk, printed
+/// as a plan, and remembered beside this file for the next run.
+fn agree(spec: SpecId) {
+    let mut config = ProptestConfig {
+        source_file: Some(file!()),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = CASES;
+    }
+    let candidates = RefCell::new(candidates());
+    TestRunner::new(config)
+        .run(&generate::block(spec), |case| check(&case, &mut candidates.borrow_mut()))
+        .unwrap_or_else(|failure| panic!("{spec:?}: {failure}"));
+}
+
+#[test]
+fn executors_agree_on_generated_blocks_of_every_fork() {
+    for spec in SPECS {
+        agree(spec);
+    }
+}
+
+/// The comparison itself: an outcome that lacks one account, or one transaction, is found out.
+#[test]
+fn a_difference_is_found() {
+    let mut runner = TestRunner::deterministic();
+    let case = generate::block(SpecId::OSAKA).new_tree(&mut runner).unwrap().current();
+    let outcome = sequential().execute(&case.block, &case.store, InvalidPolicy::Skip);
+    assert_eq!(difference(&outcome, &outcome), None);
+    let (mut fewer_accounts, mut fewer_transactions) = (outcome.clone(), outcome.clone());
+    fewer_accounts.as_mut().unwrap().diff.accounts.pop();
+    fewer_transactions.as_mut().unwrap().transactions.pop();
+    for wrong in [fewer_accounts, fewer_transactions, Err(BlockError::Cancelled)] {
+        assert!(difference(&outcome, &wrong).is_some());
+    }
+}
