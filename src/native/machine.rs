@@ -87,8 +87,8 @@ where
         (std::mem::take(&mut committed.results), changes)
     }
 
-    fn holds(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
-        overlay.observations().all(|(id, seen)| self.table.entry(id).holds(tx, seen))
+    fn may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
+        overlay.observations().all(|(id, seen)| self.table.entry(id).may_hold(tx, seen))
     }
 
     fn trace(&self, overlay: Overlay<K, V>, ending: Ending<T, E>) -> Trace<V, T, E> {
@@ -147,7 +147,7 @@ where
         }
         let phase = self.run.scheduler.phase(self.tx);
         let news = phase.is_stale() && phase.take_stale();
-        (news && !self.run.machine.holds(self.tx, overlay)).then_some(Stop::Doomed)
+        (news && !NativeMachine::may_hold(&self.run.machine, self.tx, overlay)).then_some(Stop::Doomed)
     }
 
     fn read(&self, key: &K, id: Option<EntryId>, interest: Interest<V>) -> Found<V> {
@@ -222,8 +222,12 @@ where
         BlockError::Worker { worker }
     }
 
-    fn validate(&self, tx: TxIndex, trace: &Self::Trace) -> bool {
-        trace.reads.iter().all(|(id, seen)| self.table.entry(*id).holds(tx, seen))
+    fn validate(&self, _: TxIndex, trace: &Self::Trace) -> bool {
+        trace.reads.iter().all(|(id, seen)| self.table.entry(*id).holds(seen))
+    }
+
+    fn may_hold(&self, tx: TxIndex, trace: &Self::Trace) -> bool {
+        trace.reads.iter().all(|(id, seen)| self.table.entry(*id).may_hold(tx, seen))
     }
 
     fn publish(

@@ -19,7 +19,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, Log, U256};
 use revm::{
-    Database, Journal,
+    Journal,
     bytecode::Bytecode,
     context::{
         JournalEntry, JournalTr,

@@ -63,16 +63,9 @@ impl<'y> View<'y> {
         self.notes.borrow_mut().clear();
     }
 
-    pub(crate) fn end_block(&mut self) {
-        self.run = None;
-    }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
         self.run.as_ref().expect("a coroutine runs transactions of a block")
-    }
-
-    pub(crate) fn tx(&self) -> TxIndex {
-        self.tx
     }
 
     /// Stops an incarnation whose reads have changed under it. Called at every access, so that no
