@@ -7,7 +7,7 @@ use crate::{
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics,
+    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics, choice,
     machine::EvmMachine,
     sequential::{Machine, epilogue, prologue},
     settle,
@@ -143,7 +143,7 @@ impl Engine {
         match self.config.path {
             Path::Direct => true,
             Path::Parallel => false,
-            Path::Auto => self.config.threads == 1 || block.transactions.len() < 4,
+            Path::Auto => !choice::may_gain(block, self.config.threads),
         }
     }
 

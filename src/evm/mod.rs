@@ -2,6 +2,7 @@
 
 mod block;
 mod chain;
+mod choice;
 mod diff_hash;
 mod engine;
 pub mod input;

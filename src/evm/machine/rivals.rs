@@ -11,8 +11,11 @@ use hashbrown::HashMap;
 use crate::{
     evm::Block,
     state::TxIndex,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
+
+/// One abort for this many commits puts a group in line.
+const ABORTS_PER_COMMIT: u32 = 3;
 
 /// The groups of a block.
 pub(crate) struct Rivals {
@@ -25,6 +28,9 @@ pub(crate) struct Rivals {
 struct Group {
     aborted: AtomicU32,
     committed: AtomicU32,
+    /// Set for good once aborts are frequent: while members wait for one another, nothing is
+    /// learned of whether they still would conflict.
+    in_line: AtomicBool,
 }
 
 impl Rivals {
@@ -58,16 +64,17 @@ impl Rivals {
         let (group, before) = self.members[tx.get()];
         let before = before?;
         let group = self.groups.get(group as usize)?;
-        // Relaxed: statistics.
-        let aborted = group.aborted.load(Ordering::Relaxed);
-        let committed = group.committed.load(Ordering::Relaxed);
-        (aborted > 0 && aborted * 3 >= committed).then_some(before)
+        group.in_line.load(Ordering::Relaxed).then_some(before)
     }
 
     /// An incarnation of `tx` was thrown away.
     pub(crate) fn aborted(&self, tx: TxIndex) {
         if let Some(group) = self.groups.get(self.members[tx.get()].0 as usize) {
-            group.aborted.fetch_add(1, Ordering::Relaxed);
+            // Relaxed: statistics.
+            let aborted = group.aborted.fetch_add(1, Ordering::Relaxed) + 1;
+            if aborted * ABORTS_PER_COMMIT >= group.committed.load(Ordering::Relaxed) {
+                group.in_line.store(true, Ordering::Relaxed);
+            }
         }
     }
 
