@@ -33,8 +33,7 @@ mod view;
 
 use std::{cell::RefCell, task::Poll};
 
-use alloy_primitives::Address;
-use hashbrown::HashMap;
+use alloy_primitives::{Address, map::AddressMap};
 
 use crate::{
     context::{Attempt, Machine, Run},
@@ -87,7 +86,8 @@ impl EvmMachine {
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
         accounts.entry(beneficiary).fill(Account::from_info(store.account(address)?));
-        let mut last: HashMap<Address, TxIndex, foldhash::fast::RandomState> = HashMap::default();
+        let mut last: AddressMap<TxIndex> =
+            AddressMap::with_capacity_and_hasher(block.transactions.len(), Default::default());
         let same_sender = block
             .transactions
             .iter()

@@ -5,8 +5,10 @@
 //! then on a transaction of the group starts when the one before it has published. What is learned
 //! holds for the block; it decides when a transaction runs, never what it results in.
 
-use alloy_primitives::{Address, TxKind};
-use hashbrown::HashMap;
+use alloy_primitives::{
+    TxKind,
+    map::{AddressMap, Entry},
+};
 
 use crate::{
     evm::Block,
@@ -35,28 +37,28 @@ struct Group {
 
 impl Rivals {
     pub(crate) fn of(block: &Block) -> Self {
-        let mut last: HashMap<Address, (u32, TxIndex), foldhash::fast::RandomState> =
-            HashMap::default();
-        let mut count = 0;
-        let members = block
-            .transactions
-            .iter()
-            .enumerate()
-            .map(|(at, tx)| {
-                let at = TxIndex(at as u32);
-                match tx.env.kind {
-                    TxKind::Call(to) => {
-                        let fresh = count;
-                        let (group, before) = *last.entry(to).or_insert((fresh, at));
-                        last.insert(to, (group, at));
-                        count += u32::from(group == fresh && before == at);
-                        (group, (before != at).then_some(before))
-                    }
-                    TxKind::Create => (u32::MAX, None),
+        let count = block.transactions.len();
+        let mut last: AddressMap<(u32, TxIndex)> =
+            AddressMap::with_capacity_and_hasher(count, Default::default());
+        let mut groups = 0;
+        let members = block.transactions.iter().enumerate().map(|(at, tx)| {
+            let TxKind::Call(to) = tx.env.kind else { return (u32::MAX, None) };
+            let at = TxIndex(at as u32);
+            match last.entry(to) {
+                Entry::Occupied(mut entry) => {
+                    let (group, before) = *entry.get();
+                    entry.insert((group, at));
+                    (group, Some(before))
                 }
-            })
-            .collect();
-        Self { members, groups: (0..count).map(|_| Group::default()).collect() }
+                Entry::Vacant(entry) => {
+                    entry.insert((groups, at));
+                    groups += 1;
+                    (groups - 1, None)
+                }
+            }
+        });
+        let members = members.collect();
+        Self { members, groups: (0..groups).map(|_| Group::default()).collect() }
     }
 
     /// The transaction that `tx` should let go first, if its group conflicts often.
