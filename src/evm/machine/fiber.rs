@@ -99,7 +99,15 @@ fn block(
     let mut evm = build(yielder, &run);
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
-        let attempt = execute(&mut evm, &run, tx);
+        let attempt = match &run.machine.prelude {
+            None => execute(&mut evm, &run, tx),
+            Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
+            Some(prelude) => {
+                let attempt = execute(&mut evm, &run, tx);
+                prelude.tell_end(&run);
+                attempt
+            }
+        };
         let broken = matches!(
             &attempt,
             Attempt::Finished(trace) if matches!(trace.ending, Ending::Panic(_))
