@@ -1,5 +1,7 @@
 //! The façade for Ethereum blocks: build it once, execute blocks.
 
+use alloy_primitives::{Address, U256};
+
 use crate::{
     context::Run,
     engine::{EngineError, Path, WorkerPool},
@@ -8,7 +10,7 @@ use crate::{
 
 use super::{
     Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics, choice,
-    machine::EvmMachine,
+    machine::{EvmMachine, Hollow, Prelude},
     sequential::{Machine, epilogue, prologue},
     settle,
 };
@@ -110,6 +112,56 @@ impl Engine {
         self.execute_parallel(block, store)
     }
 
+    /// Executes a block as [`Engine::execute`] does on the parallel path, except that its
+    /// transactions find nothing in the store: what there is to read at `locations` (addresses with
+    /// slots) is published to them by an artificial transaction before them, one location after
+    /// another, whenever one of them waits for it and a random delay has passed. `locations` has to
+    /// cover the state as far as the block uses it. What comes back is relative to the store.
+    ///
+    /// This is for tests. It takes any block, even one of a single transaction, through versions and
+    /// suspensions at every read. [`Statistics::suspensions`] counts how often a transaction of the
+    /// block waited for the publication.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::execute`], and [`BlockError::Environment`] for a block with a prologue,
+    /// which would have to run before the artificial transaction and on what it publishes.
+    #[doc(hidden)]
+    pub fn execute_over_published(
+        &self,
+        block: &Block,
+        store: &Arc<dyn StateStore>,
+        locations: &[(Address, Vec<U256>)],
+        seed: u64,
+    ) -> Result<BlockOutcome, BlockError> {
+        let system = &block.system;
+        if system.dao_fork || system.beacon_root.is_some() || system.parent_hash.is_some() {
+            let reason = "a block with a prologue does not run over a published state";
+            return Err(BlockError::Environment(reason.into()));
+        }
+        let begin = Instant::now();
+        let mut block = block.clone();
+        block.transactions.insert(0, Prelude::placeholder());
+        let hollow = Arc::new(Hollow(store.clone()));
+        let patient = self.config.window > 1;
+        let before = |error| BlockError::Store { index: 0, error };
+        let mut machine =
+            EvmMachine::new(Arc::new(block), hollow, self.config.policy).map_err(before)?;
+        Prelude::install(&mut machine, &**store, locations, seed, patient).map_err(before)?;
+        self.finish_parallel(machine, [begin, Instant::now()]).map_err(|error| match error {
+            BlockError::Invalid { index, reason } => {
+                BlockError::Invalid { index: index.saturating_sub(1), reason }
+            }
+            BlockError::Store { index, error } => {
+                BlockError::Store { index: index.saturating_sub(1), error }
+            }
+            BlockError::Panic { index, message } => {
+                BlockError::Panic { index: index.saturating_sub(1), message }
+            }
+            other => other,
+        })
+    }
+
     /// Forgets what the engine learned from earlier blocks.
     pub fn forget(&self) {}
 
@@ -133,8 +185,16 @@ impl Engine {
         prologue(&mut before, block)?;
         settle::apply(&machine, &before.into_state().diff(), 0)
             .map_err(|error| BlockError::Store { index: 0, error })?;
-        let prologue_end = Instant::now();
+        self.finish_parallel(machine, [begin, Instant::now()])
+    }
 
+    /// Executes a block of which everything before the transactions has been done, between the two
+    /// times given.
+    fn finish_parallel(
+        &self,
+        machine: EvmMachine,
+        [begin, prologue_end]: [Instant; 2],
+    ) -> Result<BlockOutcome, BlockError> {
         let workers = self.pool.workers();
         let run = Arc::new(Run::new(machine, workers, self.config.window));
         self.pool.execute(&run);
@@ -144,6 +204,7 @@ impl Engine {
         let transactions_end = Instant::now();
 
         let machine = &run.machine;
+        let block = &machine.block;
         let committed = machine.take_committed();
         let count = block.transactions.len();
         let view = settle::CommittedState { machine };
@@ -154,7 +215,11 @@ impl Engine {
         let epilogue_end = Instant::now();
 
         let diff = settle::diff(machine);
-        let totals = run.totals();
+        let mut totals = run.totals();
+        if let Some(prelude) = &machine.prelude {
+            totals.suspensions = prelude.waits();
+            totals.incarnations -= 1;
+        }
         Ok(BlockOutcome {
             statistics: Statistics {
                 parallel: true,

@@ -230,6 +230,13 @@ where
         inner.committed = Some(value);
     }
 
+    /// Forgets that anything was changed: what is committed now counts as the value before the
+    /// block.
+    pub fn rebase(&self) {
+        let mut inner = self.inner.lock();
+        inner.base = None;
+    }
+
     /// The committed value, if known.
     pub fn committed(&self) -> Option<C::Value> {
         self.inner.lock().committed.clone()

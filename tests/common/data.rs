@@ -1,4 +1,5 @@
-//! Where shared test data is: one setting per set, and a loud word when it is absent.
+//! What is set from outside: where shared test data is, with a loud word when it is absent, and how
+//! much of it is run.
 
 // Each test binary uses what it needs of this module.
 #![allow(dead_code)]
@@ -13,6 +14,19 @@ pub(crate) fn blocks_dir() -> Option<PathBuf> {
 /// The Ethereum tests: `CHORUS_ETHEREUM_TESTS`, or `../shared/ethereum-tests` beside this package.
 pub(crate) fn ethereum_tests_dir() -> Option<PathBuf> {
     shared("CHORUS_ETHEREUM_TESTS", "ethereum-tests")
+}
+
+/// Whether everything runs at every number of threads, rather than the part that a change has to
+/// wait for: `CHORUS_FULL_SWEEP=1`.
+pub(crate) fn full_sweep() -> bool {
+    std::env::var_os("CHORUS_FULL_SWEEP").is_some_and(|value| value == "1")
+}
+
+/// Chooses the part that runs, and random delays: `CHORUS_SEED`, or always the same.
+pub(crate) fn seed() -> u64 {
+    let Some(seed) = std::env::var_os("CHORUS_SEED") else { return 1 };
+    let seed = seed.to_string_lossy();
+    seed.parse().unwrap_or_else(|_| panic!("CHORUS_SEED: {seed} is not a number"))
 }
 
 /// `None`, after saying so, if the data is absent; a panic instead if `CHORUS_REQUIRE_DATA` is 1.

@@ -1,12 +1,18 @@
 //! Who runs the blocks of the suites.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use chorus::evm::{
     Block, BlockError, BlockOutcome, Engine, InvalidPolicy, Path, Sequential, StateStore,
 };
 
-use crate::world::World;
+use crate::world::{World, WorldAccount};
 
 /// Something that executes blocks and is to be checked.
 pub(crate) trait Executor: Sync {
@@ -22,6 +28,12 @@ pub(crate) trait Executor: Sync {
     /// back is relative to the pre-state in any case.
     fn execute_case(&self, block: Block, pre: &World) -> Result<BlockOutcome, BlockError> {
         self.execute(block, Arc::new(pre.clone()))
+    }
+
+    /// Looks at what the executor counted itself while so many cases ran, and says it.
+    fn counts(&self, ran: usize) -> String {
+        let _ = ran;
+        String::new()
     }
 }
 
@@ -66,5 +78,53 @@ impl Executor for Parallel {
         store: Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
         self.engine.execute(&Arc::new(block), &store)
+    }
+}
+
+/// The engine over a pre-state that an artificial earlier transaction publishes: what a case reads
+/// it first has to wait for, and then gets from an uncommitted version.
+pub(crate) struct Published {
+    parallel: Parallel,
+    seed: u64,
+    waits: AtomicU64,
+}
+
+impl Published {
+    pub(crate) fn new(threads: usize, seed: u64) -> Self {
+        Self { parallel: Parallel::new(threads), seed, waits: AtomicU64::new(0) }
+    }
+}
+
+impl Executor for Published {
+    fn name(&self) -> String {
+        format!("{} over a published pre-state", self.parallel.name())
+    }
+
+    fn execute(
+        &self,
+        block: Block,
+        store: Arc<dyn StateStore>,
+    ) -> Result<BlockOutcome, BlockError> {
+        self.parallel.execute(block, store)
+    }
+
+    fn execute_case(&self, block: Block, pre: &World) -> Result<BlockOutcome, BlockError> {
+        let slots = |account: &WorldAccount| account.storage.keys().copied().collect();
+        let locations: Vec<_> =
+            pre.accounts.iter().map(|(address, account)| (*address, slots(account))).collect();
+        let transaction = format!("{:?}", block.transactions[0].env);
+        let seed = self.seed ^ BuildHasherDefault::<DefaultHasher>::new().hash_one(transaction);
+        let store: Arc<dyn StateStore> = Arc::new(pre.clone());
+        let outcome =
+            self.parallel.engine.execute_over_published(&block, &store, &locations, seed)?;
+        self.waits.fetch_add(outcome.statistics.suspensions, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    fn counts(&self, ran: usize) -> String {
+        let waits = self.waits.load(Ordering::Relaxed);
+        // A valid transaction loads its sender at least, and nearly every case is one.
+        assert!(waits >= ran as u64, "{ran} cases waited only {waits} times");
+        format!(", {waits} suspensions")
     }
 }

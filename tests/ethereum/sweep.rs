@@ -20,7 +20,6 @@ pub(crate) enum Selection {
     /// All of them.
     All,
     /// One in eight, chosen by this seed.
-    #[allow(dead_code, reason = "for executors that run at several thread counts")]
     Eighth(u64),
 }
 

@@ -120,7 +120,15 @@ fn block(
 ) -> Command {
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
-        let attempt = execute(evm, &run, tx);
+        let attempt = match &run.machine.prelude {
+            None => execute(evm, &run, tx),
+            Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
+            Some(prelude) => {
+                let attempt = execute(evm, &run, tx);
+                prelude.tell_end(&run);
+                attempt
+            }
+        };
         match yielder.suspend(Event::Done(attempt)) {
             Command::Run(next, at)
                 if Arc::ptr_eq(&next, &run) && !evm.ctx.journaled_state.poisoned =>

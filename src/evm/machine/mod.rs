@@ -16,6 +16,7 @@
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
 //! | `rivals` | which transactions let others go first |
 //! | `fiber` | the coroutine |
+//! | `prelude` | an artificial first transaction, for tests |
 //! | `trace` | revm's final state as changes |
 //!
 //! The nonce of a sender with earlier transactions in the block is predicted, not waited for: the
@@ -27,6 +28,7 @@ mod fiber;
 mod handler;
 mod journal;
 mod notes;
+mod prelude;
 mod rivals;
 mod trace;
 mod view;
@@ -53,7 +55,10 @@ use super::{
     TransactionOutcome, rules::BlockSums,
 };
 
-pub(crate) use self::cells::{Account as VersionedAccount, SlotKey};
+pub(crate) use self::{
+    cells::{Account as VersionedAccount, SlotKey},
+    prelude::{Hollow, Prelude},
+};
 
 /// The EVM with the block it executes.
 pub(crate) struct EvmMachine {
@@ -67,6 +72,7 @@ pub(crate) struct EvmMachine {
     rivals: Rivals,
     policy: InvalidPolicy,
     committed: Mutex<Committed>,
+    pub(crate) prelude: Option<Box<Prelude>>,
 }
 
 /// What the commit cursor has produced so far.
@@ -109,6 +115,7 @@ impl EvmMachine {
             rivals,
             policy,
             committed,
+            prelude: None,
         })
     }
 
@@ -306,13 +313,19 @@ impl Machine for EvmMachine {
         previous: Option<Box<Trace>>,
         told: &mut Vec<TxIndex>,
     ) -> Result<(), BlockError> {
+        if let Some(prelude) = &self.prelude
+            && prelude.stands_at(tx)
+        {
+            prelude.commit(self);
+            return Ok(());
+        }
         let mut committed = self.committed.lock();
         let index = tx.get();
         let env = &self.block.transactions[index].env;
         let reason = match (committed.sums.admit(&self.block, env), &trace.ending) {
             (Err(reason), _) => Some(reason),
             (Ok(()), Ending::Invalid(reason)) => Some(Invalid::Transaction(reason.clone())),
-            (Ok(()), Ending::Executed(_)) => None,
+            (Ok(()), Ending::Executed(_) | Ending::Prelude) => None,
             (Ok(()), Ending::Environment(reason)) => {
                 return Err(BlockError::Environment(reason.clone()));
             }

@@ -30,6 +30,8 @@ pub(crate) enum Ending {
     Store(StoreError),
     /// It panicked.
     Panic(String),
+    /// It was the prelude.
+    Prelude,
 }
 
 /// Observations, writes and result of an incarnation.

@@ -17,6 +17,7 @@ use super::{
     cells::{Account, SlotKey, field},
     fiber::{Command, Event},
     notes::Notes,
+    prelude::Place,
 };
 use crate::{
     context::Run,
@@ -90,16 +91,26 @@ impl<'y> View<'y> {
         Ok(())
     }
 
-    /// Suspends until `writer` has published.
-    fn wait(&self, writer: TxIndex) -> Result<(), Stop> {
-        if !self.run().scheduler.wait_for(writer, self.tx) {
+    /// Suspends until `writer` has published (here, if it is about a place).
+    fn wait(&self, writer: TxIndex, place: Option<Place>) -> Result<(), Stop> {
+        let run = self.run();
+        if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
             crate::sync::hint::spin_loop();
             return self.check();
         }
+        if let Some(prelude) = &run.machine.prelude {
+            prelude.tell_wait(run, place);
+        }
+        self.pause()?;
+        self.check()
+    }
+
+    /// Suspends until woken.
+    pub(crate) fn pause(&self) -> Result<(), Stop> {
         match self.yielder.suspend(Event::Waits) {
             Command::Cancel => Err(Stop::Cancelled),
-            _ => self.check(),
+            _ => Ok(()),
         }
     }
 
@@ -126,7 +137,7 @@ impl<'y> View<'y> {
                     let info = machine.store.account(address)?;
                     entry.fill(Account::from_info(info));
                 }
-                Read::Blocked(writer) => self.wait(writer)?,
+                Read::Blocked(writer) => self.wait(writer, Some(Place::Account(id)))?,
             }
         };
         // At the frontier nothing is left to predict: a nonce that differs now is the answer, and
@@ -156,7 +167,7 @@ impl<'y> View<'y> {
                 Read::Value(value) => break value,
                 Read::Unknown if key.generation != 0 => entry.fill(U256::ZERO),
                 Read::Unknown => entry.fill(machine.store.storage(address, slot)?),
-                Read::Blocked(writer) => self.wait(writer)?,
+                Read::Blocked(writer) => self.wait(writer, Some(Place::Slot(id)))?,
             }
         };
         self.notes.borrow_mut().slots.push((id, value));

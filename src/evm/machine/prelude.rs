@@ -1,0 +1,263 @@
+//! An artificial transaction before those of a block, which writes the state that they start from.
+//!
+//! A block of one transaction meets no version of another and never waits, so the state tests alone
+//! would say little about the multi-version state. With a prelude the store beneath is hollow and
+//! everything there is to read is written by transaction 0, which everybody knows of beforehand (an
+//! estimate stands at each location) and which takes its time:
+//!
+//! ```text
+//!  transaction 1   reads X: blocked, suspends ─┐      ┌► resumes, reads Y: blocked ─┐    … ends
+//!  prelude         waits ──────────────────────┴► … X ┴ waits ──────────────────────┴► …   └► the rest
+//! ```
+//!
+//! A location is published when somebody waits for it, after a random delay; so the first read of
+//! each location crosses a suspension, and all of them cross a version that is not committed. When the
+//! first transaction has ended, the prelude publishes the rest and ends as well.
+//!
+//! It runs in a coroutine like any transaction and waits by suspending, so it holds on one worker
+//! too. Blocks without a prelude pay for a branch where a transaction begins and where one waits.
+
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, TxKind, U256};
+use revm::{context::TxEnv, state::AccountInfo};
+
+use super::{
+    EvmMachine,
+    cells::{Account, AccountChange, SlotKey},
+    notes::Notes,
+    trace::{Ending, Trace},
+    view::View,
+};
+use crate::{
+    context::{Attempt, Run},
+    evm::{StateStore, StoreError, Transaction},
+    state::{EntryId, TxIndex},
+    sync::{
+        Arc, Mutex, thread,
+        time::{Duration, Instant},
+    },
+};
+
+/// Where the prelude stands in its block.
+const FIRST: TxIndex = TxIndex(0);
+/// Longest delay before a location is published, in microseconds.
+const LONGEST_DELAY: u64 = 20;
+
+/// A location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An account.
+    Account(EntryId),
+    /// A slot.
+    Slot(EntryId),
+}
+
+/// The artificial transaction and its dealings with the others.
+pub(crate) struct Prelude {
+    writes: Writes,
+    seed: u64,
+    /// Whether other transactions can run while this one waits for them.
+    patient: bool,
+    news: Mutex<News>,
+}
+
+/// What it writes.
+#[derive(Clone, Default)]
+struct Writes {
+    accounts: BTreeMap<EntryId, AccountChange>,
+    slots: BTreeMap<EntryId, U256>,
+}
+
+/// What the other transactions have told it.
+#[derive(Default)]
+struct News {
+    wanted: Vec<Place>,
+    ended: bool,
+    waits: u64,
+}
+
+impl Prelude {
+    /// What stands at the prelude's place in the block. It asks for no gas, so it is always
+    /// admitted.
+    pub(crate) fn placeholder() -> Transaction {
+        let env = TxEnv { gas_limit: 0, kind: TxKind::Create, ..TxEnv::default() };
+        Transaction { env, hash: B256::ZERO }
+    }
+
+    /// Makes transaction 0 of the machine, a placeholder, write the locations as they are in the
+    /// store; the machine itself should be over a [`Hollow`] one.
+    pub(crate) fn install(
+        machine: &mut EvmMachine,
+        store: &dyn StateStore,
+        locations: &[(Address, Vec<U256>)],
+        seed: u64,
+        patient: bool,
+    ) -> Result<(), StoreError> {
+        let mut writes = Writes::default();
+        for (address, slots) in locations {
+            let id = machine.accounts.intern(address);
+            let account = Account::from_info(store.account(*address)?);
+            if account.exists {
+                let change = AccountChange::Update {
+                    balance: account.balance,
+                    nonce: Some(account.nonce),
+                    code: Some((account.code_hash, account.code)),
+                };
+                machine.accounts.entry(id).hint(FIRST, change.clone());
+                writes.accounts.insert(id, change);
+            }
+            for slot in slots {
+                let value = store.storage(*address, *slot)?;
+                let key = SlotKey { account: id.get(), generation: 0, slot: *slot };
+                let id = machine.slots.intern(&key);
+                machine.slots.entry(id).hint(FIRST, value);
+                writes.slots.insert(id, value);
+            }
+        }
+        // The placeholder sends nothing, whatever its sender's address.
+        for before in &mut machine.same_sender {
+            before.take_if(|before| *before == FIRST);
+        }
+        let patient = patient && machine.block.transactions.len() > 1;
+        let news = Mutex::new(News::default());
+        machine.prelude = Some(Box::new(Self { writes, seed, patient, news }));
+        Ok(())
+    }
+
+    /// How often a transaction has waited for a location to be published.
+    pub(crate) fn waits(&self) -> u64 {
+        self.news.lock().waits
+    }
+
+    /// Whether it is the prelude that stands at this place.
+    pub(super) fn stands_at(&self, tx: TxIndex) -> bool {
+        tx == FIRST
+    }
+
+    /// A transaction, registered as a waiter of the prelude or of another, is about to suspend.
+    pub(super) fn tell_wait(&self, run: &Run<EvmMachine>, place: Option<Place>) {
+        {
+            let mut news = self.news.lock();
+            news.wanted.extend(place);
+            news.waits += 1;
+        }
+        run.scheduler.wake(FIRST);
+    }
+
+    /// A transaction has ended.
+    pub(super) fn tell_end(&self, run: &Run<EvmMachine>) {
+        self.news.lock().ended = true;
+        run.scheduler.wake(FIRST);
+    }
+
+    /// Is the prelude: publishes what is waited for until a transaction has ended, then the rest.
+    ///
+    /// No wake-up is lost. Whoever has news puts them down before it wakes the prelude, which looks
+    /// at them, under the same lock, before it suspends: either it sees them, or it was running when
+    /// the lock was taken after it, and the wake-up finds it running or suspended. And no waiter is
+    /// left behind: it registered before it told what it waits for, so the release that follows the
+    /// publication finds it.
+    pub(super) fn play(&self, view: &View<'_>) -> Attempt<Box<Trace>> {
+        let run = view.run();
+        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut left = self.writes.clone();
+        loop {
+            let (wanted, ended) = {
+                let mut news = self.news.lock();
+                (std::mem::take(&mut news.wanted), news.ended)
+            };
+            if ended || !self.patient {
+                break;
+            }
+            if wanted.is_empty() {
+                if view.pause().is_err() {
+                    return Attempt::Doomed { wasted: 0 };
+                }
+                continue;
+            }
+            dawdle(&mut random);
+            let mut told = Vec::new();
+            for place in wanted {
+                left.publish(&run.machine, place, &mut told);
+            }
+            run.scheduler.tell(&mut told);
+            run.scheduler.release_waiters(FIRST);
+        }
+        dawdle(&mut random);
+        let mut told = Vec::new();
+        let places: Vec<Place> = left.places().collect();
+        for place in places {
+            left.publish(&run.machine, place, &mut told);
+        }
+        run.scheduler.tell(&mut told);
+        Attempt::Finished(Trace::failed(Notes::default(), Ending::Prelude))
+    }
+
+    /// Makes what was published the state that the block starts from: its changes are relative to
+    /// that.
+    pub(super) fn commit(&self, machine: &EvmMachine) {
+        for id in self.writes.accounts.keys() {
+            machine.accounts.entry(*id).commit(FIRST);
+            machine.accounts.entry(*id).rebase();
+        }
+        for id in self.writes.slots.keys() {
+            machine.slots.entry(*id).commit(FIRST);
+            machine.slots.entry(*id).rebase();
+        }
+    }
+}
+
+impl Writes {
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let accounts = self.accounts.keys().copied().map(Place::Account);
+        accounts.chain(self.slots.keys().copied().map(Place::Slot))
+    }
+
+    /// Publishes a location, unless that has been done.
+    fn publish(&mut self, machine: &EvmMachine, place: Place, told: &mut Vec<TxIndex>) {
+        match place {
+            Place::Account(id) => {
+                if let Some(change) = self.accounts.remove(&id) {
+                    machine.accounts.entry(id).publish(FIRST, change, told);
+                }
+            }
+            Place::Slot(id) => {
+                if let Some(value) = self.slots.remove(&id) {
+                    machine.slots.entry(id).publish(FIRST, value, told);
+                }
+            }
+        }
+    }
+}
+
+/// Passes some time, without holding on to the core.
+fn dawdle(random: &mut fastrand::Rng) {
+    let begin = Instant::now();
+    let delay = Duration::from_micros(random.u64(..=LONGEST_DELAY));
+    while begin.elapsed() < delay {
+        thread::yield_now();
+    }
+}
+
+/// A store that holds no accounts and no slots, and knows for the rest what another one does.
+pub(crate) struct Hollow(pub(crate) Arc<dyn StateStore>);
+
+impl StateStore for Hollow {
+    fn account(&self, _: Address) -> Result<Option<AccountInfo>, StoreError> {
+        Ok(None)
+    }
+
+    fn storage(&self, _: Address, _: U256) -> Result<U256, StoreError> {
+        Ok(U256::ZERO)
+    }
+
+    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
+        self.0.has_storage(address)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
+        self.0.block_hash(number)
+    }
+}
