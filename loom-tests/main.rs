@@ -26,9 +26,19 @@ fn main() {
 }
 
 #[cfg(chorus_loom)]
+mod scheduler_cursor;
+#[cfg(chorus_loom)]
 mod scheduler_mailbox;
 #[cfg(chorus_loom)]
+mod scheduler_phase;
+#[cfg(chorus_loom)]
+mod scheduler_ready;
+#[cfg(chorus_loom)]
 mod scheduler_sleep;
+#[cfg(chorus_loom)]
+mod scheduler_waiters;
+#[cfg(chorus_loom)]
+mod state_entry;
 #[cfg(chorus_loom)]
 mod sync_twin_channel;
 
@@ -45,8 +55,13 @@ mod models {
 
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
+        ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
+        ("scheduler_phase", crate::scheduler_phase::MODELS),
+        ("scheduler_ready", crate::scheduler_ready::MODELS),
         ("scheduler_sleep", crate::scheduler_sleep::MODELS),
+        ("scheduler_waiters", crate::scheduler_waiters::MODELS),
+        ("state_entry", crate::state_entry::MODELS),
         ("sync_twin_channel", crate::sync_twin_channel::MODELS),
     ];
 

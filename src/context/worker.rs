@@ -89,7 +89,7 @@ impl<M: Machine> Desk<M> {
             let last = run.scheduler.cursor().frontier() == tx;
             let task = M::start(run, worker, tx);
             self.poll(run, worker, Context { tx, task, last });
-        } else if phase.is_executed() && phase.take_stale() {
+        } else if phase.take_revalidation() {
             run.revalidate(tx);
         }
     }

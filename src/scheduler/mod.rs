@@ -40,7 +40,10 @@ use crossbeam_utils::CachePadded;
 
 use crate::{
     state::TxIndex,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::{
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        weakened,
+    },
 };
 
 /// The scheduling state of one block.
@@ -171,12 +174,14 @@ impl Scheduler {
     /// Puts `tx` on offer again.
     pub fn offer(&self, tx: TxIndex) {
         self.ready.push(tx);
-        self.sleepers.notify_one();
+        if !weakened("scheduler.offer-wakes") {
+            self.sleepers.notify_one();
+        }
     }
 
     /// The commit cursor moved: a worker that found the window full may find work now.
     pub fn window_moved(&self) {
-        if self.ready.started() < self.len() {
+        if self.ready.started() < self.len() && !weakened("scheduler.window-wakes") {
             self.sleepers.notify_one();
         }
     }
@@ -184,7 +189,9 @@ impl Scheduler {
     /// Ends the block: workers leave, sleeping ones too.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.sleepers.close();
+        if !weakened("scheduler.stop-wakes") {
+            self.sleepers.close();
+        }
     }
 
     /// Whether the block has ended.
@@ -197,7 +204,7 @@ impl Scheduler {
         let _ = self.sleepers.park_unless(WorkerId(worker), || {
             self.is_stopped()
                 || self.mailboxes[worker].has_mail()
-                || self.can_commit()
+                || (self.can_commit() && !weakened("scheduler.sleep-commits"))
                 || self.ready.has_work(self.window_end())
         });
     }
@@ -206,6 +213,8 @@ impl Scheduler {
         let owner = self.owner(tx);
         let sent = self.mailboxes[owner].send(tx);
         debug_assert!(sent.is_ok(), "one message per started context fits the window");
-        self.sleepers.notify(WorkerId(owner));
+        if !weakened("scheduler.deliver-wakes") {
+            self.sleepers.notify(WorkerId(owner));
+        }
     }
 }
