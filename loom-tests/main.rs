@@ -5,6 +5,11 @@
 //! model takes a place in three lists, so that none passes by not being there: the `MODELS` of its
 //! file, [`REGISTRY`](models::REGISTRY) for a new file, and `loom-tests/models.txt`.
 //!
+//! A thread that loads something and never writes it is spawned last. Loom looks for a race with the
+//! last access of an object alone, so the load of an early thread is forgotten over the load of
+//! another one, and the case where it comes after the write is not explored. That a model's
+//! weakenings are caught shows that it explores the cases that matter.
+//!
 //! What it says, one line each, fields separated by tabs:
 //!
 //! | line | when |
