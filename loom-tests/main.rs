@@ -31,6 +31,10 @@ fn main() {
 }
 
 #[cfg(chorus_loom)]
+mod context_run;
+#[cfg(chorus_loom)]
+mod scheduler;
+#[cfg(chorus_loom)]
 mod scheduler_cursor;
 #[cfg(chorus_loom)]
 mod scheduler_mailbox;
@@ -42,6 +46,8 @@ mod scheduler_ready;
 mod scheduler_sleep;
 #[cfg(chorus_loom)]
 mod scheduler_waiters;
+#[cfg(chorus_loom)]
+mod state_bounds;
 #[cfg(chorus_loom)]
 mod state_entry;
 #[cfg(chorus_loom)]
@@ -60,12 +66,15 @@ mod models {
 
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
+        ("context_run", crate::context_run::MODELS),
+        ("scheduler", crate::scheduler::MODELS),
         ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
         ("scheduler_phase", crate::scheduler_phase::MODELS),
         ("scheduler_ready", crate::scheduler_ready::MODELS),
         ("scheduler_sleep", crate::scheduler_sleep::MODELS),
         ("scheduler_waiters", crate::scheduler_waiters::MODELS),
+        ("state_bounds", crate::state_bounds::MODELS),
         ("state_entry", crate::state_entry::MODELS),
         ("sync_twin_channel", crate::sync_twin_channel::MODELS),
     ];

@@ -92,7 +92,7 @@ fn a_reader_sees_the_value_or_is_told() {
     entry.commit(LOW);
     entry.commit(MIDDLE);
     assert!(entry.holds(&12));
-    assert_eq!(entry.difference(), Some((10, 12)));
+    assert_eq!(entry.difference(|before, now| (*before, *now)), Some((10, 12)));
 }
 
 /// The writer is aborted, and its next incarnation writes elsewhere.

@@ -158,9 +158,10 @@ impl<M: Machine> Run<M> {
         }
     }
 
-    /// Commits whatever is ready. A worker does this when it has nothing else to do.
-    pub fn advance(&self) {
-        self.scheduler.cursor().advance(|at| self.commit_next(at, None));
+    /// Commits whatever is ready. A worker does this when it has nothing else to do. `false`: another
+    /// worker is at it.
+    pub fn advance(&self) -> bool {
+        self.scheduler.cursor().advance(|at| self.commit_next(at, None))
     }
 
     /// An incarnation gave up: the next one may start.

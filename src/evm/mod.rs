@@ -2,12 +2,13 @@
 
 mod block;
 mod chain;
+mod choice;
 mod diff_hash;
 mod engine;
 pub mod input;
 mod journal;
-mod machine;
 pub mod limit;
+mod machine;
 mod outcome;
 pub mod roots;
 pub mod rules;
@@ -19,10 +20,10 @@ pub mod workload;
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
-pub use engine::{Engine, EngineBuilder, EngineError, Path};
 pub use chain::{
     BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };
+pub use engine::{Engine, EngineBuilder};
 pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
     AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
@@ -31,6 +32,7 @@ pub use outcome::{
 pub use sequential::Sequential;
 pub use store::{StateStore, StoreError};
 
+pub use crate::engine::{EngineError, Path};
 pub use revm::{
     bytecode::Bytecode,
     context::{BlockEnv, TxEnv},

@@ -60,10 +60,10 @@ impl CommitCursor {
     }
 
     /// Commits as many transactions as `step` can, unless another worker is at it and will see
-    /// to what this one brought. `step` is never run by two workers at once.
-    pub fn advance(&self, mut step: impl FnMut(TxIndex) -> Step) {
+    /// to what this one brought. `step` is never run by two workers at once. `false`: another is.
+    pub fn advance(&self, mut step: impl FnMut(TxIndex) -> Step) -> bool {
         if !self.take() {
-            return;
+            return false;
         }
         loop {
             while step(TxIndex(self.next.load(Ordering::Relaxed))) == Step::Committed {
@@ -75,7 +75,7 @@ impl CommitCursor {
                 self.next.fetch_add(1, order);
             }
             if self.give_back() {
-                return;
+                return true;
             }
         }
     }

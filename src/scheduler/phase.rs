@@ -233,8 +233,10 @@ impl Phase {
     /// Executed → Committed. `false` if it is not executed.
     #[must_use]
     pub fn commit(&self) -> bool {
-        self.update(|word| (word & PHASE == EXECUTED).then_some(word & !(PHASE | STALE) | COMMITTED))
-            .is_ok()
+        self.update(|word| {
+            (word & PHASE == EXECUTED).then_some(word & !(PHASE | STALE) | COMMITTED)
+        })
+        .is_ok()
     }
 
     /// Whether the writes of the current incarnation are published.

@@ -20,8 +20,7 @@ use crossbeam_utils::CachePadded;
 use crate::{
     state::TxIndex,
     sync::{
-        Mutex,
-        MutexGuard,
+        Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
         weakened,
     },
@@ -99,12 +98,8 @@ impl ReadyQueue {
                 self.fresh.store(stop, Ordering::Relaxed);
                 return next..stop;
             }
-            match self.fresh.compare_exchange_weak(
-                next,
-                stop,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
+            match self.fresh.compare_exchange_weak(next, stop, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return next..stop,
                 Err(now) => next = now,
             }

@@ -245,12 +245,17 @@ where
         self.inner.lock().committed.clone()
     }
 
-    /// The value before the block and the committed one, if a commit changed the location.
-    pub fn difference(&self) -> Option<(C::Value, C::Value)> {
+    /// Compares the value before the block with the committed one, if a commit changed the location.
+    pub fn difference<T>(&self, compare: impl FnOnce(&C::Value, &C::Value) -> T) -> Option<T> {
         let inner = self.inner.lock();
         if !inner.changed {
             return None;
         }
-        Some((inner.base.clone()?, inner.committed.clone()?))
+        Some(compare(inner.base.as_ref()?, inner.committed.as_ref()?))
+    }
+
+    /// Looks at the committed value, if it is known.
+    pub fn with_committed<T>(&self, look: impl FnOnce(&C::Value) -> T) -> Option<T> {
+        self.inner.lock().committed.as_ref().map(look)
     }
 }

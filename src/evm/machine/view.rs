@@ -63,6 +63,10 @@ impl<'y> View<'y> {
         self.notes.borrow_mut().clear();
     }
 
+    /// Lets go of the block.
+    pub(crate) fn end_block(&mut self) {
+        self.run = None;
+    }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
         self.run.as_ref().expect("a coroutine runs transactions of a block")
@@ -81,17 +85,6 @@ impl<'y> View<'y> {
             if !run.machine.may_hold(self.tx, &notes) {
                 return Err(Stop::Doomed);
             }
-        }
-        Ok(())
-    }
-
-    /// Waits for the transaction that this one had better let go first, if there is one.
-    pub(crate) fn let_first(&self) -> Result<(), Stop> {
-        let run = self.run();
-        if let Some(before) = run.machine.rivals.let_first(self.tx)
-            && !run.scheduler.phase(before).has_published()
-        {
-            self.wait(before)?;
         }
         Ok(())
     }
@@ -135,7 +128,10 @@ impl<'y> View<'y> {
                 Read::Blocked(writer) => self.wait(writer)?,
             }
         };
-        let predicted = machine.predict_nonce(self.tx, address, &mut account);
+        // At the frontier nothing is left to predict: a nonce that differs now is the answer, and
+        // predicting it again would go on for ever, or be taken for seen.
+        let settled = self.run().scheduler.cursor().frontier() == self.tx;
+        let predicted = !settled && machine.predict_nonce(self.tx, address, &mut account);
         let mut notes = self.notes.borrow_mut();
         let at = notes.load(id, address, &account);
         if predicted {
