@@ -23,8 +23,7 @@ use super::{
     view::{Stop, View},
 };
 
-pub(crate) type EvmContext<'y> =
-    Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
+pub(crate) type EvmContext<'y> = Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
 pub(crate) type PooledEvm<'y> = Evm<
     EvmContext<'y>,
     (),

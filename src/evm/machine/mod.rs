@@ -152,13 +152,7 @@ impl EvmMachine {
     }
 
     /// Withdraws what `previous` wrote and `trace` does not.
-    fn withdraw_rest(
-        &self,
-        tx: TxIndex,
-        trace: &Trace,
-        previous: &Trace,
-        told: &mut Vec<TxIndex>,
-    ) {
+    fn withdraw_rest(&self, tx: TxIndex, trace: &Trace, previous: &Trace, told: &mut Vec<TxIndex>) {
         for (id, _) in &previous.accounts {
             if !trace.accounts.iter().any(|(other, _)| other == id) {
                 self.accounts.entry(*id).withdraw(tx, told);
@@ -231,11 +225,7 @@ impl Machine for EvmMachine {
         Task { fiber, next: Some(Command::Run(run.clone(), tx)) }
     }
 
-    fn poll(
-        _: &Arc<Run<Self>>,
-        _: &mut Fibers,
-        task: &mut Task,
-    ) -> Poll<Attempt<Box<Trace>>> {
+    fn poll(_: &Arc<Run<Self>>, _: &mut Fibers, task: &mut Task) -> Poll<Attempt<Box<Trace>>> {
         match task.fiber.resume(task.next.take().unwrap_or(Command::Resume)) {
             Event::Waits => Poll::Pending,
             Event::Done(attempt) => Poll::Ready(attempt),

@@ -64,7 +64,6 @@ impl<'y> View<'y> {
         self.notes.borrow_mut().clear();
     }
 
-
     /// Lets go of the block.
     pub(crate) fn end_block(&mut self) {
         self.run = None;
