@@ -9,7 +9,7 @@ mod generate;
 use std::cell::RefCell;
 
 use chorus::evm::{BlockError, InvalidPolicy, SpecId};
-use executor::{Executor, difference, sequential};
+use executor::{Executor, Parallel, difference, sequential};
 use generate::{Case, SPECS};
 use proptest::{
     prelude::*,
@@ -22,7 +22,9 @@ const CASES: u32 = 48;
 
 /// The executors that must agree with the reference.
 fn candidates() -> Vec<Box<dyn Executor>> {
-    vec![Box::new(sequential())]
+    [(1, 4), (2, 256), (4, 16), (8, 256)]
+        .map(|(threads, window)| Box::new(Parallel::new(threads, window)) as _)
+        .into()
 }
 
 /// Runs the block on every candidate, under both policies.
@@ -48,6 +50,7 @@ fn agree(spec: SpecId) {
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         max_shrink_iters: 20_000,
+        max_shrink_time: 40_000,
         ..ProptestConfig::default()
     };
     if std::env::var_os("PROPTEST_CASES").is_none() {
