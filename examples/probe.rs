@@ -46,7 +46,8 @@ fn main() {
         let n = block.transactions.len();
         let big = n >= 40 && ts[ts.len() / 2] >= 500;
         if big { logsum += r.ln(); count += 1; worst = worst.min(r); }
-        println!("{:>9} txs {:>4} seq {:>6} par {:>6} ratio {:.3}{} inc {} sus {} waste {:.3} ph {:?} {}", block.env.number, n, ts[ts.len() / 2], tp[tp.len() / 2], r, if big { "*" } else { " " }, st.incarnations, st.suspensions, st.wasted_gas as f64 / 1e6, st.phases.map(|p| p.as_micros()), bad);
+        let limit = chorus::evm::limit::Profile::record(&block, &*store).map(|l| l.limit(2)).unwrap_or(0.0);
+        println!("lim {limit:.2} {:>9} txs {:>4} seq {:>6} par {:>6} ratio {:.3}{} inc {} sus {} waste {:.3} ph {:?} {}", block.env.number, n, ts[ts.len() / 2], tp[tp.len() / 2], r, if big { "*" } else { " " }, st.incarnations, st.suspensions, st.wasted_gas as f64 / 1e6, st.phases.map(|p| p.as_micros()), bad);
     }
     if count > 0 { println!("geomean {:.3} over {count}, worst {worst:.3}", (logsum / count as f64).exp()); }
 }

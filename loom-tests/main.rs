@@ -26,7 +26,11 @@ fn main() {
 }
 
 #[cfg(chorus_loom)]
+mod scheduler_mailbox;
+#[cfg(chorus_loom)]
 mod scheduler_sleep;
+#[cfg(chorus_loom)]
+mod sync_twin_channel;
 
 #[cfg(chorus_loom)]
 mod models {
@@ -40,7 +44,11 @@ mod models {
     };
 
     /// Every file of models.
-    const REGISTRY: &[(&str, &[Model])] = &[("scheduler_sleep", crate::scheduler_sleep::MODELS)];
+    const REGISTRY: &[(&str, &[Model])] = &[
+        ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
+        ("scheduler_sleep", crate::scheduler_sleep::MODELS),
+        ("sync_twin_channel", crate::sync_twin_channel::MODELS),
+    ];
 
     /// Thread switches in one interleaving before loom takes it for an endless loop.
     const MAX_BRANCHES: usize = 20_000;
@@ -119,7 +127,7 @@ mod models {
         builder.checkpoint_file = None;
         builder.check(move || {
             let explored = EXPLORED.fetch_add(1, Ordering::Relaxed) + 1;
-            if explored % REPORT_EVERY == 0 {
+            if explored.is_multiple_of(REPORT_EVERY) {
                 say("explored", explored);
             }
             (model.run)();

@@ -4,7 +4,7 @@
 //! work is a relaxed counter, the weakest kind there is: it orders nothing by itself.
 
 use chorus::{
-    scheduler::{Sleepers, WorkerId, Woken},
+    scheduler::{Sleepers, Woken, WorkerId},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -18,14 +18,14 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "no_work_is_slept_through",
         threads: 2,
-        bound: 3,
+        bound: 4,
         weakenings: &["sleep.recheck", "sleep.announce-fence", "sleep.notify-fence"],
         run: no_work_is_slept_through,
     },
     Model {
         name: "each_notification_wakes_another_sleeper",
         threads: 4,
-        bound: 2,
+        bound: 3,
         weakenings: &["sleep.clear-rmw"],
         run: each_notification_wakes_another_sleeper,
     },

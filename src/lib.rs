@@ -4,6 +4,7 @@
 
 pub mod context;
 pub mod engine;
+pub mod native;
 pub mod scheduler;
 pub mod state;
 pub mod sync;

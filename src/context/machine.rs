@@ -36,6 +36,13 @@ pub trait Machine: Send + Sync + Sized + 'static {
     /// Number of transactions in the block.
     fn transactions(&self) -> u32;
 
+    /// How many transactions from `first` on one worker should take together: more than one where
+    /// they are so cheap that passing them around costs as much as running them.
+    fn batch(&self, first: TxIndex) -> u32 {
+        let _ = first;
+        1
+    }
+
     /// Makes the next incarnation of `tx`, ready to be polled.
     fn start(run: &Arc<Run<Self>>, worker: &mut Self::Worker, tx: TxIndex) -> Self::Task;
 
@@ -63,8 +70,13 @@ pub trait Machine: Send + Sync + Sized + 'static {
     /// The block has ended: lets go of everything that belongs to it.
     fn end_block(worker: &mut Self::Worker);
 
-    /// Whether all that the incarnation observed would be observed again.
+    /// Whether all that the incarnation observed would be observed again. Asked at the commit cursor:
+    /// every lower transaction has committed, and the answer decides.
     fn validate(&self, tx: TxIndex, trace: &Self::Trace) -> bool;
+
+    /// Whether the incarnation may yet turn out valid, going by what lower transactions have
+    /// published so far. `true` is always correct; `false` aborts it early.
+    fn may_hold(&self, tx: TxIndex, trace: &Self::Trace) -> bool;
 
     /// Makes the writes visible to higher transactions and removes what only the previous
     /// incarnation wrote. Readers to be told are appended to `told`.

@@ -111,13 +111,22 @@ impl<M: Machine> Run<M> {
         self.scheduler.stop();
     }
 
-    /// Takes a finished incarnation: commits it at once if it is its turn, else publishes it.
-    pub fn finish(&self, tx: TxIndex, trace: M::Trace, told: &mut Vec<TxIndex>) {
+    /// Takes a finished incarnation from worker `me`: commits it at once if it is its turn, else
+    /// publishes it. `last` tells that every lower transaction had committed when it started, so
+    /// that its observations need no check.
+    pub fn finish(
+        &self,
+        me: usize,
+        tx: TxIndex,
+        trace: M::Trace,
+        last: bool,
+        told: &mut Vec<TxIndex>,
+    ) {
         let mut mine = Some(trace);
         if self.scheduler.cursor().frontier() == tx {
             self.scheduler.cursor().advance(|at| match mine.take_if(|_| at == tx) {
-                Some(trace) => self.commit_unpublished(at, trace, told),
-                None => self.commit_next(at),
+                Some(trace) => self.commit_unpublished(at, trace, last, told),
+                None => self.commit_next(at, Some(me)),
             });
         }
         let Some(mut trace) = mine else { return };
@@ -134,7 +143,23 @@ impl<M: Machine> Run<M> {
         if finish == Finish::Stale && phase.take_stale() {
             self.revalidate(tx);
         }
-        self.scheduler.cursor().advance(|at| self.commit_next(at));
+        self.commit_own(me);
+    }
+
+    /// Commits what worker `me` ran, as far as the cursor has got there.
+    fn commit_own(&self, me: usize) {
+        let frontier = self.scheduler.cursor().frontier();
+        if frontier.0 < self.scheduler.len()
+            && self.scheduler.owner(frontier) == me
+            && self.scheduler.phase(frontier).is_executed()
+        {
+            self.scheduler.cursor().advance(|at| self.commit_next(at, Some(me)));
+        }
+    }
+
+    /// Commits whatever is ready. A worker does this when it has nothing else to do.
+    pub fn advance(&self) {
+        self.scheduler.cursor().advance(|at| self.commit_next(at, None));
     }
 
     /// An incarnation gave up: the next one may start.
@@ -149,7 +174,7 @@ impl<M: Machine> Run<M> {
     pub fn revalidate(&self, tx: TxIndex) {
         let mut held = self.traces[tx.get()].lock();
         let Some(trace) = &held.current else { return };
-        if self.machine.validate(tx, trace) {
+        if self.machine.may_hold(tx, trace) {
             return;
         }
         self.abort(tx, &mut held);
@@ -167,12 +192,17 @@ impl<M: Machine> Run<M> {
         self.scheduler.offer(tx);
     }
 
-    /// The commit step for a published transaction.
-    fn commit_next(&self, at: TxIndex) -> Step {
+    /// The commit step for a published transaction. A busy worker (`only` is its number) leaves the
+    /// transactions that another worker ran to that worker, whose cache holds them: it commits them
+    /// when it finishes its next one. Whoever runs out of work commits everybody's, so nothing is
+    /// left lying.
+    fn commit_next(&self, at: TxIndex, only: Option<usize>) -> Step {
         if at.0 >= self.scheduler.len() || self.scheduler.is_stopped() {
             return Step::NotYet;
         }
-        if !self.scheduler.phase(at).is_executed() {
+        if !self.scheduler.phase(at).is_executed()
+            || only.is_some_and(|me| self.scheduler.owner(at) != me)
+        {
             return Step::NotYet;
         }
         let mut held = self.traces[at.get()].lock();
@@ -191,11 +221,17 @@ impl<M: Machine> Run<M> {
     }
 
     /// The commit step for the transaction that the calling worker just ran at the frontier.
-    fn commit_unpublished(&self, at: TxIndex, trace: M::Trace, told: &mut Vec<TxIndex>) -> Step {
+    fn commit_unpublished(
+        &self,
+        at: TxIndex,
+        trace: M::Trace,
+        last: bool,
+        told: &mut Vec<TxIndex>,
+    ) -> Step {
         if self.scheduler.is_stopped() {
             return Step::NotYet;
         }
-        if !self.machine.validate(at, &trace) {
+        if !last && !self.machine.validate(at, &trace) {
             self.doomed(at, M::work(&trace));
             return Step::NotYet;
         }

@@ -1,6 +1,6 @@
 //! A worker's loop: take the lowest transaction that can run, run it until it ends or waits.
 
-use std::{cmp::Reverse, collections::BinaryHeap, task::Poll};
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, task::Poll};
 
 use super::{Attempt, Machine, Run};
 use crate::{
@@ -9,13 +9,23 @@ use crate::{
     sync::Arc,
 };
 
+/// A started context.
+struct Context<M: Machine> {
+    tx: TxIndex,
+    task: M::Task,
+    /// Every lower transaction had committed when it started, so it cannot be stale.
+    last: bool,
+}
+
 /// What a worker holds while a block runs.
 struct Desk<M: Machine> {
     /// Contexts that wait, and those whose resume message is in `resumable`.
-    suspended: Vec<(TxIndex, M::Task)>,
+    suspended: Vec<Context<M>>,
     resumable: BinaryHeap<Reverse<TxIndex>>,
     mail: Vec<TxIndex>,
     told: Vec<TxIndex>,
+    /// Fresh transactions that only this worker will start: a few cheap ones, taken together.
+    batch: Range<u32>,
     me: usize,
 }
 
@@ -27,6 +37,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         resumable: BinaryHeap::new(),
         mail: Vec::new(),
         told: Vec::new(),
+        batch: 0..0,
         me,
     };
     let scheduler = &run.scheduler;
@@ -36,29 +47,48 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
             desk.resumable.extend(desk.mail.drain(..).map(Reverse));
         }
         let limit = desk.resumable.peek().map_or(u32::MAX, |lowest| lowest.0.0);
-        if let Some(tx) = scheduler.ready().pop(scheduler.window_end(), limit) {
+        if let Some(tx) = desk.next(run, limit) {
             desk.take(run, worker, tx);
         } else if let Some(Reverse(tx)) = desk.resumable.pop() {
             desk.resume(run, worker, tx);
+        } else if scheduler.can_commit() {
+            run.advance();
         } else {
             scheduler.sleep(me);
         }
     }
-    for (_, task) in desk.suspended.drain(..) {
-        M::retire(worker, task, false);
+    for context in desk.suspended.drain(..) {
+        M::retire(worker, context.task, false);
     }
     M::end_block(worker);
 }
 
 impl<M: Machine> Desk<M> {
+    /// The lowest transaction below `limit` to run, from the ready queue or the batch in hand.
+    fn next(&mut self, run: &Arc<Run<M>>, limit: u32) -> Option<TxIndex> {
+        let scheduler = &run.scheduler;
+        let limit = limit.min(self.batch.clone().next().unwrap_or(u32::MAX));
+        if let Some(tx) = scheduler.ready().pop_returned(limit) {
+            return Some(tx);
+        }
+        if !self.batch.is_empty() {
+            return (self.batch.start <= limit).then(|| self.batch.next().map(TxIndex)).flatten();
+        }
+        self.batch = scheduler.ready().pop_fresh(scheduler.window_end(), limit, |first| {
+            run.machine.batch(TxIndex(first))
+        });
+        self.batch.next().map(TxIndex)
+    }
+
     /// Acts on an offer of the ready queue.
     fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
         let phase = run.scheduler.phase(tx);
         if phase.start().is_some() {
             run.scheduler.own(tx, self.me);
             run.counters(self.me).started();
+            let last = run.scheduler.cursor().frontier() == tx;
             let task = M::start(run, worker, tx);
-            self.poll(run, worker, tx, task);
+            self.poll(run, worker, Context { tx, task, last });
         } else if phase.is_executed() && phase.take_stale() {
             run.revalidate(tx);
         }
@@ -66,27 +96,22 @@ impl<M: Machine> Desk<M> {
 
     /// Acts on a resume message.
     fn resume(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
-        let Some(at) = self.suspended.iter().position(|(other, _)| *other == tx) else { return };
+        let Some(at) = self.suspended.iter().position(|context| context.tx == tx) else { return };
         if run.scheduler.phase(tx).resume() {
-            let (_, task) = self.suspended.swap_remove(at);
-            self.poll(run, worker, tx, task);
+            let context = self.suspended.swap_remove(at);
+            self.poll(run, worker, context);
         }
     }
 
-    fn poll(
-        &mut self,
-        run: &Arc<Run<M>>,
-        worker: &mut M::Worker,
-        tx: TxIndex,
-        mut task: M::Task,
-    ) {
+    fn poll(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, mut context: Context<M>) {
+        let tx = context.tx;
         loop {
-            match M::poll(run, worker, &mut task) {
+            match M::poll(run, worker, &mut context.task) {
                 Poll::Ready(attempt) => {
-                    M::retire(worker, task, true);
+                    M::retire(worker, context.task, true);
                     match attempt {
                         Attempt::Finished(trace) => {
-                            run.finish(tx, trace, &mut self.told);
+                            run.finish(self.me, tx, trace, context.last, &mut self.told);
                             run.scheduler.window_moved();
                         }
                         Attempt::Doomed { wasted } => run.doomed(tx, wasted),
@@ -97,7 +122,7 @@ impl<M: Machine> Desk<M> {
                     Suspend::Again => {}
                     Suspend::Parked => {
                         run.counters(self.me).suspended();
-                        self.suspended.push((tx, task));
+                        self.suspended.push(context);
                         return;
                     }
                 },

@@ -50,7 +50,7 @@ pub struct EngineBuilder {
 
 impl Default for EngineBuilder {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = crate::sync::thread::available_parallelism();
         Self { threads: cores, window: 256, path: Path::Auto, policy: InvalidPolicy::Fail }
     }
 }

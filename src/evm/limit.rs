@@ -216,3 +216,47 @@ impl<'a, S: StateStore + ?Sized> Handler for Recorder<'a, S> {
         Ok(post_execution::reward_beneficiary(context, result.gas())?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(reads: &[u8], writes: &[u8]) -> Access {
+        let location = |byte: &u8| Location::Account(Address::repeat_byte(*byte));
+        Access {
+            reads: reads.iter().map(location).collect(),
+            writes: writes.iter().map(location).collect(),
+        }
+    }
+
+    fn profile(transactions: &[(Access, u64)]) -> Profile {
+        let transactions = transactions.iter();
+        Profile::of(transactions.map(|(access, micros)| (access, Duration::from_micros(*micros))))
+    }
+
+    #[test]
+    fn the_longest_chain_follows_reads_of_what_was_written() {
+        let profile = profile(&[
+            (access(&[1], &[1]), 10),
+            (access(&[2], &[2]), 50),
+            (access(&[1], &[3]), 20),
+            (access(&[3, 9], &[4]), 30),
+            (access(&[9], &[9]), 10),
+        ]);
+        assert_eq!(profile.work, Duration::from_micros(120));
+        assert_eq!(profile.longest_chain, Duration::from_micros(60));
+        assert_eq!(profile.limit(4), 2.0);
+        assert_eq!(profile.limit(1), 1.0);
+    }
+
+    #[test]
+    fn writers_that_nobody_reads_do_not_wait_for_each_other() {
+        let profile = profile(&[(access(&[], &[1]), 10), (access(&[], &[1]), 10)]);
+        assert_eq!(profile.longest_chain, Duration::from_micros(10));
+    }
+
+    #[test]
+    fn an_empty_block_has_no_limit_above_one() {
+        assert_eq!(profile(&[]).limit(8), 1.0);
+    }
+}

@@ -30,10 +30,10 @@ mod sleep;
 mod waiters;
 
 pub use cursor::{CommitCursor, Step};
-pub use mailbox::Mailbox;
+pub use mailbox::{Mailbox, MailboxFull};
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
-pub use sleep::{Sleepers, Wake as Woken, WorkerId};
+pub use sleep::{DEFAULT_SPINS, Sleepers, WorkerId, Woken};
 pub use waiters::Waiters;
 
 use crossbeam_utils::CachePadded;
@@ -120,6 +120,17 @@ impl Scheduler {
         self.slots[tx.get()].owner.store(worker as u32, Ordering::Relaxed);
     }
 
+    /// The worker that runs, or ran, the context of `tx`.
+    pub fn owner(&self, tx: TxIndex) -> usize {
+        self.slots[tx.get()].owner.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether the transaction at the commit cursor awaits its commit.
+    pub fn can_commit(&self) -> bool {
+        let frontier = self.cursor.frontier();
+        frontier.0 < self.len() && self.phase(frontier).is_executed()
+    }
+
     /// Makes `reader` a waiter of `writer`. `false`: the writer has published, read again.
     #[must_use]
     pub fn wait_for(&self, writer: TxIndex, reader: TxIndex) -> bool {
@@ -186,12 +197,13 @@ impl Scheduler {
         let _ = self.sleepers.park_unless(WorkerId(worker), || {
             self.is_stopped()
                 || self.mailboxes[worker].has_mail()
+                || self.can_commit()
                 || self.ready.has_work(self.window_end())
         });
     }
 
     fn deliver(&self, tx: TxIndex) {
-        let owner = self.slots[tx.get()].owner.load(Ordering::Relaxed) as usize;
+        let owner = self.owner(tx);
         let sent = self.mailboxes[owner].send(tx);
         debug_assert!(sent.is_ok(), "one message per started context fits the window");
         self.sleepers.notify(WorkerId(owner));

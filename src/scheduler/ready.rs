@@ -13,7 +13,7 @@
 //! 3. Handing out an index is an offer. The receiver asks the transaction's [`super::Phase`], which
 //!    decides; a spent offer is dropped.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 
 use crossbeam_utils::CachePadded;
 
@@ -32,7 +32,7 @@ pub struct ReadyQueue {
     fresh: CachePadded<AtomicU32>,
     len: u32,
     hint: CachePadded<AtomicU32>,
-    returned: Mutex<BinaryHeap<Reverse<u32>>>,
+    returned: Mutex<BinaryHeap<Reverse<TxIndex>>>,
 }
 
 impl ReadyQueue {
@@ -49,27 +49,50 @@ impl ReadyQueue {
     /// Offers `tx` again.
     pub fn push(&self, tx: TxIndex) {
         let mut returned = self.returned.lock();
-        returned.push(Reverse(tx.0));
+        returned.push(Reverse(tx));
         if crate::sync::weakened("ready-hint-not-lowered") {
             return;
         }
-        let lowest = returned.peek().map_or(EMPTY, |lowest| lowest.0);
+        let lowest = returned.peek().map_or(EMPTY, |lowest| lowest.0.0);
         // SeqCst: a worker that announces sleep and then reads the hint must see this store or be
         // seen asleep by the pusher.
         self.hint.store(lowest, Ordering::SeqCst);
     }
 
-    /// The lowest index on offer below `end`, which is taken off the queue. `limit` restricts
-    /// the offer to indices below it (a worker that already holds a lower one passes that).
-    pub fn pop(&self, end: u32, limit: u32) -> Option<TxIndex> {
-        let fresh = self.fresh.load(Ordering::Relaxed);
+    /// The lowest index that came back, if it is below `limit`; it is taken off the queue.
+    pub fn pop_returned(&self, limit: u32) -> Option<TxIndex> {
         let hint = self.hint.load(Ordering::SeqCst);
-        if hint != EMPTY && hint < limit && hint <= fresh {
-            if let Some(tx) = self.pop_returned(limit) {
-                return Some(tx);
+        if hint == EMPTY || hint >= limit {
+            return None;
+        }
+        let mut returned = self.returned.lock();
+        let lowest = returned.peek().filter(|lowest| lowest.0.0 < limit)?.0.0;
+        returned.pop();
+        let next = returned.peek().map_or(EMPTY, |next| next.0.0);
+        self.hint.store(next, Ordering::SeqCst);
+        Some(TxIndex(lowest))
+    }
+
+    /// Takes fresh indices, the lowest ones, if they are below `limit` and the window's `end`: as
+    /// many as `batch` says for the first of them, at least one.
+    pub fn pop_fresh(&self, end: u32, limit: u32, batch: impl Fn(u32) -> u32) -> Range<u32> {
+        let end = end.min(self.len);
+        // Relaxed: the indices are all that is handed over; what the transactions read is published
+        // through the entries' locks.
+        let mut next = self.fresh.load(Ordering::Relaxed);
+        while next < end.min(limit) {
+            let stop = next.saturating_add(batch(next).max(1)).min(end);
+            match self.fresh.compare_exchange_weak(
+                next,
+                stop,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return next..stop,
+                Err(now) => next = now,
             }
         }
-        self.pop_fresh(end.min(limit))
+        0..0
     }
 
     /// Whether anything is on offer below `end`.
@@ -81,26 +104,5 @@ impl ReadyQueue {
     /// Transactions below this have been handed out at least once.
     pub fn started(&self) -> u32 {
         self.fresh.load(Ordering::Relaxed)
-    }
-
-    fn pop_returned(&self, limit: u32) -> Option<TxIndex> {
-        let mut returned = self.returned.lock();
-        let lowest = returned.peek().filter(|lowest| lowest.0 < limit)?.0;
-        returned.pop();
-        let next = returned.peek().map_or(EMPTY, |next| next.0);
-        self.hint.store(next, Ordering::SeqCst);
-        Some(TxIndex(lowest))
-    }
-
-    fn pop_fresh(&self, end: u32) -> Option<TxIndex> {
-        let end = end.min(self.len);
-        // Relaxed: the index is all that is handed over; what the transaction reads is published
-        // through the entries' locks.
-        self.fresh
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
-                (next < end).then_some(next + 1)
-            })
-            .ok()
-            .map(TxIndex)
     }
 }

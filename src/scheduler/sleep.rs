@@ -77,7 +77,7 @@ const BITS: usize = u64::BITS as usize;
 /// Why [`Sleepers::park_unless`] returned.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
+pub enum Woken {
     /// There is work; the worker did not park.
     Ready,
     /// The worker was parked and somebody woke it. There may be work.
@@ -123,9 +123,9 @@ impl Sleepers {
     /// # Panics
     ///
     /// If there is no such worker.
-    pub fn park_unless(&self, worker: WorkerId, has_work: impl Fn() -> bool) -> Wake {
+    pub fn park_unless(&self, worker: WorkerId, has_work: impl Fn() -> bool) -> Woken {
         let look = || {
-            if self.is_closed() { Some(Wake::Closed) } else { has_work().then_some(Wake::Ready) }
+            if self.is_closed() { Some(Woken::Closed) } else { has_work().then_some(Woken::Ready) }
         };
         for _ in 0..self.spins {
             if let Some(found) = look() {
@@ -145,7 +145,7 @@ impl Sleepers {
             return found;
         }
         self.tokens[worker.0].take();
-        if self.is_closed() { Wake::Closed } else { Wake::Notified }
+        if self.is_closed() { Woken::Closed } else { Woken::Notified }
     }
 
     /// Wakes one parked worker, if there is any. Call it after the work is published.

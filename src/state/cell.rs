@@ -21,6 +21,13 @@ pub trait Cell: Sized + 'static {
     /// Whether the observation would have been the same had `value` been read.
     fn holds(value: &Self::Value, seen: &Self::Seen) -> bool;
 
+    /// Whether the observation may yet hold at the commit cursor, where `value` is what lower
+    /// transactions have published so far. Differs from [`Cell::holds`] for predictions: what has
+    /// not come true yet is not refuted.
+    fn may_hold(value: &Self::Value, seen: &Self::Seen) -> bool {
+        Self::holds(value, seen)
+    }
+
     /// Whether a reader should wait for the transaction whose aborted incarnation made `change`.
     /// `false` for a change that most readers do not depend on; a wrong answer costs time only.
     fn worth_waiting(change: &Self::Change) -> bool {

@@ -124,6 +124,22 @@ where
         read
     }
 
+    /// Reads as transaction `reader`, which is not told of later changes: for those that depend on
+    /// the outcome of a check that hardly any change turns.
+    pub fn peek(&self, reader: TxIndex) -> Read<C::Value> {
+        self.inner.lock().resolve(reader)
+    }
+
+    /// Makes readers above `writer` wait for it before it has started. `change` stands for what it
+    /// will write and is never applied; it says whether that is worth waiting for. Whoever hints
+    /// withdraws the hint if `writer` turns out not to write here.
+    pub fn hint(&self, writer: TxIndex, change: C::Change) {
+        let mut inner = self.inner.lock();
+        if let Err(at) = inner.position(writer) {
+            inner.pending.insert(at, Pending { writer, estimate: true, change });
+        }
+    }
+
     /// Provides the value before the block, unless somebody else did or a commit replaced it.
     pub fn fill(&self, value: C::Value) {
         let mut inner = self.inner.lock();
@@ -132,16 +148,18 @@ where
         }
     }
 
-    /// Whether the observation holds against what is published below `reader`. An estimate that
-    /// stands in the way is no verdict: its writer will tell the reader when it publishes.
-    pub fn holds(&self, reader: TxIndex, seen: &C::Seen) -> bool {
+    /// Whether the observation holds at the commit cursor: against the committed value, when every
+    /// transaction below the reader has committed.
+    pub fn holds(&self, seen: &C::Seen) -> bool {
         let inner = self.inner.lock();
-        let below = inner.pending.first().is_some_and(|pending| pending.writer < reader);
-        if !below {
-            return inner.committed.as_ref().is_some_and(|value| C::holds(value, seen));
-        }
-        match inner.resolve(reader) {
-            Read::Value(value) => C::holds(&value, seen),
+        inner.committed.as_ref().is_some_and(|value| C::holds(value, seen))
+    }
+
+    /// Whether the observation may yet hold, going by what is published below `reader`. An estimate
+    /// that stands in the way is no verdict: its writer will tell the reader when it publishes.
+    pub fn may_hold(&self, reader: TxIndex, seen: &C::Seen) -> bool {
+        match self.inner.lock().resolve(reader) {
+            Read::Value(value) => C::may_hold(&value, seen),
             Read::Blocked(_) => true,
             Read::Unknown => false,
         }

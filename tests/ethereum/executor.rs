@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chorus::evm::{Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore};
+use chorus::evm::{
+    Block, BlockError, BlockOutcome, Engine, InvalidPolicy, Path, Sequential, StateStore,
+};
 
 use crate::world::World;
 
@@ -37,5 +39,32 @@ impl Executor for OneByOne {
         store: Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
         Sequential::new().execute(&block, &*store, InvalidPolicy::Fail)
+    }
+}
+
+/// The engine, forced through its parallel path.
+pub(crate) struct Parallel {
+    engine: Engine,
+    threads: usize,
+}
+
+impl Parallel {
+    pub(crate) fn new(threads: usize) -> Self {
+        let engine = Engine::builder().threads(threads).path(Path::Parallel).build().unwrap();
+        Self { engine, threads }
+    }
+}
+
+impl Executor for Parallel {
+    fn name(&self) -> String {
+        format!("in parallel on {} threads", self.threads)
+    }
+
+    fn execute(
+        &self,
+        block: Block,
+        store: Arc<dyn StateStore>,
+    ) -> Result<BlockOutcome, BlockError> {
+        self.engine.execute(&Arc::new(block), &store)
     }
 }

@@ -10,6 +10,9 @@
 //! | `exceptions` | which errors stand for an expected exception |
 //! | `sweep` | all files of a folder on all cores, and the counts |
 
+// `crate::sync` is for the engine; tests may use std.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
 mod blockchain_tests;
 #[path = "../common/data.rs"]
 mod data;
@@ -23,7 +26,7 @@ mod world;
 
 use std::io::Write;
 
-use executor::{Executor, OneByOne};
+use executor::{Executor, OneByOne, Parallel};
 use sweep::{Selection, sweep};
 
 /// Runs a folder of the suites and prints the counts. Without the suites there is nothing to run,
@@ -58,4 +61,19 @@ fn execution_spec_tests_hold_one_by_one() {
 #[test]
 fn blockchain_tests_hold_one_by_one() {
     run("BlockchainTests", &OneByOne, Selection::All, blockchain_tests::run_file, 329);
+}
+
+#[test]
+fn general_state_tests_hold_in_parallel() {
+    run("GeneralStateTests", &Parallel::new(2), Selection::All, state_tests::run_file, 9_815);
+}
+
+#[test]
+fn execution_spec_tests_hold_in_parallel() {
+    run("ExecutionSpecTests", &Parallel::new(2), Selection::All, state_tests::run_file, 931);
+}
+
+#[test]
+fn blockchain_tests_hold_in_parallel() {
+    run("BlockchainTests", &Parallel::new(2), Selection::All, blockchain_tests::run_file, 329);
 }

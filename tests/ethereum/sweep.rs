@@ -32,7 +32,7 @@ impl Selection {
             Self::Eighth(seed) => {
                 let mut hasher = DefaultHasher::new();
                 (seed, name).hash(&mut hasher);
-                hasher.finish() % 8 == 0
+                hasher.finish().is_multiple_of(8)
             }
         }
     }

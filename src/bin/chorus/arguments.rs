@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use chorus::evm::InvalidPolicy;
+use chorus::{
+    evm::{InvalidPolicy, Path as EnginePath},
+    sync::thread::available_parallelism,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Executes ordered blocks of transactions in parallel, with the sequential result.
@@ -68,7 +71,7 @@ impl Run {
     pub(crate) fn threads(&self) -> usize {
         match self.threads {
             Some(threads) => threads.into(),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => available_parallelism(),
         }
     }
 }
@@ -96,6 +99,16 @@ impl From<Policy> for InvalidPolicy {
         match policy {
             Policy::Fail => Self::Fail,
             Policy::Skip => Self::Skip,
+        }
+    }
+}
+
+impl From<Path> for EnginePath {
+    fn from(path: Path) -> Self {
+        match path {
+            Path::Auto => Self::Auto,
+            Path::Parallel => Self::Parallel,
+            Path::Direct => Self::Direct,
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use chorus::{
-    evm::{Block, BlockError, BlockOutcome, InvalidPolicy, Sequential},
+    evm::{
+        Block, BlockError, BlockOutcome, Engine, EngineError, InvalidPolicy, Sequential,
+        StateStore, limit::Profile,
+    },
     store::MemoryStore,
 };
 
@@ -44,34 +47,38 @@ impl Executor for Baseline {
     fn forget(&mut self) {}
 }
 
-// PLUG (1 of 2): replace the body of `Parallel` by the engine: build it in `new` from
-// `arguments.threads()`, `arguments.path` and `arguments.policy`, run it in `execute`, and call
-// its `forget` in `forget`.
-/// The engine.
+/// The engine, with its workers.
 pub(crate) struct Parallel {
-    stand_in: Baseline,
+    engine: Engine,
 }
 
 impl Parallel {
     /// The engine as the arguments want it.
-    pub(crate) fn new(arguments: &Run) -> Result<Self, String> {
-        Ok(Self { stand_in: Baseline::new(arguments) })
+    pub(crate) fn new(arguments: &Run) -> Result<Self, EngineError> {
+        let engine = Engine::builder()
+            .threads(arguments.threads())
+            .path(arguments.path.into())
+            .policy(arguments.policy.into())
+            .build()?;
+        Ok(Self { engine })
     }
 }
 
 impl Executor for Parallel {
     fn execute(&mut self, work: &Work) -> Result<BlockOutcome, BlockError> {
-        self.stand_in.execute(work)
+        let store: Arc<dyn StateStore> = work.store.clone();
+        self.engine.execute(&work.block, &store)
     }
 
     fn forget(&mut self) {
-        self.stand_in.forget();
+        self.engine.forget();
     }
 }
 
-// PLUG (2 of 2): call the library's `limit` and cap it at `threads`.
 /// How many times faster than sequential the block can become: `min(threads, work / longest
-/// chain of dependent transactions)`, without fees to the beneficiary. `None` if unknown.
-pub(crate) fn limit(_work: &Work, _threads: usize) -> Option<f64> {
-    None
+/// chain of dependent transactions)`, without fees to the beneficiary. `None` if the block cannot
+/// be executed.
+pub(crate) fn limit(work: &Work, threads: usize) -> Option<f64> {
+    let profile = Profile::record(&work.block, &*work.store).ok()?;
+    Some(profile.limit(threads))
 }

@@ -1,8 +1,9 @@
 //! Paired, interleaved runs of the two engines on one block.
 
-use std::time::{Duration, Instant};
-
-use chorus::evm::Statistics;
+use chorus::{
+    evm::Statistics,
+    sync::time::{Duration, Instant},
+};
 
 use crate::{
     check::{Answer, difference},

@@ -1,10 +1,8 @@
 //! A bar for whoever waits at a terminal.
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::cell::Cell;
 
+use chorus::sync::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Work shorter than this gets no bar: it would only flicker.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use chorus::evm::{BlockError, input::InputError};
+use chorus::evm::{BlockError, EngineError, input::InputError};
 
 use crate::{
     arguments::Run,
@@ -41,8 +41,8 @@ pub(crate) enum RunError {
         hash: String,
     },
     /// The engine cannot be set up as asked.
-    #[error("{0}")]
-    Engine(String),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The output cannot be written.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
     let chain = inputs::chain(arguments)?;
     let sources = inputs::sources(arguments)?;
     let mut baseline = Baseline::new(arguments);
-    let mut engine = Parallel::new(arguments).map_err(RunError::Engine)?;
+    let mut engine = Parallel::new(arguments)?;
     let mut table = Table::default();
     let progress = Progress::new(sources.len() as u64 * u64::from(arguments.repeat));
     let mut verdict = Verdict::Matched;

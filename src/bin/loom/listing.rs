@@ -86,8 +86,6 @@ pub(crate) fn weakening_disagreements(
         let calls = text.match_indices("weakened(\"").map(|(at, call)| &text[at + call.len()..]);
         places.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
     }
-    // This file names the call itself.
-    places.retain(|place| !place.contains(['\\', ')']));
 
     let mut lines = Vec::new();
     for place in places.difference(&declared) {

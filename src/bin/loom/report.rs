@@ -115,9 +115,11 @@ fn print_row(job: &Job, ran: &Ran, width: usize, mode: Mode) -> bool {
     well
 }
 
-/// A failure that was expected, short: the message without the place it came from.
+/// A failure that was expected, short: the message without the place it came from and without
+/// loom's list of threads.
 fn gist(why: &str) -> String {
     let message = why.split_once(": ").map_or(why, |(_, message)| message);
+    let message = message.split("; threads").next().unwrap_or(message);
     let mut gist: String = message.chars().take(70).collect();
     if gist.len() < message.len() {
         gist.push('…');

@@ -9,7 +9,11 @@ use std::{
 use alloy_primitives::U256;
 use revm::primitives::hardfork::SpecId;
 
-use super::{Field, InputError, Tree, header::unwrapped, parse_prestate};
+use super::{
+    Field, InputError, Tree,
+    header::{block_and_ommer_count, unwrapped},
+    parse_prestate,
+};
 use crate::{
     evm::{Block, BlockHashes, ChainSpec, Ommer},
     store::MemoryStore,
@@ -62,14 +66,14 @@ fn is_block_directory(path: &Path) -> bool {
 pub fn load_block(directory: &Path, chain: &ChainSpec) -> Result<(Block, MemoryStore), InputError> {
     let read = |name| Text::read(directory.join(name));
     let block = read(BLOCK)?;
-    let mut block = Block::from_rpc_json(&block.name, &block.text, chain)?;
+    let (mut block, ommer_count) = block_and_ommer_count(&block.name, &block.text, chain)?;
     let prestate = read(PRESTATE)?;
     let store = parse_prestate(&prestate.name, &prestate.text, block.spec)?;
     if let Some(text) = Text::read_optional(directory.join(BLOCK_HASHES))? {
         add_block_hashes(&text, &mut block.block_hashes)?;
     }
     if let Some(text) = Text::read_optional(directory.join(OMMERS))? {
-        block.ommers = ommers(&text, &block)?;
+        block.ommers = ommers(&text, &block, ommer_count)?;
     }
     Ok((block, store))
 }
@@ -113,7 +117,7 @@ fn add_block_hashes(text: &Text, hashes: &mut BlockHashes) -> Result<(), InputEr
     Ok(())
 }
 
-fn ommers(text: &Text, block: &Block) -> Result<Vec<Ommer>, InputError> {
+fn ommers(text: &Text, block: &Block, count: Option<usize>) -> Result<Vec<Ommer>, InputError> {
     let tree = Tree::parse(&text.name, &text.text)?;
     let root = Field::root(&text.name, &tree);
     let root = unwrapped(&root);
@@ -136,5 +140,10 @@ fn ommers(text: &Text, block: &Block) -> Result<Vec<Ommer>, InputError> {
         let beneficiary = item.get("miner")?.address()?;
         ommers.push(Ommer { number: number.u64()?, beneficiary });
     }
-    Ok(ommers)
+    match count {
+        Some(count) if count != ommers.len() => {
+            Err(root.wrong(format!("the block names {count} ommers")))
+        }
+        _ => Ok(ommers),
+    }
 }

@@ -19,10 +19,24 @@ impl Block {
     /// Ommers are left empty, since the answer holds their hashes only, and `block_hashes`
     /// holds the parent's at most; fill them in if the block needs them.
     pub fn from_rpc_json(name: &str, text: &str, chain: &ChainSpec) -> Result<Self, InputError> {
-        let tree = Tree::parse(name, text)?;
-        let root = Field::root(name, &tree);
-        block(&unwrapped(&root), chain)
+        block_and_ommer_count(name, text, chain).map(|(block, _)| block)
     }
+}
+
+/// A block, and how many ommers it names by hash, if it says.
+pub(super) fn block_and_ommer_count(
+    name: &str,
+    text: &str,
+    chain: &ChainSpec,
+) -> Result<(Block, Option<usize>), InputError> {
+    let tree = Tree::parse(name, text)?;
+    let root = Field::root(name, &tree);
+    let root = unwrapped(&root);
+    let ommers = match root.opt("uncles") {
+        Some(uncles) => Some(uncles.items()?.count()),
+        None => None,
+    };
+    Ok((block(&root, chain)?, ommers))
 }
 
 /// The value itself, or what an RPC answer holds under `result`.
@@ -39,7 +53,8 @@ fn block(root: &Field<'_>, chain: &ChainSpec) -> Result<Block, InputError> {
     let transactions = root
         .get("transactions")?
         .items()?
-        .map(|item| transaction::transaction(&item, rules.spec))
+        .enumerate()
+        .map(|(index, item)| transaction::transaction(&item, index, rules.spec))
         .collect::<Result<_, _>>()?;
     let parent_hash = root.opt("parentHash").map(|field| field.b256()).transpose()?;
     Ok(Block {

@@ -4,16 +4,25 @@ use alloy_eips::{
     eip2930::{AccessList, AccessListItem},
     eip7702::{Authorization, SignedAuthorization},
 };
-use alloy_primitives::{Address, B256, Bytes, TxKind};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use revm::{context::TxEnv, context_interface::either::Either, primitives::hardfork::SpecId};
 
 use super::{Field, InputError, signature};
 use crate::evm::Transaction;
 
 /// Reads a transaction and checks its place, sender and hash.
-pub(super) fn transaction(tx: &Field<'_>, spec: SpecId) -> Result<Transaction, InputError> {
+pub(super) fn transaction(
+    tx: &Field<'_>,
+    index: usize,
+    spec: SpecId,
+) -> Result<Transaction, InputError> {
     if !tx.is_object() {
         return Err(tx.wrong("expected a transaction object (ask the node for full transactions)"));
+    }
+    if let Some(claimed) = tx.opt("transactionIndex")
+        && claimed.u256()? != U256::from(index)
+    {
+        return Err(claimed.wrong(format!("it stands in place {index}")));
     }
     let mut parts = parts(tx)?;
     let (sender, hash) = signature::verify(tx, &mut parts, spec)?;
@@ -47,7 +56,7 @@ pub(super) struct Parts {
     pub(super) max_fee: u128,
     pub(super) priority_fee: Option<u128>,
     pub(super) to: TxKind,
-    pub(super) value: alloy_primitives::U256,
+    pub(super) value: U256,
     pub(super) input: Bytes,
     pub(super) access_list: AccessList,
     pub(super) blob_hashes: Vec<B256>,

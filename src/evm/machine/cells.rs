@@ -115,6 +115,8 @@ pub(crate) mod field {
     pub(crate) const EXISTS: u8 = 4;
     pub(crate) const EMPTY: u8 = 8;
     pub(crate) const GENERATION: u8 = 16;
+    /// The nonce was predicted: earlier transactions of the sender will raise it to what was seen.
+    pub(crate) const PREDICTED: u8 = 32;
 }
 
 /// What an incarnation saw of an account.
@@ -192,6 +194,12 @@ impl Cell for AccountCell {
             && (!depends(field::GENERATION) || account.generation == seen.generation)
     }
 
+    fn may_hold(account: &Account, seen: &AccountSeen) -> bool {
+        let pending = seen.fields & field::PREDICTED != 0 && account.nonce < seen.nonce;
+        // An account whose transactions are not through may even not exist yet.
+        pending || Self::holds(account, seen)
+    }
+
     fn worth_waiting(change: &AccountChange) -> bool {
         // A nonce or balance is predicted rather than waited for: the transactions of one sender
         // run side by side.
@@ -202,11 +210,9 @@ impl Cell for AccountCell {
     }
 
     fn worth_telling(change: &AccountChange) -> bool {
-        // Few readers use a balance itself; the commit cursor finds those it matters to.
-        !matches!(
-            change,
-            AccountChange::Update { nonce: None, code: None, .. } | AccountChange::Reward { .. }
-        )
+        // Few readers use a balance itself, and nonces are predicted; the commit cursor finds those
+        // to whom it matters.
+        Self::worth_waiting(change)
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) enum Event {
     /// The transaction has to wait.
     Waits,
     /// The transaction ended.
-    Done(Attempt<Trace>),
+    Done(Attempt<Box<Trace>>),
     /// The block is let go of.
     Idle,
 }
@@ -102,7 +102,7 @@ fn block(
         let attempt = execute(&mut evm, &run, tx);
         let broken = matches!(
             &attempt,
-            Attempt::Finished(Trace { ending: Ending::Panic(_), .. })
+            Attempt::Finished(trace) if matches!(trace.ending, Ending::Panic(_))
         );
         match yielder.suspend(Event::Done(attempt)) {
             Command::Run(next, at) if Arc::ptr_eq(&next, &run) && !broken => tx = at,
@@ -139,22 +139,30 @@ fn execute(
     evm: &mut PooledEvm<'_>,
     run: &Arc<Run<EvmMachine>>,
     tx: TxIndex,
-) -> Attempt<Trace> {
+) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
+    if evm.ctx.journaled_state.db().let_first().is_err() {
+        return Attempt::Doomed { wasted: 0 };
+    }
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
-    let state = evm.ctx.journaled_state.finalize();
+    let mut state = evm.ctx.journaled_state.finalize();
     let failed = evm.ctx.journaled_state.failed.take();
     let notes = std::mem::take(&mut *evm.ctx.journaled_state.notes().borrow_mut());
     let ending = match result {
         Err(panic) => Ending::Panic(message(&*panic)),
         Ok(result) => match (failed, result) {
             (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
-                Stop::Doomed | Stop::Cancelled => return Attempt::Doomed { wasted: 0 },
+                Stop::Doomed | Stop::Cancelled => {
+                    machine.rivals.aborted(tx);
+                    return Attempt::Doomed { wasted: 0 };
+                }
                 Stop::Store(error) => Ending::Store(error),
             },
             (None, Ok(result)) => {
-                return Attempt::Finished(Trace::executed(machine, tx, notes, state, result));
+                let trace = Trace::executed(machine, tx, notes, &mut state, result);
+                evm.ctx.journaled_state.recycle(state);
+                return Attempt::Finished(trace);
             }
             (None, Err(EVMError::Transaction(reason))) => Ending::Invalid(reason),
             (None, Err(other)) => Ending::Environment(other.to_string()),

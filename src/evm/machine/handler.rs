@@ -6,7 +6,7 @@ use alloy_primitives::U256;
 use revm::{
     Context,
     context::{
-        Block, BlockEnv, Cfg, CfgEnv, ContextTr, Evm, JournalTr, Transaction, TxEnv,
+        Block, BlockEnv, CfgEnv, Evm, JournalTr, Transaction, TxEnv,
         journaled_state::account::JournaledAccountTr,
         result::{EVMError, HaltReason, InvalidTransaction},
     },

@@ -19,7 +19,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, Log, U256};
 use revm::{
-    Database, Journal,
+    Journal,
     bytecode::Bytecode,
     context::{
         JournalEntry, JournalTr,
@@ -56,6 +56,15 @@ impl<'y> WatchedJournal<'y> {
 
     pub(crate) fn notes(&self) -> &RefCell<Notes> {
         &self.notes
+    }
+
+    /// Takes back the map of a finished transaction, so that the next one need not allocate. Large
+    /// maps are dropped: clearing one costs in proportion to its capacity.
+    pub(crate) fn recycle(&mut self, mut state: EvmState) {
+        if state.capacity() <= 64 && self.stock.inner.state.is_empty() {
+            state.clear();
+            self.stock.inner.state = state;
+        }
     }
 
     /// The beneficiary, if the transaction loaded it.

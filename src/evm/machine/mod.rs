@@ -14,6 +14,7 @@
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
+//! | `rivals` | which transactions let others go first |
 //! | `fiber` | the coroutine |
 //! | `trace` | revm's final state as changes |
 //!
@@ -26,6 +27,7 @@ mod fiber;
 mod handler;
 mod journal;
 mod notes;
+mod rivals;
 mod trace;
 mod view;
 
@@ -44,6 +46,7 @@ use self::{
     cells::{Account, AccountCell, SlotCell},
     fiber::{Command, Event, Fiber},
     notes::Notes,
+    rivals::Rivals,
     trace::{Ending, Trace},
 };
 use super::{
@@ -62,6 +65,7 @@ pub(crate) struct EvmMachine {
     beneficiary: EntryId,
     /// The transaction before with the same sender.
     same_sender: Box<[Option<TxIndex>]>,
+    rivals: Rivals,
     policy: InvalidPolicy,
     committed: Mutex<Committed>,
 }
@@ -90,6 +94,7 @@ impl EvmMachine {
             .enumerate()
             .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
             .collect();
+        let rivals = Rivals::of(&block);
         let committed = Mutex::new(Committed {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
@@ -101,6 +106,7 @@ impl EvmMachine {
             slots: Table::new(),
             beneficiary,
             same_sender,
+            rivals,
             policy,
             committed,
         })
@@ -111,21 +117,22 @@ impl EvmMachine {
     }
 
     /// Gives the sender of `tx` the nonce it will have when its earlier transactions are through.
-    fn predict_nonce(&self, tx: TxIndex, address: Address, account: &mut Account) {
+    fn predict_nonce(&self, tx: TxIndex, address: Address, account: &mut Account) -> bool {
         let env = &self.block.transactions[tx.get()].env;
-        if address == env.caller
+        let predict = address == env.caller
             && account.nonce < env.nonce
-            && self.same_sender[tx.get()].is_some()
-        {
+            && self.same_sender[tx.get()].is_some();
+        if predict {
             account.nonce = env.nonce;
             account.exists = true;
         }
+        predict
     }
 
-    /// Whether the observations hold against what is published below `tx`.
-    fn holds(&self, tx: TxIndex, notes: &Notes) -> bool {
-        notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(tx, &note.seen))
-            && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).holds(tx, seen))
+    /// Whether the observations may yet hold, going by what is published below `tx`.
+    fn may_hold(&self, tx: TxIndex, notes: &Notes) -> bool {
+        notes.accounts.iter().all(|note| self.accounts.entry(note.id).may_hold(tx, &note.seen))
+            && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).may_hold(tx, seen))
     }
 
     fn withdraw(&self, tx: TxIndex, trace: &Trace, told: &mut Vec<TxIndex>) {
@@ -158,6 +165,11 @@ impl EvmMachine {
     }
 }
 
+/// Gas of a plain transfer.
+const TRANSFER_GAS: u64 = 21_000;
+/// Gas that one worker takes together: eight transfers, some 10 µs.
+const BATCH_GAS: u64 = 8 * TRANSFER_GAS;
+
 /// A started transaction: its coroutine, and what to tell it next.
 pub(crate) struct Task {
     fiber: Fiber,
@@ -177,13 +189,25 @@ thread_local! {
 }
 
 impl Machine for EvmMachine {
-    type Trace = Trace;
+    type Trace = Box<Trace>;
     type Task = Task;
     type Worker = Fibers;
     type Error = BlockError;
 
     fn transactions(&self) -> u32 {
         self.block.transactions.len() as u32
+    }
+
+    fn batch(&self, first: TxIndex) -> u32 {
+        // Gas limits are promises, not costs, but a transaction without input to call with is
+        // nearly always a transfer.
+        let rest = &self.block.transactions[first.get()..];
+        let mut gas = 0;
+        let fits = rest.iter().take_while(|tx| {
+            gas += if tx.env.data.is_empty() { TRANSFER_GAS } else { tx.env.gas_limit };
+            gas <= BATCH_GAS
+        });
+        fits.count() as u32
     }
 
     fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {
@@ -199,7 +223,7 @@ impl Machine for EvmMachine {
         _: &Arc<Run<Self>>,
         _: &mut Fibers,
         task: &mut Task,
-    ) -> Poll<Attempt<Trace>> {
+    ) -> Poll<Attempt<Box<Trace>>> {
         match task.fiber.resume(task.next.take().unwrap_or(Command::Resume)) {
             Event::Waits => Poll::Pending,
             Event::Done(attempt) => Poll::Ready(attempt),
@@ -229,15 +253,21 @@ impl Machine for EvmMachine {
         }
     }
 
-    fn validate(&self, tx: TxIndex, trace: &Trace) -> bool {
-        self.holds(tx, &trace.notes)
+    fn validate(&self, _: TxIndex, trace: &Box<Trace>) -> bool {
+        let notes = &trace.notes;
+        notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(&note.seen))
+            && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).holds(seen))
+    }
+
+    fn may_hold(&self, tx: TxIndex, trace: &Box<Trace>) -> bool {
+        EvmMachine::may_hold(self, tx, &trace.notes)
     }
 
     fn publish(
         &self,
         tx: TxIndex,
-        trace: &mut Trace,
-        previous: Option<Trace>,
+        trace: &mut Box<Trace>,
+        previous: Option<Box<Trace>>,
         told: &mut Vec<TxIndex>,
     ) {
         for (id, change) in &mut trace.accounts {
@@ -253,7 +283,8 @@ impl Machine for EvmMachine {
         }
     }
 
-    fn retract(&self, tx: TxIndex, trace: &Trace) {
+    fn retract(&self, tx: TxIndex, trace: &Box<Trace>) {
+        self.rivals.aborted(tx);
         for (id, _) in &trace.accounts {
             self.accounts.entry(*id).retract(tx);
         }
@@ -265,9 +296,9 @@ impl Machine for EvmMachine {
     fn commit(
         &self,
         tx: TxIndex,
-        trace: Trace,
+        trace: Box<Trace>,
         published: bool,
-        previous: Option<Trace>,
+        previous: Option<Box<Trace>>,
         told: &mut Vec<TxIndex>,
     ) -> Result<(), BlockError> {
         let mut committed = self.committed.lock();
@@ -300,6 +331,9 @@ impl Machine for EvmMachine {
             committed.transactions.push(TransactionOutcome::Skipped(reason));
             return Ok(());
         }
+        if let Some(reward) = &trace.reward {
+            self.accounts.entry(self.beneficiary).commit_change(tx, reward, told);
+        }
         if published {
             for (id, _) in &trace.accounts {
                 self.accounts.entry(*id).commit(tx);
@@ -321,6 +355,7 @@ impl Machine for EvmMachine {
             }
         }
         let Ending::Executed(result) = trace.ending else { return Ok(()) };
+        self.rivals.committed(tx);
         committed.sums.add(env, &result);
         let cumulative_gas = committed.sums.gas_used;
         committed.transactions.push(TransactionOutcome::Executed(Executed {
@@ -331,7 +366,7 @@ impl Machine for EvmMachine {
         Ok(())
     }
 
-    fn work(trace: &Trace) -> u64 {
+    fn work(trace: &Box<Trace>) -> u64 {
         match &trace.ending {
             Ending::Executed(result) => result.tx_gas_used(),
             _ => 0,

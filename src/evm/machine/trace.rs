@@ -37,13 +37,15 @@ pub(crate) struct Trace {
     pub(crate) notes: Notes,
     pub(crate) accounts: Vec<(EntryId, Option<AccountChange>)>,
     pub(crate) slots: Vec<(EntryId, <SlotCell as Cell>::Change)>,
+    /// The fee of a beneficiary that the transaction did not load.
+    pub(crate) reward: Option<AccountChange>,
     pub(crate) ending: Ending,
 }
 
 impl Trace {
     /// A trace without writes.
-    pub(crate) fn failed(notes: Notes, ending: Ending) -> Self {
-        Self { notes, accounts: Vec::new(), slots: Vec::new(), ending }
+    pub(crate) fn failed(notes: Notes, ending: Ending) -> Box<Self> {
+        Box::new(Self { notes, accounts: Vec::new(), slots: Vec::new(), reward: None, ending })
     }
 
     /// Turns revm's final state of a transaction into changes. Some of them depend on the account
@@ -52,20 +54,20 @@ impl Trace {
         machine: &EvmMachine,
         tx: TxIndex,
         mut notes: Notes,
-        state: EvmState,
+        state: &mut EvmState,
         result: ExecutionResult,
-    ) -> Self {
+    ) -> Box<Self> {
         let state_clear = machine.block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let generation = tx.0 + 1;
         let mut accounts = Vec::with_capacity(4);
         let mut slots = Vec::new();
-        for (address, account) in &state {
+        for (address, account) in state.drain() {
             if !account.is_touched() {
                 continue;
             }
-            let at = notes.position(account.info.account_id, *address);
+            let at = notes.position(account.info.account_id, address);
             let id = notes.accounts[at].id;
-            if let Some(change) = change_of(account, &mut notes, at, state_clear, generation) {
+            if let Some(change) = change_of(&account, &mut notes, at, state_clear, generation) {
                 accounts.push((id, Some(change)));
             }
             if account.is_selfdestructed() {
@@ -79,12 +81,10 @@ impl Trace {
                 slots.push((machine.slots.intern(&key), value.present_value));
             }
         }
-        if let Some(amount) = notes.reward {
-            let id = machine.beneficiary;
-            accounts
-                .push((id, Some(AccountChange::Reward { amount, state_clear, generation })));
-        }
-        Self { notes, accounts, slots, ending: Ending::Executed(result) }
+        // Fees are not published: who looks at the beneficiary's balance is found at the cursor.
+        let reward =
+            notes.reward.map(|amount| AccountChange::Reward { amount, state_clear, generation });
+        Box::new(Self { notes, accounts, slots, reward, ending: Ending::Executed(result) })
     }
 }
 

@@ -63,16 +63,9 @@ impl<'y> View<'y> {
         self.notes.borrow_mut().clear();
     }
 
-    pub(crate) fn end_block(&mut self) {
-        self.run = None;
-    }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
         self.run.as_ref().expect("a coroutine runs transactions of a block")
-    }
-
-    pub(crate) fn tx(&self) -> TxIndex {
-        self.tx
     }
 
     /// Stops an incarnation whose reads have changed under it. Called at every access, so that no
@@ -85,9 +78,20 @@ impl<'y> View<'y> {
         let phase = run.scheduler.phase(self.tx);
         if phase.is_stale() && phase.take_stale() {
             let notes = self.notes.borrow();
-            if !run.machine.holds(self.tx, &notes) {
+            if !run.machine.may_hold(self.tx, &notes) {
                 return Err(Stop::Doomed);
             }
+        }
+        Ok(())
+    }
+
+    /// Waits for the transaction that this one had better let go first, if there is one.
+    pub(crate) fn let_first(&self) -> Result<(), Stop> {
+        let run = self.run();
+        if let Some(before) = run.machine.rivals.let_first(self.tx)
+            && !run.scheduler.phase(before).has_published()
+        {
+            self.wait(before)?;
         }
         Ok(())
     }
@@ -131,8 +135,13 @@ impl<'y> View<'y> {
                 Read::Blocked(writer) => self.wait(writer)?,
             }
         };
-        machine.predict_nonce(self.tx, address, &mut account);
-        let at = self.notes.borrow_mut().load(id, address, &account);
+        let predicted = machine.predict_nonce(self.tx, address, &mut account);
+        let mut notes = self.notes.borrow_mut();
+        let at = notes.load(id, address, &account);
+        if predicted {
+            notes.accounts[at].seen.fields |= field::NONCE | field::PREDICTED;
+        }
+        drop(notes);
         Ok((account, at))
     }
 

@@ -7,6 +7,7 @@ use revm::{
         BlockEnv, CfgEnv, JournalTr, LocalContext, TxEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction},
     },
+    handler::{Handler, MainnetHandler},
     primitives::hardfork::SpecId,
     state::EvmState,
 };
@@ -70,6 +71,42 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// `to.clone_from(from)`, but without a temporary, and keeping the memory of lists.
+#[inline]
+fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
+    // Named one by one, so that a field that revm adds cannot be forgotten.
+    let TxEnv {
+        tx_type,
+        caller,
+        gas_limit,
+        gas_price,
+        kind,
+        value,
+        data,
+        nonce,
+        chain_id,
+        access_list,
+        gas_priority_fee,
+        blob_hashes,
+        max_fee_per_blob_gas,
+        authorization_list,
+    } = from;
+    to.tx_type = *tx_type;
+    to.caller = *caller;
+    to.gas_limit = *gas_limit;
+    to.gas_price = *gas_price;
+    to.kind = *kind;
+    to.value = *value;
+    to.data.clone_from(data);
+    to.nonce = *nonce;
+    to.chain_id = *chain_id;
+    to.access_list.0.clone_from(&access_list.0);
+    to.gas_priority_fee = *gas_priority_fee;
+    to.blob_hashes.clone_from(blob_hashes);
+    to.max_fee_per_blob_gas = *max_fee_per_blob_gas;
+    to.authorization_list.clone_from(authorization_list);
+}
+
 /// An EVM set up for a block, and the block's state.
 #[allow(missing_debug_implementations, reason = "revm's EVM has none that would help")]
 pub struct Machine<'a, S: StateStore + ?Sized> {
@@ -80,7 +117,9 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     /// A machine at the beginning of the block.
     pub fn new(block: &'a Block, store: &'a S) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-        let state = SequentialState::new(store, &block.block_hashes, state_clear);
+        let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
+        // Most transactions bring a sender and a recipient of their own.
+        state.reserve(2 * block.transactions.len() + 8);
         let context: SequentialContext<'a, S> = Context {
             block: block.env.clone(),
             tx: TxEnv::default(),
@@ -101,7 +140,8 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     /// See [`Failure`].
     #[inline]
     pub fn transact(&mut self, tx: &TxEnv) -> Result<ExecutionResult, Failure> {
-        let result = self.evm.transact_one(tx.clone());
+        copy_transaction(tx, &mut self.evm.ctx.tx);
+        let result = MainnetHandler::default().run(&mut self.evm);
         self.settle(result)
     }
 

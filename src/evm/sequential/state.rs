@@ -4,50 +4,12 @@ use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use revm::{
     Database,
     bytecode::Bytecode,
-    primitives::{KECCAK_EMPTY, StorageKeyMap},
+    primitives::StorageKeyMap,
     state::{Account, AccountId, AccountInfo, EvmState},
 };
 
-use crate::evm::{AccountChange, BlockHashes, StateDiff, StateStore, StorageProbe, StoreError};
-
-/// A slot: its value before the block and now.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    before: U256,
-    now: U256,
-}
-
-/// An account as the block sees it.
-#[derive(Debug)]
-struct Cached {
-    address: Address,
-    /// The account now; `None` if it does not exist.
-    now: Option<AccountInfo>,
-    /// What `now` was before the block, once it was replaced.
-    before: Option<Option<AccountInfo>>,
-    /// It was destroyed within the block at least once (and may exist again).
-    destroyed: bool,
-    /// The store's slots are out of sight: the account was absent or has been destroyed.
-    hidden: bool,
-    /// Slots read or written so far.
-    slots: StorageKeyMap<Slot>,
-}
-
-impl Cached {
-    fn replace(&mut self, now: Option<AccountInfo>) {
-        let old = std::mem::replace(&mut self.now, now);
-        self.before.get_or_insert(old);
-    }
-
-    fn destroy(&mut self) {
-        if self.now.is_some() {
-            self.replace(None);
-            self.destroyed = true;
-        }
-        self.hidden = true;
-        self.slots.clear();
-    }
-}
+use super::cached::{Cached, Slot, normalise};
+use crate::evm::{BlockHashes, StateDiff, StateStore, StorageProbe, StoreError};
 
 /// A [`StateStore`] seen through the changes of a block: revm's database while the block runs
 /// sequentially, and the state on which the prologue and the epilogue act.
@@ -80,6 +42,12 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             accounts: Vec::new(),
             failure: None,
         }
+    }
+
+    /// Makes room for so many accounts, so that growing the cache does not move it.
+    pub fn reserve(&mut self, accounts: usize) {
+        self.positions.reserve(accounts);
+        self.accounts.reserve(accounts);
     }
 
     /// Applies a transaction's changes, as revm's `finalize` gives them: only touched accounts
@@ -178,12 +146,19 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
 
     /// What changed since the block began.
     pub fn diff(&self) -> StateDiff {
-        let mut accounts: Vec<_> = self
+        // Sorting addresses and positions moves far less than sorting changes.
+        let mut order: Vec<_> = self
             .accounts
             .iter()
-            .filter_map(|cached| Some((cached.address, cached.change()?)))
+            .enumerate()
+            .filter(|(_, cached)| cached.before.is_some() || !cached.slots.is_empty())
+            .map(|(position, cached)| (cached.address, position as u32))
             .collect();
-        accounts.sort_unstable_by_key(|(address, _)| *address);
+        order.sort_unstable();
+        let mut accounts = Vec::with_capacity(order.len());
+        accounts.extend(order.into_iter().filter_map(|(address, position)| {
+            Some((address, self.accounts[position as usize].change()?))
+        }));
         StateDiff { accounts }
     }
 
@@ -234,63 +209,6 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         cached.slots.insert(key, Slot { before: value, now: value });
         Ok(value)
     }
-}
-
-impl Cached {
-    /// How the account differs from before the block, if it does.
-    fn change(&self) -> Option<AccountChange> {
-        let before = self.before.as_ref().unwrap_or(&self.now).as_ref();
-        let Some(now) = &self.now else {
-            return before.map(|_| AccountChange {
-                wiped: true,
-                deleted: true,
-                ..Default::default()
-            });
-        };
-        let wiped = self.destroyed && before.is_some();
-        let empty = AccountInfo::default();
-        let (base, fresh) = match before {
-            Some(before) if !wiped => (before, false),
-            _ => (&empty, true),
-        };
-        let mut storage: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| slot.now != if fresh { U256::ZERO } else { slot.before })
-            .map(|(key, slot)| (*key, slot.now))
-            .collect();
-        storage.sort_unstable_by_key(|(key, _)| *key);
-        let change = AccountChange {
-            wiped,
-            deleted: false,
-            created: before.is_none(),
-            balance: (now.balance != base.balance).then_some(now.balance),
-            nonce: (now.nonce != base.nonce).then_some(now.nonce),
-            code: (now.code_hash != base.code_hash)
-                .then(|| (now.code_hash, now.code.clone().unwrap_or_default())),
-            storage,
-        };
-        let same = AccountChange::default();
-        (change != same).then_some(change)
-    }
-}
-
-/// Brings what a store said into the form that revm relies on.
-fn normalise(address: Address, info: &mut AccountInfo) -> Result<(), StoreError> {
-    match &info.code {
-        Some(code) if code.is_empty() => info.code_hash = KECCAK_EMPTY,
-        Some(code) if info.code_hash.is_zero() => info.code_hash = code.hash_slow(),
-        Some(_) => {}
-        None if info.is_empty_code_hash() || info.code_hash.is_zero() => {
-            info.code_hash = KECCAK_EMPTY;
-            info.code = Some(Bytecode::default());
-        }
-        None => {
-            let reason = format!("the store gave no code for code hash {}", info.code_hash);
-            return Err(StoreError::Account { address, reason });
-        }
-    }
-    Ok(())
 }
 
 impl<S: StateStore + ?Sized> Database for SequentialState<'_, S> {

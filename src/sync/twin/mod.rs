@@ -15,5 +15,6 @@ use ::shuttle::sync as raw;
 
 pub mod channel;
 mod lock;
+mod queue;
 
 pub use lock::{Condvar, Mutex, MutexGuard};

@@ -1,0 +1,29 @@
+//! What the façades of all machines are configured with.
+
+use super::PoolError;
+
+/// How a block is executed. The result is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Path {
+    /// The engine chooses: direct for blocks that cannot gain, else parallel.
+    #[default]
+    Auto,
+    /// Always on the workers, through the multi-version state.
+    Parallel,
+    /// One after another on the calling thread.
+    Direct,
+}
+
+/// Why an engine could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No workers.
+    #[error("threads: 0 is not a number of workers, give at least 1")]
+    NoThreads,
+    /// No context may be in flight.
+    #[error("window: 0 transactions in flight is no window, give at least 1")]
+    NoWindow,
+    /// The threads did not start.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}

@@ -1,0 +1,162 @@
+//! One closure after another on the calling thread: the reference, and the direct path.
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    task::{Poll, Wake, Waker},
+};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::{
+    Base, BlockError, Key, Outcome, Statistics, Transaction, Value,
+    cell::Interest,
+    overlay::{Overlay, Touched},
+    task::{End, Ending, Task},
+    view::{Found, Stop, World},
+};
+use crate::{
+    state::EntryId,
+    sync::{Arc, Condvar, Mutex},
+};
+
+/// Executes a block one transaction after another on the calling thread, which sleeps while a
+/// closure waits for something outside. This is what "the sequential result" means.
+///
+/// # Errors
+///
+/// [`BlockError`] if a closure panics or the base fails.
+pub fn execute_sequential<K, V, T, E>(
+    block: &[Transaction<K, V, T, E>],
+    base: impl Base<K, V> + 'static,
+) -> Result<Outcome<K, V, T, E>, BlockError>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let state =
+        Rc::new(RefCell::new(State { known: HashMap::default(), written: Vec::new(), base }));
+    let bell = Arc::new(Bell { rung: Mutex::new(false), changed: Condvar::new() });
+    let waker = Waker::from(bell.clone());
+    let mut results = Vec::with_capacity(block.len());
+    for (index, transaction) in block.iter().enumerate() {
+        let world = Box::new(Before(state.clone()));
+        let mut task = Task::new(transaction, index, world, waker.clone());
+        let end = loop {
+            match task.poll() {
+                Poll::Ready(end) => break end,
+                Poll::Pending => bell.wait(),
+            }
+        };
+        task.retire();
+        match end {
+            End::Finished(overlay, Ending::Returned(result)) => {
+                state.borrow_mut().apply(overlay);
+                results.push(result);
+            }
+            End::Finished(_, Ending::Panic(message)) => {
+                return Err(BlockError::Panic { index, message });
+            }
+            End::Finished(_, Ending::Base(key, source)) => {
+                return Err(BlockError::Base { index, key, source });
+            }
+            End::Abandoned(_) => unreachable!("nothing changes under a lone transaction"),
+        }
+    }
+    let changes = state.borrow_mut().take_changes();
+    let incarnations = results.len() as u64;
+    let statistics = Statistics { threads: 1, incarnations, ..Statistics::default() };
+    Ok(Outcome { results, changes, statistics })
+}
+
+/// The state between two transactions.
+struct State<K, V, B> {
+    known: HashMap<K, Known<V>, RandomState>,
+    /// Keys in the order of their first write.
+    written: Vec<K>,
+    base: B,
+}
+
+struct Known<V> {
+    value: Option<V>,
+    written: bool,
+}
+
+impl<K: Key, V: Value, B: Base<K, V>> State<K, V, B> {
+    fn read(&mut self, key: &K) -> Found<V> {
+        if let Some(known) = self.known.get(key) {
+            return Found::Value(None, known.value.clone());
+        }
+        match self.base.get(key) {
+            Ok(value) => {
+                self.known.insert(key.clone(), Known { value: value.clone(), written: false });
+                Found::Value(None, value)
+            }
+            Err(error) => Found::Stop(Stop::Base(format!("{key:?}"), error)),
+        }
+    }
+
+    fn apply(&mut self, overlay: Overlay<K, V>) {
+        for Touched { key, write, .. } in overlay.into_touched() {
+            let Some(write) = write else { continue };
+            let known =
+                self.known.entry_ref(&key).or_insert_with(|| Known { value: None, written: false });
+            write.apply(&mut known.value);
+            if !std::mem::replace(&mut known.written, true) {
+                self.written.push(key);
+            }
+        }
+    }
+
+    fn take_changes(&mut self) -> Vec<(K, Option<V>)> {
+        let keys = std::mem::take(&mut self.written).into_iter();
+        keys.map(|key| {
+            let value = self.known.remove(&key).and_then(|known| known.value);
+            (key, value)
+        })
+        .collect()
+    }
+}
+
+/// The effects of all transactions before the one that runs.
+struct Before<K, V, B>(Rc<RefCell<State<K, V, B>>>);
+
+impl<K: Key, V: Value, B: Base<K, V>> World<K, V> for Before<K, V, B> {
+    fn check(&self, _: &Overlay<K, V>) -> Option<Stop> {
+        None
+    }
+
+    fn read(&self, key: &K, _: Option<EntryId>, _: Interest<V>) -> Found<V> {
+        self.0.borrow_mut().read(key)
+    }
+}
+
+/// What the calling thread sleeps on.
+struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn wait(&self) {
+        let mut rung = self.rung.lock();
+        while !*rung {
+            self.changed.wait(&mut rung);
+        }
+        *rung = false;
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *self.rung.lock() = true;
+        self.changed.notify_one();
+    }
+}

@@ -1,0 +1,298 @@
+//! Native transactions as a [`Machine`].
+
+use std::task::Poll;
+
+use super::{
+    Base, BlockError, Key, Transaction, Value,
+    cell::{Change, Interest, Location, Seen},
+    overlay::Overlay,
+    task::{End, Ending, Task},
+    view::{Found, Stop, World},
+    waker::context_waker,
+};
+use crate::{
+    context::{Attempt, Machine, Run},
+    state::{EntryId, Read, Table, TxIndex},
+    sync::{Arc, Mutex},
+};
+
+/// A block of closures, and the multi-version state they run on.
+pub(crate) struct NativeMachine<K: Key, V: Value, T, E> {
+    block: Box<[Transaction<K, V, T, E>]>,
+    base: Arc<dyn Base<K, V>>,
+    table: Table<Location<K, V>>,
+    /// The entries that hints made estimates, by transaction.
+    hinted: Box<[Box<[EntryId]>]>,
+    committed: Mutex<Committed<T, E>>,
+}
+
+/// What the commit cursor has produced so far.
+struct Committed<T, E> {
+    results: Vec<Result<T, E>>,
+    /// Entries in the order of their first write, which does not depend on the schedule.
+    written: Vec<EntryId>,
+    /// Whether the entry of that number is in `written`.
+    is_written: Vec<bool>,
+}
+
+/// What a finished incarnation leaves.
+pub(crate) struct Trace<V, T, E> {
+    reads: Vec<(EntryId, Seen<V>)>,
+    /// The change is gone once it is published.
+    writes: Vec<(EntryId, Option<Change<V>>)>,
+    ending: Ending<T, E>,
+    accesses: u64,
+}
+
+/// Results and changes of a block.
+pub(crate) type Product<K, V, T, E> = (Vec<Result<T, E>>, Vec<(K, Option<V>)>);
+
+impl<K, V, T, E> NativeMachine<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    pub(crate) fn new(block: &[Transaction<K, V, T, E>], base: Arc<dyn Base<K, V>>) -> Self {
+        let table: Table<Location<K, V>> = Table::new();
+        let hint = |(at, transaction): (usize, &Transaction<K, V, T, E>)| {
+            let mut ids: Vec<_> =
+                transaction.write_hints().iter().map(|key| table.intern(key)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            for id in &ids {
+                // What will be written is not known; that a reader should wait for it is.
+                table.entry(*id).hint(TxIndex(at as u32), Change::Set(None));
+            }
+            ids.into_boxed_slice()
+        };
+        let hinted = block.iter().enumerate().map(hint).collect();
+        let committed = Committed {
+            results: Vec::with_capacity(block.len()),
+            written: Vec::new(),
+            is_written: Vec::new(),
+        };
+        Self { block: block.into(), base, table, hinted, committed: Mutex::new(committed) }
+    }
+
+    /// Takes the results, and the value of everything that was written.
+    pub(crate) fn take_product(&self) -> Product<K, V, T, E> {
+        let mut committed = self.committed.lock();
+        let changes = committed.written.iter().filter_map(|id| {
+            let value = self.table.entry(*id).committed()?;
+            Some((self.table.key(*id)?.clone(), value))
+        });
+        let changes = changes.collect();
+        (std::mem::take(&mut committed.results), changes)
+    }
+
+    fn may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
+        overlay.observations().all(|(id, seen)| self.table.entry(id).may_hold(tx, seen))
+    }
+
+    fn trace(&self, overlay: Overlay<K, V>, ending: Ending<T, E>) -> Trace<V, T, E> {
+        let accesses = overlay.accesses();
+        let (mut reads, mut writes) = (Vec::new(), Vec::new());
+        for touched in overlay.into_touched() {
+            if touched.seen.is_none() && touched.write.is_none() {
+                continue;
+            }
+            let id = touched.id.unwrap_or_else(|| self.table.intern(&touched.key));
+            reads.extend(touched.seen.map(|seen| (id, seen)));
+            writes.extend(touched.write.map(|change| (id, Some(change))));
+        }
+        Trace { reads, writes, ending, accesses }
+    }
+
+    /// Withdraws what `previous` wrote or a hint predicted, and `trace` did not write.
+    fn withdraw_rest(
+        &self,
+        tx: TxIndex,
+        trace: &Trace<V, T, E>,
+        previous: Option<&Trace<V, T, E>>,
+        told: &mut Vec<TxIndex>,
+    ) {
+        let hinted = &self.hinted[tx.get()];
+        let previous = previous.map_or(&[][..], |previous| &previous.writes);
+        if hinted.is_empty() && previous.is_empty() {
+            return;
+        }
+        let mut written: Vec<EntryId> = trace.writes.iter().map(|(id, _)| *id).collect();
+        written.sort_unstable();
+        for id in previous.iter().map(|(id, _)| id).chain(hinted) {
+            if written.binary_search(id).is_err() {
+                self.table.entry(*id).withdraw(tx, told);
+            }
+        }
+    }
+}
+
+/// The effects of the transactions below `tx`, as far as they are known.
+struct Below<K: Key, V: Value, T: Send + 'static, E: Send + 'static> {
+    run: Arc<Run<NativeMachine<K, V, T, E>>>,
+    tx: TxIndex,
+}
+
+impl<K, V, T, E> World<K, V> for Below<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn check(&self, overlay: &Overlay<K, V>) -> Option<Stop> {
+        if self.run.scheduler.is_stopped() {
+            return Some(Stop::Cancelled);
+        }
+        let phase = self.run.scheduler.phase(self.tx);
+        let news = phase.is_stale() && phase.take_stale();
+        (news && !NativeMachine::may_hold(&self.run.machine, self.tx, overlay)).then_some(Stop::Doomed)
+    }
+
+    fn read(&self, key: &K, id: Option<EntryId>, interest: Interest<V>) -> Found<V> {
+        let machine = &self.run.machine;
+        let id = id.unwrap_or_else(|| machine.table.intern(key));
+        let entry = machine.table.entry(id);
+        loop {
+            let read = match interest {
+                Interest::Value => entry.read(self.tx),
+                // A credit or debit below hardly ever changes the outcome of a check; the commit
+                // cursor finds the case where one does.
+                Interest::Number(_) => entry.peek(self.tx),
+            };
+            match read {
+                Read::Value(value) => return Found::Value(Some(id), value),
+                Read::Unknown => match machine.base.get(key) {
+                    Ok(value) => entry.fill(value),
+                    Err(error) => return Found::Stop(Stop::Base(format!("{key:?}"), error)),
+                },
+                Read::Blocked(writer) => {
+                    return if self.run.scheduler.wait_for(writer, self.tx) {
+                        Found::Wait
+                    } else {
+                        // It has published by now, or is just turning its writes into estimates.
+                        Found::Again
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl<K, V, T, E> Machine for NativeMachine<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    type Trace = Trace<V, T, E>;
+    type Task = Task<K, V, T, E>;
+    type Worker = ();
+    type Error = BlockError;
+
+    fn transactions(&self) -> u32 {
+        self.block.len() as u32
+    }
+
+    fn start(run: &Arc<Run<Self>>, (): &mut (), tx: TxIndex) -> Self::Task {
+        let world = Box::new(Below { run: run.clone(), tx });
+        Task::new(&run.machine.block[tx.get()], tx.get(), world, context_waker(run, tx))
+    }
+
+    fn poll(
+        run: &Arc<Run<Self>>,
+        (): &mut (),
+        task: &mut Self::Task,
+    ) -> Poll<Attempt<Self::Trace>> {
+        task.poll().map(|end| match end {
+            End::Finished(overlay, ending) => Attempt::Finished(run.machine.trace(overlay, ending)),
+            End::Abandoned(wasted) => Attempt::Doomed { wasted },
+        })
+    }
+
+    fn retire((): &mut (), task: Self::Task, _: bool) {
+        task.retire();
+    }
+
+    fn end_block((): &mut ()) {}
+
+    fn worker_died(worker: usize) -> BlockError {
+        BlockError::Worker { worker }
+    }
+
+    fn validate(&self, _: TxIndex, trace: &Self::Trace) -> bool {
+        trace.reads.iter().all(|(id, seen)| self.table.entry(*id).holds(seen))
+    }
+
+    fn may_hold(&self, tx: TxIndex, trace: &Self::Trace) -> bool {
+        trace.reads.iter().all(|(id, seen)| self.table.entry(*id).may_hold(tx, seen))
+    }
+
+    fn publish(
+        &self,
+        tx: TxIndex,
+        trace: &mut Self::Trace,
+        previous: Option<Self::Trace>,
+        told: &mut Vec<TxIndex>,
+    ) {
+        for (id, change) in &mut trace.writes {
+            if let Some(change) = change.take() {
+                self.table.entry(*id).publish(tx, change, told);
+            }
+        }
+        self.withdraw_rest(tx, trace, previous.as_ref(), told);
+    }
+
+    fn retract(&self, tx: TxIndex, trace: &Self::Trace) {
+        for (id, _) in &trace.writes {
+            self.table.entry(*id).retract(tx);
+        }
+    }
+
+    fn commit(
+        &self,
+        tx: TxIndex,
+        trace: Self::Trace,
+        published: bool,
+        previous: Option<Self::Trace>,
+        told: &mut Vec<TxIndex>,
+    ) -> Result<(), BlockError> {
+        let index = tx.get();
+        if !published {
+            self.withdraw_rest(tx, &trace, previous.as_ref(), told);
+        }
+        let result = match trace.ending {
+            Ending::Returned(result) => result,
+            Ending::Panic(message) => return Err(BlockError::Panic { index, message }),
+            Ending::Base(key, source) => return Err(BlockError::Base { index, key, source }),
+        };
+        let mut committed = self.committed.lock();
+        for (id, change) in &trace.writes {
+            match change {
+                None => self.table.entry(*id).commit(tx),
+                Some(change) => self.table.entry(*id).commit_change(tx, change, told),
+            }
+            committed.note(*id);
+        }
+        committed.results.push(result);
+        Ok(())
+    }
+
+    fn work(trace: &Self::Trace) -> u64 {
+        trace.accesses
+    }
+}
+
+impl<T, E> Committed<T, E> {
+    fn note(&mut self, id: EntryId) {
+        let number = id.get() as usize;
+        if self.is_written.len() <= number {
+            self.is_written.resize(number + 1, false);
+        }
+        if !std::mem::replace(&mut self.is_written[number], true) {
+            self.written.push(id);
+        }
+    }
+}

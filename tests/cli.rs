@@ -1,0 +1,251 @@
+//! The command: exit codes, messages, and the fields of its JSON lines.
+
+#![cfg(feature = "cli")]
+
+#[path = "common/data.rs"]
+mod data;
+#[path = "common/fixture.rs"]
+mod fixture;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use fixture::Fixture;
+use serde_json::{Value, json};
+
+/// Every field of a JSON line.
+const FIELDS: [&str; 18] = [
+    "number",
+    "spec",
+    "txs",
+    "gas_used",
+    "receipts_root",
+    "logs_bloom",
+    "state_diff_hash",
+    "header",
+    "equals_sequential",
+    "threads",
+    "sequential_us",
+    "parallel_us",
+    "ratio",
+    "limit",
+    "incarnations",
+    "suspensions",
+    "wasted_gas",
+    "path",
+];
+
+fn chorus(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_chorus")).args(arguments).output().unwrap()
+}
+
+fn run_block(directory: &Path, more: &[&str]) -> Output {
+    chorus(&[&["run", "--repeat", "1", "--block", directory.to_str().unwrap()], more].concat())
+}
+
+fn standard_error(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The run ended with `code`, and the last of its lines contains `expected`.
+#[track_caller]
+fn assert_ends(output: &Output, code: i32, expected: &str) {
+    let error = standard_error(output);
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(error.contains(expected), "{error}\n{expected}");
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+/// Exit code 2 and exactly one line.
+#[track_caller]
+fn assert_refused(output: &Output, expected: &str) {
+    assert_ends(output, 2, expected);
+    let error = standard_error(output);
+    assert!(error.starts_with("chorus: ") && error.lines().count() == 1, "{error}");
+    assert!(output.stdout.is_empty());
+}
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn no_arguments_run_the_generated_block_and_show_a_table() {
+    let output = chorus(&[]);
+    assert_ends(&output, 0, "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("= sequential") && text.contains("everything matches"), "{text}");
+    // A bar, or colours, are for terminals.
+    assert!(!text.contains('\u{1b}') && output.stderr.is_empty());
+}
+
+#[test]
+fn a_block_that_matches_exits_0_with_one_object_of_the_listed_fields() {
+    let directory = Fixture::new().write();
+    for path in ["auto", "parallel", "direct"] {
+        let more = ["--json", "--threads", "2", "--path", path];
+        let output = run_block(directory.path(), &more);
+        assert_ends(&output, 0, "");
+        let lines = json_lines(&output);
+        assert_eq!(lines.len(), 1);
+        let line = lines[0].as_object().unwrap();
+        let mut keys: Vec<_> = line.keys().map(String::as_str).collect();
+        let mut expected = FIELDS.to_vec();
+        keys.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(keys, expected);
+        assert_eq!(line["number"], fixture::NUMBER);
+        assert_eq!(line["spec"], "Osaka");
+        assert_eq!(line["txs"], 5);
+        assert_eq!(line["gas_used"], fixture::GAS_USED);
+        assert_eq!(line["threads"], 2);
+        assert_eq!(line["equals_sequential"], true);
+        let header = json!({"gas_used": "ok", "receipts_root": "absent", "logs_bloom": "absent"});
+        assert_eq!(line["header"], header);
+        assert!(["parallel", "direct"].contains(&line["path"].as_str().unwrap()));
+        assert!(line["sequential_us"].as_f64().unwrap() > 0.0);
+        assert!(line["ratio"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
+fn a_directory_of_directories_is_one_line_each_in_order() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["10", "9"] {
+        Fixture::new().write_to(&root.path().join(name));
+    }
+    let output = run_block(root.path(), &["--json"]);
+    assert_ends(&output, 0, "");
+    assert_eq!(json_lines(&output).len(), 2);
+}
+
+#[test]
+fn a_header_that_is_not_met_exits_1_and_names_the_field() {
+    let directory = Fixture::new()
+        .set("/gasUsed", json!("0x5208"))
+        .set("/logsBloom", json!(format!("0x{}", "00".repeat(256))))
+        .set("/receiptsRoot", json!(alloy_primitives::B256::ZERO))
+        .write();
+    let output = run_block(directory.path(), &["--json"]);
+    assert_ends(&output, 1, "block.json: gas used is not what the header says");
+    let header = json!({"gas_used": "mismatch", "receipts_root": "mismatch", "logs_bloom": "ok"});
+    assert_eq!(json_lines(&output)[0]["header"], header);
+
+    let output = run_block(directory.path(), &[]);
+    assert_ends(&output, 1, "receipts root is not what the header says");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("1 block does NOT match"), "{text}");
+}
+
+#[test]
+fn bad_input_exits_2_and_names_file_field_and_value() {
+    let nowhere = chorus(&["run", "--block", "/nowhere/at/all"]);
+    assert_refused(&nowhere, "/nowhere/at/all: No such file or directory");
+
+    let directory = Fixture::new().write();
+    let path = directory.path().join("block.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() / 2]).unwrap();
+    assert_refused(&run_block(directory.path(), &[]), "block.json: EOF while parsing");
+
+    let mut fixture = Fixture::new();
+    let sender = format!("{:#x}", fixture::sender());
+    fixture.prestate[&sender]["balance"] = json!("plenty");
+    let expected = format!("prestate.json: {sender}.balance is \"plenty\": expected a hex");
+    assert_refused(&run_block(fixture.write().path(), &["--json"]), &expected);
+
+    let unknown = Fixture::new().set("/transactions/1/type", json!("0x9"));
+    let expected = "block.json: transactions[1].type is \"0x9\": unknown transaction type";
+    assert_refused(&run_block(unknown.write().path(), &[]), expected);
+}
+
+#[test]
+fn a_sender_without_funds_is_the_policys_to_answer() {
+    let mut fixture = Fixture::new();
+    let sender = format!("{:#x}", fixture::sender());
+    // Enough for the first transaction only.
+    fixture.prestate[&sender]["balance"] = json!("0x1319718a5001");
+    let directory = fixture.write();
+    for path in ["auto", "parallel"] {
+        let output = run_block(directory.path(), &["--path", path]);
+        assert_refused(&output, "block.json: transaction 1 is invalid: ");
+        assert!(standard_error(&output).contains("(transaction hash 0x"));
+    }
+    // The claim is about five transactions, so it is not met: that is a mismatch, not an error.
+    let output = run_block(directory.path(), &["--policy", "skip", "--json"]);
+    assert_ends(&output, 1, "gas used is not what the header says");
+    let line = &json_lines(&output)[0];
+    assert_eq!(line["equals_sequential"], true);
+    assert_eq!(line["gas_used"], 21_000);
+
+    let unclaimed = fixture.set("/gasUsed", Value::Null).write();
+    assert_ends(&run_block(unclaimed.path(), &["--policy", "skip"]), 0, "");
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let directory = Fixture::new().write();
+    let block = directory.path().to_str().unwrap();
+    let cases: [(&[&str], &str); 8] = [
+        (&["fly"], "'fly'"),
+        (&["run", "--block"], "--block"),
+        (&["run", "--threads", "0"], "'0'"),
+        (&["run", "--threads", "many"], "'many'"),
+        (&["run", "--repeat", "0"], "'0'"),
+        (&["run", "--path", "sideways"], "'sideways'"),
+        (&["run", "--policy", "shrug"], "'shrug'"),
+        (&["run", "--chain", "genesis.json"], "--block"),
+    ];
+    for (arguments, expected) in cases {
+        assert_ends(&chorus(arguments), 2, expected);
+    }
+    let output = chorus(&["run", "--block", block, "--chain", "/nowhere/genesis.json"]);
+    assert_refused(&output, "/nowhere/genesis.json: No such file");
+}
+
+#[test]
+fn another_chain_comes_from_its_genesis_file() {
+    let directory = Fixture::new().write();
+    let genesis = directory.path().join("genesis.json");
+    let path = genesis.to_str().unwrap().to_owned();
+    let run = |config: Value| {
+        fs::write(&genesis, json!({ "config": config }).to_string()).unwrap();
+        run_block(directory.path(), &["--json", "--chain", &path])
+    };
+    let forks = |chain: u64, osaka: Value| {
+        json!({"chainId": chain, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 0,
+            "eip158Block": 0, "byzantiumBlock": 0, "constantinopleBlock": 0,
+            "petersburgBlock": 0, "istanbulBlock": 0, "berlinBlock": 0, "londonBlock": 0,
+            "terminalTotalDifficulty": 0, "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0,
+            "osakaTime": osaka})
+    };
+    let output = run(forks(1, Value::Null));
+    assert_ends(&output, 0, "");
+    assert_eq!(json_lines(&output)[0]["spec"], "Prague");
+    // The transactions are signed for chain 1.
+    assert_refused(&run(forks(5, Value::Null)), "transaction 0 is invalid: ");
+    assert_refused(&run(forks(1, json!("soon"))), "genesis.json: config.osakaTime is \"soon\": ");
+}
+
+#[test]
+fn every_shared_block_matches_its_header_and_the_sequential_run() {
+    let Some(blocks) = data::blocks_dir() else { return };
+    let output = run_block(&blocks, &["--json", "--path", "parallel", "--threads", "2"]);
+    assert_ends(&output, 0, "");
+    let lines = json_lines(&output);
+    assert!(!lines.is_empty());
+    for line in &lines {
+        let number = line["number"].as_u64().unwrap();
+        assert_eq!(line["equals_sequential"], true, "block {number}");
+        let incomplete = number == 22_546_209;
+        let expect = |absent| if absent { "absent" } else { "ok" };
+        assert_eq!(line["header"]["gas_used"], expect(incomplete), "block {number}");
+        assert_eq!(line["header"]["logs_bloom"], expect(incomplete), "block {number}");
+        let root = &line["header"]["receipts_root"];
+        assert_eq!(root, expect(incomplete || number < 4_370_000), "block {number}");
+    }
+}
