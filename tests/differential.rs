@@ -10,7 +10,7 @@ use std::cell::RefCell;
 
 use chorus::evm::{BlockError, InvalidPolicy, SpecId};
 use executor::{Executor, Parallel, difference, sequential};
-use generate::{Case, SPECS};
+use generate::Case;
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -62,11 +62,41 @@ fn agree(spec: SpecId) {
         .unwrap_or_else(|failure| panic!("{spec:?}: {failure}"));
 }
 
-#[test]
-fn executors_agree_on_generated_blocks_of_every_fork() {
-    for spec in SPECS {
-        agree(spec);
-    }
+/// One test per fork, so that they run side by side and fail apart.
+macro_rules! executors_agree_on {
+    ($($name:ident: $spec:ident,)+) => {
+        mod executors_agree_on_generated_blocks_of {
+            use super::{SpecId, agree};
+            $(
+                #[test]
+                fn $name() {
+                    agree(SpecId::$spec);
+                }
+            )+
+        }
+
+        #[test]
+        fn every_fork_has_its_test() {
+            assert_eq!(generate::SPECS[..], [$(SpecId::$spec),+]);
+        }
+    };
+}
+
+executors_agree_on! {
+    frontier: FRONTIER,
+    homestead: HOMESTEAD,
+    tangerine: TANGERINE,
+    spurious_dragon: SPURIOUS_DRAGON,
+    byzantium: BYZANTIUM,
+    petersburg: PETERSBURG,
+    istanbul: ISTANBUL,
+    berlin: BERLIN,
+    london: LONDON,
+    merge: MERGE,
+    shanghai: SHANGHAI,
+    cancun: CANCUN,
+    prague: PRAGUE,
+    osaka: OSAKA,
 }
 
 /// The comparison itself: an outcome that lacks one account, or one transaction, is found out.

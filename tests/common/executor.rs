@@ -58,7 +58,7 @@ pub(crate) fn sequential() -> impl Executor {
 }
 
 /// How long a block may take. It takes milliseconds; what takes this long waits for ever.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Engines that are held to their parallel path.
 pub(crate) struct Parallel {
