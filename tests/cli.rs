@@ -1,6 +1,8 @@
 //! The command: exit codes, messages, and the fields of its JSON lines.
 
 #![cfg(feature = "cli")]
+// This file runs the command as a person would; no protocol of the crate is at stake in it.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 #[path = "common/data.rs"]
 mod data;
@@ -8,13 +10,18 @@ mod data;
 mod fixture;
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::{Read, Seek},
     path::Path,
     process::{Command, Output},
+    time::{Duration, Instant},
 };
 
 use fixture::Fixture;
 use serde_json::{Value, json};
+
+/// Far more than any run here takes, on a machine with other work as well.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every field of a JSON line.
 const FIELDS: [&str; 18] = [
@@ -38,8 +45,32 @@ const FIELDS: [&str; 18] = [
     "path",
 ];
 
+/// Runs the command. One that hangs is killed, and is a failure rather than a wait.
 fn chorus(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_chorus")).args(arguments).output().unwrap()
+    let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_chorus"))
+        .args(arguments)
+        .stdout(stdout.try_clone().unwrap())
+        .stderr(stderr.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begin.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("chorus {arguments:?} did not end within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let read = |file: &mut File| {
+        let mut bytes = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut bytes)).unwrap();
+        bytes
+    };
+    Output { status, stdout: read(&mut stdout), stderr: read(&mut stderr) }
 }
 
 fn run_block(directory: &Path, more: &[&str]) -> Output {

@@ -135,7 +135,10 @@ impl<'y> View<'y> {
                 Read::Blocked(writer) => self.wait(writer)?,
             }
         };
-        let predicted = machine.predict_nonce(self.tx, address, &mut account);
+        // At the frontier nothing is left to predict: a nonce that differs now is the answer, and
+        // predicting it again would go on for ever, or be taken for seen.
+        let settled = self.run().scheduler.cursor().frontier() == self.tx;
+        let predicted = !settled && machine.predict_nonce(self.tx, address, &mut account);
         let mut notes = self.notes.borrow_mut();
         let at = notes.load(id, address, &account);
         if predicted {
