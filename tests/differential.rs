@@ -10,7 +10,7 @@ use std::cell::RefCell;
 
 use chorus::evm::{BlockError, InvalidPolicy, SpecId};
 use executor::{Executor, Parallel, difference, sequential};
-use generate::Case;
+use generate::{Case, Form, Plan, Price, Target, TxPlan, Who};
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -97,6 +97,48 @@ executors_agree_on! {
     cancun: CANCUN,
     prague: PRAGUE,
     osaka: OSAKA,
+}
+
+/// A transaction that is left out in the end had created an empty account (Homestead), which a later
+/// one then saw and touched. revm takes such a touch back, and the later one was once committed
+/// without having noted that the account must exist for that.
+#[test]
+fn an_empty_account_of_a_skipped_transaction_is_created_by_the_next_that_touches_it() {
+    let pay = |sender, to, gas_limit| TxPlan {
+        sender: Who::Eoa(sender),
+        target: Target::Pay(to),
+        value: 0,
+        gas_limit,
+        price: Price::Bare,
+        form: Form::Legacy,
+        fault: None,
+    };
+    // Idle transactions in between, so that several workers take part.
+    let idle = |sender| std::iter::repeat_n(pay(sender, Who::Eoa(4), 200_000), 4);
+    let too_cheap = pay(0, Who::Eoa(4), 20_000);
+    let nonce_too_high = pay(0, Who::Absent(0), 500_000);
+    let transactions = idle(4)
+        .chain([too_cheap])
+        .chain(idle(4))
+        .chain([nonce_too_high])
+        .chain(idle(3))
+        .chain([pay(2, Who::Absent(0), 500_000)])
+        .collect();
+    let case = Case::from(Plan {
+        spec: SpecId::HOMESTEAD,
+        beneficiary: Who::Absent(7),
+        base_fee: 0,
+        room: 110,
+        occupied: Vec::new(),
+        transactions,
+        withdrawals: Vec::new(),
+        ommers: Vec::new(),
+        system: false,
+    });
+    let mut candidates = candidates();
+    for _ in 0..200 {
+        check(&case, &mut candidates).unwrap();
+    }
 }
 
 /// The comparison itself: an outcome that lacks one account, or one transaction, is found out.
