@@ -64,6 +64,11 @@ impl<'y> View<'y> {
     }
 
 
+    /// Lets go of the block.
+    pub(crate) fn end_block(&mut self) {
+        self.run = None;
+    }
+
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
         self.run.as_ref().expect("a coroutine runs transactions of a block")
     }
@@ -81,17 +86,6 @@ impl<'y> View<'y> {
             if !run.machine.may_hold(self.tx, &notes) {
                 return Err(Stop::Doomed);
             }
-        }
-        Ok(())
-    }
-
-    /// Waits for the transaction that this one had better let go first, if there is one.
-    pub(crate) fn let_first(&self) -> Result<(), Stop> {
-        let run = self.run();
-        if let Some(before) = run.machine.rivals.let_first(self.tx)
-            && !run.scheduler.phase(before).has_published()
-        {
-            self.wait(before)?;
         }
         Ok(())
     }
