@@ -184,7 +184,7 @@ fn execute(
             (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
                 Stop::Doomed | Stop::Cancelled => {
                     machine.rivals.aborted(tx);
-                    return Attempt::Doomed { wasted: 0 };
+                    return Attempt::Doomed { wasted: notes.wasted };
                 }
                 Stop::Store(error) => Ending::Store(error),
             },

@@ -242,7 +242,11 @@ impl Machine for EvmMachine {
     }
 
     fn with_calling_worker<R>(f: impl FnOnce(&mut Fibers) -> R) -> R {
-        CALLER.with_borrow_mut(f)
+        CALLER.with(|fibers| match fibers.try_borrow_mut() {
+            Ok(mut fibers) => f(&mut fibers),
+            // A store that executes a block itself, on the thread that reads from it.
+            Err(_) => f(&mut Fibers::default()),
+        })
     }
 
     fn worker_died(worker: usize) -> BlockError {

@@ -17,7 +17,6 @@
 //! It runs in a coroutine like any transaction and waits by suspending, so it holds on one worker
 //! too. Blocks without a prelude pay for a branch where a transaction begins and where one waits.
 
-
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, TxKind, U256};
