@@ -9,7 +9,7 @@ fn main() {
     let threads: usize = args[1].parse().unwrap();
     let repeat: usize = args[2].parse().unwrap();
     let filter = args.get(3);
-    let engine = Engine::builder().threads(threads).path(Path::Parallel).build().unwrap();
+    let engine = Engine::builder().threads(threads).path(if std::env::var("AUTO").is_ok() { Path::Auto } else { Path::Parallel }).build().unwrap();
     let dirs = input::discover(std::path::Path::new("../shared/blocks")).unwrap();
     let chain = ChainSpec::mainnet();
     let (mut logsum, mut count, mut worst) = (0.0f64, 0, 9.0f64);

@@ -101,9 +101,9 @@ fn real_blocks_equal_their_headers_in_parallel() {
 
 /// Everything a store holds, as locations to publish.
 fn locations(store: &MemoryStore) -> Vec<(Address, Vec<U256>)> {
-    let slots = store.accounts().map(|(address, account)| {
-        (*address, account.slots().map(|(slot, _)| slot).collect())
-    });
+    let slots = store
+        .accounts()
+        .map(|(address, account)| (*address, account.slots().map(|(slot, _)| slot).collect()));
     slots.collect()
 }
 

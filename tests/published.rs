@@ -21,9 +21,9 @@ fn over_published(
     store: &MemoryStore,
     seed: u64,
 ) -> Result<BlockOutcome, BlockError> {
-    let slots = store.accounts().map(|(address, account)| {
-        (*address, account.slots().map(|(slot, _)| slot).collect())
-    });
+    let slots = store
+        .accounts()
+        .map(|(address, account)| (*address, account.slots().map(|(slot, _)| slot).collect()));
     let locations: Vec<_> = slots.collect();
     let store: Arc<dyn StateStore> = Arc::new(store.clone());
     engine.execute_over_published(block, &store, &locations, seed)

@@ -43,6 +43,13 @@ pub trait Machine: Send + Sync + Sized + 'static {
         1
     }
 
+    /// A lower transaction that `tx` should let publish before it starts, because running beside it
+    /// would probably be in vain. Costs time if wrong, never correctness.
+    fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
+        let _ = tx;
+        None
+    }
+
     /// Makes the next incarnation of `tx`, ready to be polled.
     fn start(run: &Arc<Run<Self>>, worker: &mut Self::Worker, tx: TxIndex) -> Self::Task;
 

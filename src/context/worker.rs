@@ -48,6 +48,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         }
         let limit = desk.resumable.peek().map_or(u32::MAX, |lowest| lowest.0.0);
         if let Some(tx) = desk.next(run, limit) {
+            scheduler.share();
             desk.take(run, worker, tx);
         } else if let Some(Reverse(tx)) = desk.resumable.pop() {
             desk.resume(run, worker, tx);
@@ -83,6 +84,13 @@ impl<M: Machine> Desk<M> {
     /// Acts on an offer of the ready queue.
     fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
         let phase = run.scheduler.phase(tx);
+        if let Some(first) = run.machine.let_first(tx)
+            && phase.is_idle()
+            && run.scheduler.wait_for(first, tx)
+        {
+            // Offered again when the other has published.
+            return;
+        }
         if phase.start().is_some() {
             run.scheduler.own(tx, self.me);
             run.counters(self.me).started();
@@ -112,7 +120,6 @@ impl<M: Machine> Desk<M> {
                     match attempt {
                         Attempt::Finished(trace) => {
                             run.finish(self.me, tx, trace, context.last, &mut self.told);
-                            run.scheduler.window_moved();
                         }
                         Attempt::Doomed { wasted } => run.doomed(tx, wasted),
                     }

@@ -4,42 +4,16 @@ use alloy_primitives::{Address, U256};
 
 use crate::{
     context::Run,
-    engine::{PoolError, WorkerPool},
+    engine::{EngineError, Path, WorkerPool},
     sync::{Arc, time::Instant},
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics,
+    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics, choice,
     machine::{EvmMachine, Hollow, Prelude},
     sequential::{Machine, epilogue, prologue},
     settle,
 };
-
-/// How a block is executed. The result is the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Path {
-    /// The engine chooses: direct for blocks that cannot gain, else parallel.
-    #[default]
-    Auto,
-    /// Always on the workers, through the multi-version state.
-    Parallel,
-    /// One after another on the calling thread.
-    Direct,
-}
-
-/// Why an engine could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// No workers.
-    #[error("threads: 0 is not a number of workers, give at least 1")]
-    NoThreads,
-    /// No context may be in flight.
-    #[error("window: 0 transactions in flight is no window, give at least 1")]
-    NoWindow,
-    /// The threads did not start.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-}
 
 /// Configures an [`Engine`].
 #[derive(Clone, Debug)]
@@ -195,7 +169,7 @@ impl Engine {
         match self.config.path {
             Path::Direct => true,
             Path::Parallel => false,
-            Path::Auto => self.config.threads == 1 || block.transactions.len() < 4,
+            Path::Auto => !choice::may_gain(block, self.config.threads),
         }
     }
 

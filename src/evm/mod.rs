@@ -2,6 +2,7 @@
 
 mod block;
 mod chain;
+mod choice;
 mod diff_hash;
 mod engine;
 pub mod input;
@@ -19,7 +20,7 @@ pub mod workload;
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
-pub use engine::{Engine, EngineBuilder, EngineError, Path};
+pub use engine::{Engine, EngineBuilder};
 pub use chain::{
     BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };
@@ -31,6 +32,7 @@ pub use outcome::{
 pub use sequential::Sequential;
 pub use store::{StateStore, StoreError};
 
+pub use crate::engine::{EngineError, Path};
 pub use revm::{
     bytecode::Bytecode,
     context::{BlockEnv, TxEnv},

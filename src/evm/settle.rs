@@ -114,24 +114,19 @@ pub(crate) fn apply(
 
 /// What the block changed.
 pub(crate) fn diff(machine: &EvmMachine) -> StateDiff {
-    let mut slots: Vec<(u32, U256, U256)> = machine
-        .slots
-        .iter()
-        .filter_map(|(_, key, entry)| {
-            let (base, now) = entry.difference()?;
-            // Slots of an older generation are gone with it; those of a new one started at zero.
-            (base != now).then_some((key, now))
-        })
-        .filter(|(key, _)| {
-            let current = machine
-                .accounts
-                .by_number(key.account)
-                .and_then(|entry| entry.committed())
-                .map_or(0, |account| account.generation);
-            key.generation == current
-        })
-        .map(|(key, now)| (key.account, key.slot, now))
-        .collect();
+    let mut slots: Vec<(u32, U256, U256)> = Vec::new();
+    for (_, key, entry) in machine.slots.iter() {
+        let change = entry.difference(|base, now| (base != now).then_some(*now)).flatten();
+        // Slots of an older generation are gone with it; those of a new one started at zero.
+        let Some(now) = change else { continue };
+        let current = machine
+            .accounts
+            .by_number(key.account)
+            .and_then(|entry| entry.with_committed(|account| account.generation));
+        if key.generation == current.unwrap_or(0) {
+            slots.push((key.account, key.slot, now));
+        }
+    }
     slots.sort_unstable();
     let mut slots = slots.into_iter().peekable();
     let mut accounts = Vec::new();
@@ -140,22 +135,34 @@ pub(crate) fn diff(machine: &EvmMachine) -> StateDiff {
         while let Some((_, slot, value)) = slots.next_if(|(account, ..)| *account == id.get()) {
             storage.push((slot, value));
         }
-        let change = match entry.difference() {
-            Some((base, now)) => change(&base, &now, storage),
-            None => AccountChange { storage, ..Default::default() },
-        };
-        if change != AccountChange::default() {
-            accounts.push((*address, change));
+        let written = !storage.is_empty();
+        if let Some(changed) = entry.difference(|base, now| change(base, now, &mut storage)) {
+            if changed != AccountChange::default() {
+                accounts.push((*address, changed));
+            }
+        } else if written {
+            accounts.push((*address, AccountChange { storage, ..Default::default() }));
         }
     }
-    accounts.sort_unstable_by_key(|(address, _)| *address);
+    sort(accounts)
+}
+
+/// Sorts by address. The changes are large and moved once, not at every step of the sort.
+fn sort(mut accounts: Vec<(Address, AccountChange)>) -> StateDiff {
+    let mut order: Vec<(Address, u32)> =
+        accounts.iter().zip(0..).map(|((address, _), at)| (*address, at)).collect();
+    order.sort_unstable();
+    let accounts = order
+        .into_iter()
+        .map(|(address, at)| (address, std::mem::take(&mut accounts[at as usize].1)))
+        .collect();
     StateDiff { accounts }
 }
 
 fn change(
     base: &VersionedAccount,
     now: &VersionedAccount,
-    storage: Vec<(U256, U256)>,
+    storage: &mut Vec<(U256, U256)>,
 ) -> AccountChange {
     if !now.exists {
         return AccountChange { wiped: base.exists, deleted: base.exists, ..Default::default() };
@@ -171,6 +178,6 @@ fn change(
         nonce: (now.nonce != from.nonce).then_some(now.nonce),
         code: (now.code_hash != from.code_hash)
             .then(|| (now.code_hash, now.code.clone().unwrap_or_default())),
-        storage,
+        storage: std::mem::take(storage),
     }
 }

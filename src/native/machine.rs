@@ -87,7 +87,7 @@ where
         (std::mem::take(&mut committed.results), changes)
     }
 
-    fn may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
+    fn overlay_may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
         overlay.observations().all(|(id, seen)| self.table.entry(id).may_hold(tx, seen))
     }
 
@@ -147,7 +147,7 @@ where
         }
         let phase = self.run.scheduler.phase(self.tx);
         let news = phase.is_stale() && phase.take_stale();
-        (news && !NativeMachine::may_hold(&self.run.machine, self.tx, overlay)).then_some(Stop::Doomed)
+        (news && !self.run.machine.overlay_may_hold(self.tx, overlay)).then_some(Stop::Doomed)
     }
 
     fn read(&self, key: &K, id: Option<EntryId>, interest: Interest<V>) -> Found<V> {

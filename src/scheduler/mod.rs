@@ -139,10 +139,15 @@ impl Scheduler {
         slot.waiters.register(&slot.phase, reader)
     }
 
-    /// Wakes whoever waits for `tx`, whose phase says that it has published.
+    /// Wakes whoever waits for `tx`, whose phase says that it has published. One that waits before
+    /// its start is offered again.
     pub fn release_waiters(&self, tx: TxIndex) {
         for reader in self.slots[tx.get()].waiters.drain() {
-            self.wake(reader);
+            if self.phase(reader).is_idle() {
+                self.offer(reader);
+            } else {
+                self.wake(reader);
+            }
         }
     }
 
@@ -168,15 +173,20 @@ impl Scheduler {
         }
     }
 
-    /// Puts `tx` on offer again.
+    /// Puts `tx` on offer again. Called by a worker, which goes on to look for work and so finds it
+    /// if nobody else does: no sleeper need be woken for it.
     pub fn offer(&self, tx: TxIndex) {
         self.ready.push(tx);
-        self.sleepers.notify_one();
     }
 
-    /// The commit cursor moved: a worker that found the window full may find work now.
-    pub fn window_moved(&self) {
-        if self.ready.started() < self.len() {
+    /// Wakes a sleeping worker if there is work left. A worker calls this when it has taken
+    /// something to do, so that work which came up meanwhile does not wait for it.
+    ///
+    /// That nothing is slept through does not hang on this. Whoever offers work is awake and looks for
+    /// more before it sleeps; a sleeper that announced itself before the work came up is merely
+    /// woken one step later.
+    pub fn share(&self) {
+        if self.sleepers.any_asleep() && self.ready.has_work(self.window_end()) {
             self.sleepers.notify_one();
         }
     }

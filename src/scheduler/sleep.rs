@@ -166,6 +166,13 @@ impl Sleepers {
         }
     }
 
+    /// Whether a worker is parked or about to be. A hint, without the fence of
+    /// [`notify_one`](Self::notify_one): it may be out of date either way.
+    #[must_use]
+    pub fn any_asleep(&self) -> bool {
+        self.announced.iter().any(|word| word.load(Ordering::Relaxed) != 0)
+    }
+
     /// Wakes one worker, if it is parked: what was published is for it alone.
     ///
     /// # Panics

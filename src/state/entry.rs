@@ -32,9 +32,8 @@ pub struct Entry<C: Cell> {
 struct Inner<C: Cell> {
     committed: Option<C::Value>,
     /// The value before the block; `Some` once a commit changed the location.
-    base: Option<C::Value>,
-    changed: bool,
-    pending: SmallVec<[Pending<C>; 1]>,
+    base: Option<Box<C::Value>>,
+    pending: Vec<Pending<C>>,
     readers: SmallVec<[TxIndex; 4]>,
 }
 
@@ -44,8 +43,7 @@ impl<C: Cell> Default for Entry<C> {
             inner: Mutex::new(Inner {
                 committed: None,
                 base: None,
-                changed: false,
-                pending: SmallVec::new(),
+                pending: Vec::new(),
                 readers: SmallVec::new(),
             }),
         }
@@ -101,9 +99,8 @@ impl<C: Cell> Inner<C> {
         C::Value: Default,
     {
         let mut value = self.committed.take().unwrap_or_default();
-        if !self.changed {
-            self.changed = true;
-            self.base = Some(value.clone());
+        if self.base.is_none() {
+            self.base = Some(Box::new(value.clone()));
         }
         C::apply(&mut value, change);
         self.committed = Some(value);
@@ -227,9 +224,8 @@ where
     /// any transaction, while none runs.
     pub fn replace(&self, base: C::Value, value: C::Value) {
         let mut inner = self.inner.lock();
-        if !inner.changed {
-            inner.changed = true;
-            inner.base = Some(base);
+        if inner.base.is_none() {
+            inner.base = Some(Box::new(base));
         }
         inner.committed = Some(value);
     }
@@ -237,9 +233,7 @@ where
     /// Forgets that anything was changed: what is committed now counts as the value before the
     /// block.
     pub fn rebase(&self) {
-        let mut inner = self.inner.lock();
-        inner.changed = false;
-        inner.base = None;
+        self.inner.lock().base = None;
     }
 
     /// The committed value, if known.
@@ -247,12 +241,14 @@ where
         self.inner.lock().committed.clone()
     }
 
-    /// The value before the block and the committed one, if a commit changed the location.
-    pub fn difference(&self) -> Option<(C::Value, C::Value)> {
+    /// Compares the value before the block with the committed one, if a commit changed the location.
+    pub fn difference<T>(&self, compare: impl FnOnce(&C::Value, &C::Value) -> T) -> Option<T> {
         let inner = self.inner.lock();
-        if !inner.changed {
-            return None;
-        }
-        Some((inner.base.clone()?, inner.committed.clone()?))
+        Some(compare(inner.base.as_ref()?, inner.committed.as_ref()?))
+    }
+
+    /// Looks at the committed value, if it is known.
+    pub fn with_committed<T>(&self, look: impl FnOnce(&C::Value) -> T) -> Option<T> {
+        self.inner.lock().committed.as_ref().map(look)
     }
 }

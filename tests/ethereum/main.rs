@@ -46,7 +46,8 @@ struct Suite {
 
 const GENERAL: Suite =
     Suite { folder: "GeneralStateTests", runner: state_tests::run_file, cases: 9_815 };
-const SPEC: Suite = Suite { folder: "ExecutionSpecTests", runner: state_tests::run_file, cases: 931 };
+const SPEC: Suite =
+    Suite { folder: "ExecutionSpecTests", runner: state_tests::run_file, cases: 931 };
 const BLOCKCHAIN: Suite =
     Suite { folder: "BlockchainTests", runner: blockchain_tests::run_file, cases: 329 };
 
@@ -59,8 +60,7 @@ impl Suite {
         let report = sweep(&directory.join(folder), executor, selection, self.runner);
         let counts = executor.counts(report.ran);
         // Past the test harness, which would show the counts of failing tests only.
-        let _ =
-            writeln!(std::io::stderr(), "{folder}, {}: {report}{counts}", executor.name());
+        let _ = writeln!(std::io::stderr(), "{folder}, {}: {report}{counts}", executor.name());
         assert!(report.failures.is_empty(), "{folder}: {} cases failed", report.failures.len());
         assert!(report.skipped.is_empty(), "{folder}: {} cases skipped", report.skipped.len());
         let at_least = match selection {

@@ -17,7 +17,7 @@ use std::{
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use revm::{
     Context, MainBuilder,
-    context::{JournalTr, LocalContext, result::EVMError},
+    context::{CfgEnv, FrameStack, JournalTr, LocalContext, result::EVMError},
     handler::Handler,
 };
 
@@ -82,38 +82,59 @@ impl Fiber {
 /// The coroutine's body: transactions until it is dropped.
 fn main(yielder: &Yielder<Command, Event>, first: Command) {
     let mut command = first;
+    let mut evm: Option<PooledEvm<'_>> = None;
     loop {
-        match command {
-            Command::Run(run, tx) => command = block(yielder, run, tx),
-            _ => command = yielder.suspend(Event::Idle),
+        command = match command {
+            Command::Run(run, tx) => {
+                let cfg = rules::cfg_env(&run.machine.block);
+                let evm = match &mut evm {
+                    Some(evm) if evm.ctx.cfg.spec == cfg.spec => {
+                        evm.ctx.block = run.machine.block.env.clone();
+                        evm.ctx.cfg = cfg;
+                        evm
+                    }
+                    other => other.insert(build(yielder, &run, cfg)),
+                };
+                block(yielder, evm, run, tx)
+            }
+            _ => {
+                if let Some(evm) = &mut evm {
+                    evm.ctx.journaled_state.db_mut().end_block();
+                }
+                yielder.suspend(Event::Idle)
+            }
+        };
+        // After a panic nothing is known of the EVM's state.
+        if evm.as_ref().is_some_and(|evm| evm.ctx.journaled_state.poisoned) {
+            evm = None;
         }
     }
 }
 
-/// Runs transactions of one block, on one EVM; returns the first command that is not of this block.
+/// Runs transactions of one block; returns the first command that is not of this block.
 fn block(
     yielder: &Yielder<Command, Event>,
+    evm: &mut PooledEvm<'_>,
     run: Arc<Run<EvmMachine>>,
     mut tx: TxIndex,
 ) -> Command {
-    let mut evm = build(yielder, &run);
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
         let attempt = match &run.machine.prelude {
-            None => execute(&mut evm, &run, tx),
+            None => execute(evm, &run, tx),
             Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
             Some(prelude) => {
-                let attempt = execute(&mut evm, &run, tx);
+                let attempt = execute(evm, &run, tx);
                 prelude.tell_end(&run);
                 attempt
             }
         };
-        let broken = matches!(
-            &attempt,
-            Attempt::Finished(trace) if matches!(trace.ending, Ending::Panic(_))
-        );
         match yielder.suspend(Event::Done(attempt)) {
-            Command::Run(next, at) if Arc::ptr_eq(&next, &run) && !broken => tx = at,
+            Command::Run(next, at)
+                if Arc::ptr_eq(&next, &run) && !evm.ctx.journaled_state.poisoned =>
+            {
+                tx = at;
+            }
             other => return other,
         }
     }
@@ -122,17 +143,14 @@ fn block(
 fn build<'y>(
     yielder: &'y Yielder<Command, Event>,
     run: &Arc<Run<EvmMachine>>,
+    cfg: CfgEnv,
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
-    let mut view = View::new(yielder, notes.clone());
-    view.begin(run, TxIndex(0));
-    let block = &run.machine.block;
-    let cfg = rules::cfg_env(block);
     let spec = cfg.spec;
-    let mut journal = WatchedJournal::over(view, notes);
+    let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes);
     journal.set_spec_id(spec);
     let context = Context {
-        block: block.env.clone(),
+        block: run.machine.block.env.clone(),
         tx: Default::default(),
         cfg,
         journaled_state: journal,
@@ -140,7 +158,10 @@ fn build<'y>(
         local: LocalContext::default(),
         error: Ok(()),
     };
-    context.build_mainnet()
+    let mut evm = context.build_mainnet();
+    // Frames are 36 KiB each and made on demand: many coroutines wait, few are deep in calls.
+    evm.frame_stack = FrameStack::new();
+    evm
 }
 
 fn execute(
@@ -149,16 +170,16 @@ fn execute(
     tx: TxIndex,
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
-    if evm.ctx.journaled_state.db().let_first().is_err() {
-        return Attempt::Doomed { wasted: 0 };
-    }
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let mut state = evm.ctx.journaled_state.finalize();
     let failed = evm.ctx.journaled_state.failed.take();
     let notes = std::mem::take(&mut *evm.ctx.journaled_state.notes().borrow_mut());
     let ending = match result {
-        Err(panic) => Ending::Panic(message(&*panic)),
+        Err(panic) => {
+            evm.ctx.journaled_state.poisoned = true;
+            Ending::Panic(message(&*panic))
+        }
         Ok(result) => match (failed, result) {
             (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
                 Stop::Doomed | Stop::Cancelled => {

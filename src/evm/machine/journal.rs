@@ -47,11 +47,13 @@ pub(crate) struct WatchedJournal<'y> {
     notes: Rc<RefCell<Notes>>,
     /// Set when a storage check that revm's interface gives no error for has failed.
     pub(crate) failed: Option<Stop>,
+    /// Set when a transaction panicked in the middle of something.
+    pub(crate) poisoned: bool,
 }
 
 impl<'y> WatchedJournal<'y> {
     pub(crate) fn over(view: View<'y>, notes: Rc<RefCell<Notes>>) -> Self {
-        Self { stock: Journal::new(view), notes, failed: None }
+        Self { stock: Journal::new(view), notes, failed: None, poisoned: false }
     }
 
     pub(crate) fn notes(&self) -> &RefCell<Notes> {

@@ -35,8 +35,7 @@ mod view;
 
 use std::{cell::RefCell, task::Poll};
 
-use alloy_primitives::Address;
-use hashbrown::HashMap;
+use alloy_primitives::{Address, map::AddressMap};
 
 use crate::{
     context::{Attempt, Machine, Run},
@@ -93,7 +92,8 @@ impl EvmMachine {
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
         accounts.entry(beneficiary).fill(Account::from_info(store.account(address)?));
-        let mut last: HashMap<Address, TxIndex, foldhash::fast::RandomState> = HashMap::default();
+        let mut last: AddressMap<TxIndex> =
+            AddressMap::with_capacity_and_hasher(block.transactions.len(), Default::default());
         let same_sender = block
             .transactions
             .iter()
@@ -206,15 +206,20 @@ impl Machine for EvmMachine {
     }
 
     fn batch(&self, first: TxIndex) -> u32 {
-        // Gas limits are promises, not costs, but a transaction without input to call with is
+        // Gas limits are promises, not costs, but a transaction without input and with little gas is
         // nearly always a transfer.
         let rest = &self.block.transactions[first.get()..];
         let mut gas = 0;
         let fits = rest.iter().take_while(|tx| {
-            gas += if tx.env.data.is_empty() { TRANSFER_GAS } else { tx.env.gas_limit };
+            let cheap = tx.env.data.is_empty() && tx.env.gas_limit < 2 * TRANSFER_GAS;
+            gas += if cheap { TRANSFER_GAS } else { tx.env.gas_limit.max(TRANSFER_GAS) };
             gas <= BATCH_GAS
         });
         fits.count() as u32
+    }
+
+    fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
+        self.rivals.let_first(tx)
     }
 
     fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {

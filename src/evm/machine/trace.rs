@@ -78,8 +78,7 @@ impl Trace {
             for (slot, value) in account.changed_storage_slots() {
                 let seen = &mut notes.accounts[at].seen;
                 seen.fields |= field::GENERATION;
-                let key =
-                    SlotKey { account: id.get(), generation: seen.generation, slot: *slot };
+                let key = SlotKey { account: id.get(), generation: seen.generation, slot: *slot };
                 slots.push((machine.slots.intern(&key), value.present_value));
             }
         }

@@ -64,6 +64,10 @@ impl<'y> View<'y> {
         self.notes.borrow_mut().clear();
     }
 
+    /// Lets go of the block.
+    pub(crate) fn end_block(&mut self) {
+        self.run = None;
+    }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
         self.run.as_ref().expect("a coroutine runs transactions of a block")
@@ -86,19 +90,8 @@ impl<'y> View<'y> {
         Ok(())
     }
 
-    /// Waits for the transaction that this one had better let go first, if there is one.
-    pub(crate) fn let_first(&self) -> Result<(), Stop> {
-        let run = self.run();
-        if let Some(before) = run.machine.rivals.let_first(self.tx)
-            && !run.scheduler.phase(before).has_published()
-        {
-            self.wait(before, None)?;
-        }
-        Ok(())
-    }
-
-    /// Suspends until `writer` has published (here, if it is about a place).
-    fn wait(&self, writer: TxIndex, place: Option<Place>) -> Result<(), Stop> {
+    /// Suspends until `writer` has published at that place.
+    fn wait(&self, writer: TxIndex, place: Place) -> Result<(), Stop> {
         let run = self.run();
         if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
@@ -143,7 +136,7 @@ impl<'y> View<'y> {
                     let info = machine.store.account(address)?;
                     entry.fill(Account::from_info(info));
                 }
-                Read::Blocked(writer) => self.wait(writer, Some(Place::Account(id)))?,
+                Read::Blocked(writer) => self.wait(writer, Place::Account(id))?,
             }
         };
         // At the frontier nothing is left to predict: a nonce that differs now is the answer, and
@@ -173,7 +166,7 @@ impl<'y> View<'y> {
                 Read::Value(value) => break value,
                 Read::Unknown if key.generation != 0 => entry.fill(U256::ZERO),
                 Read::Unknown => entry.fill(machine.store.storage(address, slot)?),
-                Read::Blocked(writer) => self.wait(writer, Some(Place::Slot(id)))?,
+                Read::Blocked(writer) => self.wait(writer, Place::Slot(id))?,
             }
         };
         self.notes.borrow_mut().slots.push((id, value));
