@@ -5,6 +5,11 @@
 //! model takes a place in three lists, so that none passes by not being there: the `MODELS` of its
 //! file, [`REGISTRY`](models::REGISTRY) for a new file, and `loom-tests/models.txt`.
 //!
+//! A thread that loads something and never writes it is spawned last. Loom looks for a race with the
+//! last access of an object alone, so the load of an early thread is forgotten over the load of
+//! another one, and the case where it comes after the write is not explored. That a model's
+//! weakenings are caught shows that it explores the cases that matter.
+//!
 //! What it says, one line each, fields separated by tabs:
 //!
 //! | line | when |
@@ -26,9 +31,25 @@ fn main() {
 }
 
 #[cfg(chorus_loom)]
+mod context_run;
+#[cfg(chorus_loom)]
+mod scheduler;
+#[cfg(chorus_loom)]
+mod scheduler_cursor;
+#[cfg(chorus_loom)]
 mod scheduler_mailbox;
 #[cfg(chorus_loom)]
+mod scheduler_phase;
+#[cfg(chorus_loom)]
+mod scheduler_ready;
+#[cfg(chorus_loom)]
 mod scheduler_sleep;
+#[cfg(chorus_loom)]
+mod scheduler_waiters;
+#[cfg(chorus_loom)]
+mod state_bounds;
+#[cfg(chorus_loom)]
+mod state_entry;
 #[cfg(chorus_loom)]
 mod sync_twin_channel;
 
@@ -45,8 +66,16 @@ mod models {
 
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
+        ("context_run", crate::context_run::MODELS),
+        ("scheduler", crate::scheduler::MODELS),
+        ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
+        ("scheduler_phase", crate::scheduler_phase::MODELS),
+        ("scheduler_ready", crate::scheduler_ready::MODELS),
         ("scheduler_sleep", crate::scheduler_sleep::MODELS),
+        ("scheduler_waiters", crate::scheduler_waiters::MODELS),
+        ("state_bounds", crate::state_bounds::MODELS),
+        ("state_entry", crate::state_entry::MODELS),
         ("sync_twin_channel", crate::sync_twin_channel::MODELS),
     ];
 

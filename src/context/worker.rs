@@ -6,7 +6,7 @@ use super::{Attempt, Machine, Run};
 use crate::{
     scheduler::Suspend,
     state::TxIndex,
-    sync::Arc,
+    sync::{Arc, hint},
 };
 
 /// A started context.
@@ -53,7 +53,9 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         } else if let Some(Reverse(tx)) = desk.resumable.pop() {
             desk.resume(run, worker, tx);
         } else if scheduler.can_commit() {
-            run.advance();
+            if !run.advance() {
+                hint::spin_loop();
+            }
         } else {
             scheduler.sleep(me);
         }
@@ -75,9 +77,9 @@ impl<M: Machine> Desk<M> {
         if !self.batch.is_empty() {
             return (self.batch.start <= limit).then(|| self.batch.next().map(TxIndex)).flatten();
         }
-        self.batch = scheduler.ready().pop_fresh(scheduler.window_end(), limit, |first| {
-            run.machine.batch(TxIndex(first))
-        });
+        self.batch = scheduler
+            .ready()
+            .pop_fresh(scheduler.window_end(), limit, |first| run.machine.batch(TxIndex(first)));
         self.batch.next().map(TxIndex)
     }
 
@@ -97,7 +99,7 @@ impl<M: Machine> Desk<M> {
             let last = run.scheduler.cursor().frontier() == tx;
             let task = M::start(run, worker, tx);
             self.poll(run, worker, Context { tx, task, last });
-        } else if phase.is_executed() && phase.take_stale() {
+        } else if phase.take_revalidation() {
             run.revalidate(tx);
         }
     }

@@ -7,8 +7,8 @@ mod diff_hash;
 mod engine;
 pub mod input;
 mod journal;
-mod machine;
 pub mod limit;
+mod machine;
 mod outcome;
 pub mod roots;
 pub mod rules;
@@ -20,10 +20,10 @@ pub mod workload;
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
-pub use engine::{Engine, EngineBuilder};
 pub use chain::{
     BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };
+pub use engine::{Engine, EngineBuilder};
 pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
     AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,

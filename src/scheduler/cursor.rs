@@ -19,7 +19,10 @@ use crossbeam_utils::CachePadded;
 
 use crate::{
     state::TxIndex,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        weakened,
+    },
 };
 
 const FREE: u32 = 0;
@@ -57,25 +60,29 @@ impl CommitCursor {
     }
 
     /// Commits as many transactions as `step` can, unless another worker is at it and will see
-    /// to what this one brought. `step` is never run by two workers at once.
-    pub fn advance(&self, mut step: impl FnMut(TxIndex) -> Step) {
+    /// to what this one brought. `step` is never run by two workers at once. `false`: another is.
+    pub fn advance(&self, mut step: impl FnMut(TxIndex) -> Step) -> bool {
         if !self.take() {
-            return;
+            return false;
         }
         loop {
             while step(TxIndex(self.next.load(Ordering::Relaxed))) == Step::Committed {
                 // Release: whoever reads the new frontier sees what was committed below it.
-                self.next.fetch_add(1, Ordering::Release);
+                let order = match weakened("cursor.frontier-release") {
+                    true => Ordering::Relaxed,
+                    false => Ordering::Release,
+                };
+                self.next.fetch_add(1, order);
             }
             if self.give_back() {
-                return;
+                return true;
             }
         }
     }
 
     /// Takes the token, or leaves word that it is wanted.
     fn take(&self) -> bool {
-        if crate::sync::weakened("cursor-no-word") {
+        if weakened("cursor.word") {
             return self
                 .token
                 .compare_exchange(FREE, HELD, Ordering::AcqRel, Ordering::Acquire)
@@ -90,8 +97,12 @@ impl CommitCursor {
 
     /// Gives the token back; `false`, and the token kept, if it was wanted meanwhile.
     fn give_back(&self) -> bool {
+        let acquire = match weakened("cursor.word-acquire") {
+            true => Ordering::Release,
+            false => Ordering::AcqRel,
+        };
         self.token
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |token| {
+            .fetch_update(acquire, Ordering::Relaxed, |token| {
                 Some(if token == WANTED { HELD } else { FREE })
             })
             .is_ok_and(|before| before == HELD)

@@ -33,14 +33,17 @@ pub use cursor::{CommitCursor, Step};
 pub use mailbox::{Mailbox, MailboxFull};
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
-pub use sleep::{DEFAULT_SPINS, Sleepers, WorkerId, Woken};
+pub use sleep::{DEFAULT_SPINS, Sleepers, Woken, WorkerId};
 pub use waiters::Waiters;
 
 use crossbeam_utils::CachePadded;
 
 use crate::{
     state::TxIndex,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::{
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        weakened,
+    },
 };
 
 /// The scheduling state of one block.
@@ -194,7 +197,9 @@ impl Scheduler {
     /// Ends the block: workers leave, sleeping ones too.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.sleepers.close();
+        if !weakened("scheduler.stop-wakes") {
+            self.sleepers.close();
+        }
     }
 
     /// Whether the block has ended.
@@ -207,7 +212,7 @@ impl Scheduler {
         let _ = self.sleepers.park_unless(WorkerId(worker), || {
             self.is_stopped()
                 || self.mailboxes[worker].has_mail()
-                || self.can_commit()
+                || (self.can_commit() && !weakened("scheduler.sleep-commits"))
                 || self.ready.has_work(self.window_end())
         });
     }
@@ -216,6 +221,8 @@ impl Scheduler {
         let owner = self.owner(tx);
         let sent = self.mailboxes[owner].send(tx);
         debug_assert!(sent.is_ok(), "one message per started context fits the window");
-        self.sleepers.notify(WorkerId(owner));
+        if !weakened("scheduler.deliver-wakes") {
+            self.sleepers.notify(WorkerId(owner));
+        }
     }
 }

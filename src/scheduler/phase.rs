@@ -31,8 +31,17 @@
 //! Every transition is a read-modify-write of the one word, so the order of transitions is total and
 //! no message is lost between a check and a phase change: `suspend` fails when a flag is up, and
 //! whoever raises a flag sees the phase that decides who must act on it.
+//!
+//! Raising a flag that is up already changes nothing in the word and is a read-modify-write all the
+//! same: whoever takes the flag must see what every one of its raisers did before. A mere look could
+//! also rest on an old word, whose flag was taken long ago, and the wake-up would be lost.
+//!
+//! `loom-tests/scheduler_phase.rs` explores all of this.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{
+    atomic::{AtomicU64, Ordering},
+    weakened,
+};
 
 const PHASE: u64 = 0b111;
 const IDLE: u64 = 0;
@@ -101,6 +110,10 @@ impl Phase {
         let mut word = self.word.load(Ordering::Acquire);
         loop {
             let Some(next) = step(word) else { return Err(word) };
+            if weakened("phase.transition-rmw") {
+                self.word.store(next, Ordering::Release);
+                return Ok(word);
+            }
             match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(word),
                 Err(now) => word = now,
@@ -121,18 +134,14 @@ impl Phase {
     /// Running → Suspended, unless a flag is up. `WOKEN` is consumed, `STALE` is left for
     /// [`Phase::take_stale`].
     pub fn suspend(&self) -> Suspend {
+        let flags = if weakened("phase.suspend-flags") { 0 } else { WOKEN | STALE };
         let before = self.update(|word| {
             debug_assert_eq!(word & PHASE, RUNNING);
-            let flags = if crate::sync::weakened("phase-suspend-ignores-flags") {
-                0
-            } else {
-                word & (WOKEN | STALE)
-            };
-            Some(if flags == 0 { word & !PHASE | SUSPENDED } else { word & !WOKEN })
+            let goes_on = word & flags != 0;
+            Some(if goes_on { word & !WOKEN } else { word & !PHASE | SUSPENDED })
         });
         match before {
-            Ok(word) if word & (WOKEN | STALE) == 0 => Suspend::Parked,
-            _ if crate::sync::weakened("phase-suspend-ignores-flags") => Suspend::Parked,
+            Ok(word) if word & flags == 0 => Suspend::Parked,
             _ => Suspend::Again,
         }
     }
@@ -141,7 +150,8 @@ impl Phase {
     pub fn wake(&self) -> Wake {
         let before = self.update(|word| match word & PHASE {
             SUSPENDED => Some(word & !PHASE | RESUMABLE),
-            RUNNING if word & WOKEN == 0 => Some(word | WOKEN),
+            RUNNING | RESUMABLE if word & WOKEN != 0 && weakened("phase.raise-rmw") => None,
+            RUNNING | RESUMABLE => Some(word | WOKEN),
             _ => None,
         });
         match before {
@@ -161,12 +171,12 @@ impl Phase {
     pub fn mark_stale(&self) -> Stale {
         let before = self.update(|word| match word & PHASE {
             SUSPENDED => Some(word & !PHASE | RESUMABLE | STALE),
-            RUNNING | RESUMABLE | EXECUTED if word & STALE == 0 => Some(word | STALE),
+            RUNNING | RESUMABLE | EXECUTED => Some(word | STALE),
             _ => None,
         });
         match before {
             Ok(word) if word & PHASE == SUSPENDED => Stale::Deliver,
-            Ok(word) if word & PHASE == EXECUTED => Stale::Revalidate,
+            Ok(word) if word & (PHASE | STALE) == EXECUTED => Stale::Revalidate,
             _ => Stale::Nothing,
         }
     }
@@ -177,10 +187,25 @@ impl Phase {
         self.word.load(Ordering::Relaxed) & STALE != 0
     }
 
-    /// Takes the news. The caller re-validates if it returns true.
+    /// Takes the news of a running context. The caller re-validates if it returns true.
     #[must_use]
     pub fn take_stale(&self) -> bool {
         self.update(|word| (word & STALE != 0).then_some(word & !STALE)).is_ok()
+    }
+
+    /// Takes the news of an executed transaction, for whoever re-validates it. Not that of a running
+    /// one: between the offer of a re-validation and its acceptance the next incarnation may have
+    /// started, whose news is its own.
+    #[must_use]
+    pub fn take_revalidation(&self) -> bool {
+        self.update(|word| {
+            let owed = match weakened("phase.revalidation-phase") {
+                true => word & STALE != 0,
+                false => word & (PHASE | STALE) == EXECUTED | STALE,
+            };
+            owed.then_some(word & !STALE)
+        })
+        .is_ok()
     }
 
     /// Running → Executed, once the writes are published.
@@ -208,8 +233,10 @@ impl Phase {
     /// Executed → Committed. `false` if it is not executed.
     #[must_use]
     pub fn commit(&self) -> bool {
-        self.update(|word| (word & PHASE == EXECUTED).then_some(word & !(PHASE | STALE) | COMMITTED))
-            .is_ok()
+        self.update(|word| {
+            (word & PHASE == EXECUTED).then_some(word & !(PHASE | STALE) | COMMITTED)
+        })
+        .is_ok()
     }
 
     /// Whether the writes of the current incarnation are published.

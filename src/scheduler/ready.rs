@@ -20,8 +20,9 @@ use crossbeam_utils::CachePadded;
 use crate::{
     state::TxIndex,
     sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
+        weakened,
     },
 };
 
@@ -32,8 +33,10 @@ pub struct ReadyQueue {
     fresh: CachePadded<AtomicU32>,
     len: u32,
     hint: CachePadded<AtomicU32>,
-    returned: Mutex<BinaryHeap<Reverse<TxIndex>>>,
+    returned: Mutex<Returned>,
 }
+
+type Returned = BinaryHeap<Reverse<TxIndex>>;
 
 impl ReadyQueue {
     /// A queue of transactions `0..len`, none of them started.
@@ -50,27 +53,36 @@ impl ReadyQueue {
     pub fn push(&self, tx: TxIndex) {
         let mut returned = self.returned.lock();
         returned.push(Reverse(tx));
-        if crate::sync::weakened("ready-hint-not-lowered") {
-            return;
+        if !weakened("ready.hint-lowered") {
+            self.update_hint(returned);
         }
-        let lowest = returned.peek().map_or(EMPTY, |lowest| lowest.0.0);
-        // SeqCst: a worker that announces sleep and then reads the hint must see this store or be
-        // seen asleep by the pusher.
-        self.hint.store(lowest, Ordering::SeqCst);
     }
 
     /// The lowest index that came back, if it is below `limit`; it is taken off the queue.
     pub fn pop_returned(&self, limit: u32) -> Option<TxIndex> {
-        let hint = self.hint.load(Ordering::SeqCst);
+        // Relaxed: the heap is read under its lock.
+        let hint = self.hint.load(Ordering::Relaxed);
         if hint == EMPTY || hint >= limit {
             return None;
         }
         let mut returned = self.returned.lock();
         let lowest = returned.peek().filter(|lowest| lowest.0.0 < limit)?.0.0;
         returned.pop();
-        let next = returned.peek().map_or(EMPTY, |next| next.0.0);
-        self.hint.store(next, Ordering::SeqCst);
+        self.update_hint(returned);
         Some(TxIndex(lowest))
+    }
+
+    /// Sets the hint to what the heap holds, and unlocks the heap.
+    fn update_hint(&self, returned: MutexGuard<'_, Returned>) {
+        let lowest = returned.peek().map_or(EMPTY, |lowest| lowest.0.0);
+        if weakened("ready.hint-locked") {
+            drop(returned);
+            self.hint.store(lowest, Ordering::Relaxed);
+            return;
+        }
+        // Relaxed: a worker about to sleep must see this store or be seen asleep by the pusher, and
+        // the fences of `Sleepers` see to that.
+        self.hint.store(lowest, Ordering::Relaxed);
     }
 
     /// Takes fresh indices, the lowest ones, if they are below `limit` and the window's `end`: as
@@ -82,12 +94,12 @@ impl ReadyQueue {
         let mut next = self.fresh.load(Ordering::Relaxed);
         while next < end.min(limit) {
             let stop = next.saturating_add(batch(next).max(1)).min(end);
-            match self.fresh.compare_exchange_weak(
-                next,
-                stop,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
+            if weakened("ready.fresh-rmw") {
+                self.fresh.store(stop, Ordering::Relaxed);
+                return next..stop;
+            }
+            match self.fresh.compare_exchange_weak(next, stop, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return next..stop,
                 Err(now) => next = now,
             }
@@ -97,8 +109,8 @@ impl ReadyQueue {
 
     /// Whether anything is on offer below `end`.
     pub fn has_work(&self, end: u32) -> bool {
-        self.hint.load(Ordering::SeqCst) != EMPTY
-            || self.fresh.load(Ordering::SeqCst) < end.min(self.len)
+        self.hint.load(Ordering::Relaxed) != EMPTY
+            || self.fresh.load(Ordering::Relaxed) < end.min(self.len)
     }
 
     /// Transactions below this have been handed out at least once.

@@ -55,7 +55,8 @@ use crate::sync::{
 /// How many times an idle worker looks for work before it parks, unless told otherwise.
 ///
 /// Waking a parked thread costs several microseconds, about as much as these looks.
-pub const DEFAULT_SPINS: u32 = 128;
+/// A model does not look in vain: to look is to be scheduled once more, which an explorer does anyway.
+pub const DEFAULT_SPINS: u32 = if cfg!(any(chorus_loom, chorus_shuttle)) { 0 } else { 128 };
 
 /// The number of a worker, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,7 +12,10 @@
 use smallvec::SmallVec;
 
 use super::Phase;
-use crate::{state::TxIndex, sync::Mutex};
+use crate::{
+    state::TxIndex,
+    sync::{Mutex, weakened},
+};
 
 /// The contexts that wait for one transaction.
 #[derive(Default)]
@@ -25,7 +28,7 @@ impl Waiters {
     #[must_use]
     pub fn register(&self, writer: &Phase, reader: TxIndex) -> bool {
         let mut list = self.list.lock();
-        if writer.has_published() && !crate::sync::weakened("waiters-no-recheck") {
+        if writer.has_published() && !weakened("waiters.recheck") {
             return false;
         }
         if !list.contains(&reader) {

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Cell, TxIndex};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, weakened};
 
 /// What a read finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +115,10 @@ where
     pub fn read(&self, reader: TxIndex) -> Read<C::Value> {
         let mut inner = self.inner.lock();
         let read = inner.resolve(reader);
+        if weakened("entry.reader-locked") {
+            drop(inner);
+            inner = self.inner.lock();
+        }
         if matches!(read, Read::Value(_)) && inner.readers.last() != Some(&reader) {
             inner.readers.push(reader);
         }
@@ -140,7 +144,7 @@ where
     /// Provides the value before the block, unless somebody else did or a commit replaced it.
     pub fn fill(&self, value: C::Value) {
         let mut inner = self.inner.lock();
-        if inner.committed.is_none() {
+        if inner.committed.is_none() || weakened("entry.fill-once") {
             inner.committed = Some(value);
         }
     }
@@ -166,7 +170,7 @@ where
     /// are appended to `told`.
     pub fn publish(&self, writer: TxIndex, change: C::Change, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
-        if C::worth_telling(&change) {
+        if C::worth_telling(&change) && !weakened("entry.publish-tells") {
             inner.tell(writer, told);
         }
         let pending = Pending { writer, estimate: false, change };
@@ -180,7 +184,7 @@ where
     pub fn retract(&self, writer: TxIndex) {
         let mut inner = self.inner.lock();
         if let Ok(at) = inner.position(writer) {
-            inner.pending[at].estimate = true;
+            inner.pending[at].estimate = !weakened("entry.estimate");
         }
     }
 
@@ -189,7 +193,9 @@ where
         let mut inner = self.inner.lock();
         if let Ok(at) = inner.position(writer) {
             inner.pending.remove(at);
-            inner.tell(writer, told);
+            if !weakened("entry.withdraw-tells") {
+                inner.tell(writer, told);
+            }
         }
     }
 

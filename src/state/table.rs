@@ -138,9 +138,8 @@ where
 
     fn slot(&self, id: EntryId) -> &Slot<C> {
         let (chunk, leaf, offset) = locate(id);
-        let leaves = self.chunks[chunk].get_or_init(|| {
-            (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect()
-        });
+        let leaves = self.chunks[chunk]
+            .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect());
         let leaf = leaves[leaf].get_or_init(|| {
             (0..LEAF).map(|_| Slot { key: OnceLock::new(), entry: Entry::default() }).collect()
         });

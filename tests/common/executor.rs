@@ -2,11 +2,20 @@
 
 // Each test binary uses what it needs of this module.
 #![allow(dead_code)]
+// A test may start threads of its own.
+#![allow(clippy::disallowed_methods)]
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
 
 use chorus::{
-    evm::{Block, BlockError, BlockOutcome, InvalidPolicy, Sequential},
+    evm::{Block, BlockError, BlockOutcome, Engine, InvalidPolicy, Path, Sequential, StateStore},
     store::MemoryStore,
 };
 
@@ -18,7 +27,7 @@ pub(crate) trait Executor {
     /// Executes the block over the state.
     fn execute(
         &mut self,
-        block: &Block,
+        block: &Arc<Block>,
         store: &Arc<MemoryStore>,
         policy: InvalidPolicy,
     ) -> Result<BlockOutcome, BlockError>;
@@ -27,7 +36,7 @@ pub(crate) trait Executor {
 /// A name and a closure make an executor.
 impl<F> Executor for (&str, F)
 where
-    F: FnMut(&Block, &Arc<MemoryStore>, InvalidPolicy) -> Result<BlockOutcome, BlockError>,
+    F: FnMut(&Arc<Block>, &Arc<MemoryStore>, InvalidPolicy) -> Result<BlockOutcome, BlockError>,
 {
     fn name(&self) -> String {
         self.0.into()
@@ -35,7 +44,7 @@ where
 
     fn execute(
         &mut self,
-        block: &Block,
+        block: &Arc<Block>,
         store: &Arc<MemoryStore>,
         policy: InvalidPolicy,
     ) -> Result<BlockOutcome, BlockError> {
@@ -45,9 +54,63 @@ where
 
 /// The reference.
 pub(crate) fn sequential() -> impl Executor {
-    ("sequential", |block: &Block, store: &Arc<MemoryStore>, policy| {
+    ("sequential", |block: &Arc<Block>, store: &Arc<MemoryStore>, policy| {
         Sequential::new().execute(block, store.as_ref(), policy)
     })
+}
+
+/// How long a block may take. It takes milliseconds; what takes this long waits for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Engines that are held to their parallel path.
+pub(crate) struct Parallel {
+    threads: usize,
+    window: u32,
+    /// Their policies are part of how engines are built: leave out, fail.
+    engines: [Arc<Engine>; 2],
+}
+
+impl Parallel {
+    pub(crate) fn new(threads: usize, window: u32) -> Self {
+        let builder = Engine::builder().threads(threads).window(window).path(Path::Parallel);
+        let engines = [InvalidPolicy::Skip, InvalidPolicy::Fail].map(|policy| {
+            let engine = builder.clone().policy(policy).build();
+            Arc::new(engine.expect("the workers start"))
+        });
+        Self { threads, window, engines }
+    }
+}
+
+impl Executor for Parallel {
+    fn name(&self) -> String {
+        format!("parallel, {} threads, window {}", self.threads, self.window)
+    }
+
+    /// A block that never ends is told as a panic that says so, to be shrunk like any failure.
+    fn execute(
+        &mut self,
+        block: &Arc<Block>,
+        store: &Arc<MemoryStore>,
+        policy: InvalidPolicy,
+    ) -> Result<BlockOutcome, BlockError> {
+        let engine = self.engines[usize::from(policy == InvalidPolicy::Fail)].clone();
+        let (block, store) = (block.clone(), store.clone());
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let store: Arc<dyn StateStore> = store;
+            _ = sender.send(engine.execute(&block, &store));
+        });
+        receiver.recv_timeout(PATIENCE).unwrap_or_else(|reason| {
+            // This engine is lost, with its threads; the next block gets new ones.
+            let lost = std::mem::replace(self, Self::new(self.threads, self.window));
+            std::mem::forget(lost);
+            let message = match reason {
+                RecvTimeoutError::Timeout => format!("no end after {PATIENCE:?}"),
+                RecvTimeoutError::Disconnected => "the engine itself panicked".into(),
+            };
+            Err(BlockError::Panic { index: usize::MAX, message })
+        })
+    }
 }
 
 /// Says where two outcomes differ first, if they do. How they came about does not count.

@@ -203,10 +203,7 @@ impl Cell for AccountCell {
     fn worth_waiting(change: &AccountChange) -> bool {
         // A nonce or balance is predicted rather than waited for: the transactions of one sender
         // run side by side.
-        !matches!(
-            change,
-            AccountChange::Update { code: None, .. } | AccountChange::Reward { .. }
-        )
+        !matches!(change, AccountChange::Update { code: None, .. } | AccountChange::Reward { .. })
     }
 
     fn worth_telling(change: &AccountChange) -> bool {

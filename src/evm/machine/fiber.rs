@@ -68,7 +68,7 @@ pub(crate) struct Fiber {
 impl Fiber {
     pub(crate) fn new() -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK_BYTES)?;
-        Ok(Self { coroutine: Coroutine::with_stack(stack, |yielder, first| main(yielder, first)) })
+        Ok(Self { coroutine: Coroutine::with_stack(stack, main) })
     }
 
     pub(crate) fn resume(&mut self, command: Command) -> Event {
@@ -184,7 +184,7 @@ fn execute(
             (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
                 Stop::Doomed | Stop::Cancelled => {
                     machine.rivals.aborted(tx);
-                    return Attempt::Doomed { wasted: 0 };
+                    return Attempt::Doomed { wasted: notes.wasted };
                 }
                 Stop::Store(error) => Ending::Store(error),
             },

@@ -6,9 +6,9 @@ use alloy_primitives::U256;
 use revm::{
     Context,
     context::{
-        Block, BlockEnv, CfgEnv, Evm, JournalTr, Transaction, TxEnv,
+        Block, BlockEnv, CfgEnv, Evm, JournalTr, LocalContextTr, Transaction, TxEnv,
         journaled_state::account::JournaledAccountTr,
-        result::{EVMError, HaltReason, InvalidTransaction},
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
     },
     handler::{
         EthFrame, EthPrecompiles, FrameResult, Handler, instructions::EthInstructions,
@@ -23,8 +23,7 @@ use super::{
     view::{Stop, View},
 };
 
-pub(crate) type EvmContext<'y> =
-    Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
+pub(crate) type EvmContext<'y> = Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
 pub(crate) type PooledEvm<'y> = Evm<
     EvmContext<'y>,
     (),
@@ -58,6 +57,18 @@ impl<'y> Handler for WatchedHandler<'y> {
         result
     }
 
+    fn catch_error(
+        &self,
+        evm: &mut PooledEvm<'y>,
+        error: ExecutionError,
+    ) -> Result<ExecutionResult, ExecutionError> {
+        evm.ctx.journaled_state.notes().borrow_mut().wasted = gas_spent(evm);
+        evm.ctx.local.clear();
+        evm.ctx.journaled_state.discard_tx();
+        evm.frame_stack.clear();
+        Err(error)
+    }
+
     fn reward_beneficiary(
         &self,
         evm: &mut PooledEvm<'y>,
@@ -84,4 +95,18 @@ impl<'y> Handler for WatchedHandler<'y> {
         }
         Ok(())
     }
+}
+
+/// Gas that a transaction has spent when it stops amid its frames: its limit less what each frame
+/// still has. Leaves no frame.
+fn gas_spent(evm: &mut PooledEvm<'_>) -> u64 {
+    if evm.frame_stack.index().is_none() {
+        return 0;
+    }
+    let mut left = 0u64;
+    while evm.frame_stack.index().is_some() {
+        left = left.saturating_add(evm.frame_stack.get().interpreter.gas.remaining());
+        evm.frame_stack.pop();
+    }
+    evm.ctx.tx.gas_limit.saturating_sub(left)
 }

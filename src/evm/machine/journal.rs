@@ -276,10 +276,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     fn load_account_delegated(&mut self, address: Address) -> Result<StateLoad<AccountLoad>, Stop> {
         let load = self.stock.load_account_with_code(address)?;
         let delegate = load.info.code.as_ref().and_then(Bytecode::eip7702_address);
-        self.notes
-            .borrow_mut()
-            .account(load.info.account_id, address)
-            .use_code(&load.info);
+        self.notes.borrow_mut().account(load.info.account_id, address).use_code(&load.info);
         let load = self.stock.load_account_delegated(address)?;
         if let Some(delegate) = delegate {
             self.notes.borrow_mut().account(None, delegate).fields |= field::CODE;
@@ -297,7 +294,8 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         let pins = self.stock.inner.depth > 0;
         let load = self.stock.load_account_mut_skip_cold_load(address, skip)?;
         let mut notes = self.notes.borrow_mut();
-        let account = revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
+        let account =
+            revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
         let seen = notes.account(account.info.account_id, address);
         seen.fields |= field::NONCE;
         if pins {
@@ -314,7 +312,8 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     ) -> Result<StateLoad<JournaledAccount<'_, View<'y>, JournalEntry>>, Stop> {
         let load = self.stock.load_account_mut_optional_code(address, load_code)?;
         let mut notes = self.notes.borrow_mut();
-        let account = revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
+        let account =
+            revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
         let seen = notes.account(account.info.account_id, address);
         seen.fields |= field::NONCE | field::CODE;
         seen.ask_empty(&account.info);

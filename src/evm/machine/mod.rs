@@ -152,13 +152,7 @@ impl EvmMachine {
     }
 
     /// Withdraws what `previous` wrote and `trace` does not.
-    fn withdraw_rest(
-        &self,
-        tx: TxIndex,
-        trace: &Trace,
-        previous: &Trace,
-        told: &mut Vec<TxIndex>,
-    ) {
+    fn withdraw_rest(&self, tx: TxIndex, trace: &Trace, previous: &Trace, told: &mut Vec<TxIndex>) {
         for (id, _) in &previous.accounts {
             if !trace.accounts.iter().any(|(other, _)| other == id) {
                 self.accounts.entry(*id).withdraw(tx, told);
@@ -231,11 +225,7 @@ impl Machine for EvmMachine {
         Task { fiber, next: Some(Command::Run(run.clone(), tx)) }
     }
 
-    fn poll(
-        _: &Arc<Run<Self>>,
-        _: &mut Fibers,
-        task: &mut Task,
-    ) -> Poll<Attempt<Box<Trace>>> {
+    fn poll(_: &Arc<Run<Self>>, _: &mut Fibers, task: &mut Task) -> Poll<Attempt<Box<Trace>>> {
         match task.fiber.resume(task.next.take().unwrap_or(Command::Resume)) {
             Event::Waits => Poll::Pending,
             Event::Done(attempt) => Poll::Ready(attempt),
@@ -252,7 +242,11 @@ impl Machine for EvmMachine {
     }
 
     fn with_calling_worker<R>(f: impl FnOnce(&mut Fibers) -> R) -> R {
-        CALLER.with_borrow_mut(f)
+        CALLER.with(|fibers| match fibers.try_borrow_mut() {
+            Ok(mut fibers) => f(&mut fibers),
+            // A store that executes a block itself, on the thread that reads from it.
+            Err(_) => f(&mut Fibers::default()),
+        })
     }
 
     fn worker_died(worker: usize) -> BlockError {

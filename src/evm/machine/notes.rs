@@ -25,6 +25,8 @@ pub(crate) struct Notes {
     pub(crate) slots: Vec<(EntryId, U256)>,
     /// The fee of a beneficiary that the transaction did not load.
     pub(crate) reward: Option<U256>,
+    /// Gas spent when the incarnation stopped before its end.
+    pub(crate) wasted: u64,
 }
 
 impl Notes {
@@ -32,6 +34,7 @@ impl Notes {
         self.accounts.clear();
         self.slots.clear();
         self.reward = None;
+        self.wasted = 0;
     }
 
     /// Notes a loaded account; the position stands in `AccountInfo::account_id` from then on.

@@ -65,6 +65,12 @@ impl Trace {
         let mut slots = Vec::new();
         for (address, account) in state.drain() {
             if !account.is_touched() {
+                if !state_clear && account.is_empty() {
+                    // revm has taken the touch of an empty account back, because it exists. Had it
+                    // not, the touch would have created it.
+                    let at = notes.position(account.info.account_id, address);
+                    notes.accounts[at].seen.fields |= field::EXISTS;
+                }
                 continue;
             }
             let at = notes.position(account.info.account_id, address);

@@ -16,9 +16,13 @@
 #![allow(dead_code)]
 
 mod assembler;
+#[macro_use]
+mod weights;
 mod build;
+mod envelope;
 mod op;
 mod plan;
+mod programs;
 mod strategy;
 mod who;
 

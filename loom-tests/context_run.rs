@@ -1,0 +1,230 @@
+//! `context::run` and `context::worker`: two workers execute a small block, all of the protocol
+//! together, and the result is the sequential one.
+
+use std::task::Poll;
+
+use chorus::{
+    context::{Attempt, Machine, Run, work},
+    state::{Entry, Read, TxIndex},
+    sync::{Arc, Mutex, thread},
+};
+
+use crate::{
+    models::Model,
+    state_entry::{Number, Set},
+};
+
+pub(crate) const MODELS: &[Model] = &[
+    Model {
+        name: "a_read_of_the_other_transactions_write_is_sequential",
+        threads: 2,
+        bound: 2,
+        weakenings: &["run.validate", "scheduler.stop-wakes"],
+        run: a_read_of_the_other_transactions_write_is_sequential,
+    },
+    Model {
+        name: "a_predicted_write_suspends_its_reader",
+        threads: 2,
+        bound: 2,
+        weakenings: &["waiters.recheck", "phase.suspend-flags"],
+        run: a_predicted_write_suspends_its_reader,
+    },
+    Model {
+        name: "a_dead_worker_ends_the_block_while_a_context_waits_for_it",
+        threads: 2,
+        bound: 2,
+        weakenings: &["scheduler.stop-wakes"],
+        run: a_dead_worker_ends_the_block_while_a_context_waits_for_it,
+    },
+];
+
+/// Reads one location and writes another, which may depend on what it read.
+struct Transaction {
+    reads: usize,
+    /// Location and value.
+    writes: fn(u32) -> (usize, u32),
+}
+
+/// What an incarnation saw, and what it wrote where.
+struct Trace {
+    seen: u32,
+    location: usize,
+    value: u32,
+}
+
+/// The only error there is.
+#[derive(Debug, PartialEq)]
+struct Died {
+    worker: usize,
+}
+
+struct Block {
+    transactions: &'static [Transaction],
+    locations: Vec<Entry<Number>>,
+    committed: Mutex<Vec<u32>>,
+}
+
+impl Block {
+    /// Location `i` holds `10 * i`.
+    fn new(transactions: &'static [Transaction], locations: u32) -> Self {
+        let filled = |location| {
+            let entry = Entry::default();
+            entry.fill(10 * location);
+            entry
+        };
+        let locations = (0..locations).map(filled).collect();
+        Self { transactions, locations, committed: Mutex::new(Vec::new()) }
+    }
+
+    fn withdraw_others(
+        &self,
+        tx: TxIndex,
+        trace: &Trace,
+        old: Option<Trace>,
+        told: &mut Vec<TxIndex>,
+    ) {
+        if let Some(old) = old
+            && old.location != trace.location
+        {
+            self.locations[old.location].withdraw(tx, told);
+        }
+    }
+}
+
+impl Machine for Block {
+    type Trace = Trace;
+    type Task = TxIndex;
+    type Worker = ();
+    type Error = Died;
+
+    fn transactions(&self) -> u32 {
+        self.transactions.len() as u32
+    }
+
+    fn start(_: &Arc<Run<Self>>, (): &mut (), tx: TxIndex) -> TxIndex {
+        tx
+    }
+
+    fn poll(run: &Arc<Run<Self>>, (): &mut (), tx: &mut TxIndex) -> Poll<Attempt<Trace>> {
+        let Transaction { reads, writes } = run.machine.transactions[tx.get()];
+        let phase = run.scheduler.phase(*tx);
+        // News change nothing for one that has seen nothing yet.
+        let _ = phase.is_stale() && phase.take_stale();
+        loop {
+            if run.scheduler.is_stopped() {
+                return Poll::Ready(Attempt::Doomed { wasted: 0 });
+            }
+            match run.machine.locations[reads].read(*tx) {
+                Read::Value(seen) => {
+                    let (location, value) = writes(seen);
+                    return Poll::Ready(Attempt::Finished(Trace { seen, location, value }));
+                }
+                Read::Blocked(writer) if run.scheduler.wait_for(writer, *tx) => {
+                    return Poll::Pending;
+                }
+                Read::Blocked(_) => thread::yield_now(),
+                Read::Unknown => panic!("all locations are filled"),
+            }
+        }
+    }
+
+    fn retire((): &mut (), _: TxIndex, _: bool) {}
+
+    fn worker_died(worker: usize) -> Died {
+        Died { worker }
+    }
+
+    fn end_block((): &mut ()) {}
+
+    fn validate(&self, tx: TxIndex, trace: &Trace) -> bool {
+        self.locations[self.transactions[tx.get()].reads].holds(&trace.seen)
+    }
+
+    fn may_hold(&self, tx: TxIndex, trace: &Trace) -> bool {
+        self.locations[self.transactions[tx.get()].reads].may_hold(tx, &trace.seen)
+    }
+
+    fn publish(&self, tx: TxIndex, trace: &mut Trace, old: Option<Trace>, told: &mut Vec<TxIndex>) {
+        self.locations[trace.location].publish(tx, Set(trace.value), told);
+        self.withdraw_others(tx, trace, old, told);
+    }
+
+    fn retract(&self, tx: TxIndex, trace: &Trace) {
+        self.locations[trace.location].retract(tx);
+    }
+
+    fn commit(
+        &self,
+        tx: TxIndex,
+        trace: Trace,
+        published: bool,
+        old: Option<Trace>,
+        told: &mut Vec<TxIndex>,
+    ) -> Result<(), Died> {
+        self.committed.lock().push(tx.0);
+        if published {
+            self.locations[trace.location].commit(tx);
+        } else {
+            self.withdraw_others(tx, &trace, old, told);
+            self.locations[trace.location].commit_change(tx, &Set(trace.value), told);
+        }
+        Ok(())
+    }
+
+    fn work(_: &Trace) -> u64 {
+        1
+    }
+}
+
+/// Executes the block on two workers and returns what the locations hold.
+fn execute(block: Block) -> Vec<u32> {
+    let run = Arc::new(Run::new(block, 2, 2));
+    let other = thread::spawn({
+        let run = run.clone();
+        move || work(&run, 1, &mut ())
+    });
+    work(&run, 0, &mut ());
+    other.join().unwrap();
+    assert_eq!(run.take_error(), None);
+    let committed = run.machine.committed.lock();
+    assert!(committed.iter().copied().eq(0..run.scheduler.len()), "in order, once: {committed:?}");
+    let committed = |entry: &Entry<Number>| entry.committed().expect("filled");
+    run.machine.locations.iter().map(committed).collect()
+}
+
+const LOW: TxIndex = TxIndex(0);
+
+/// Location 1 gets what location 0 holds, which the lower transaction increments.
+static INCREMENT_AND_COPY: &[Transaction] = &[
+    Transaction { reads: 0, writes: |seen| (0, seen + 1) },
+    Transaction { reads: 0, writes: |seen| (1, seen + 5) },
+];
+
+fn a_read_of_the_other_transactions_write_is_sequential() {
+    assert_eq!(execute(Block::new(INCREMENT_AND_COPY, 2)), [1, 6]);
+}
+
+fn a_predicted_write_suspends_its_reader() {
+    let block = Block::new(INCREMENT_AND_COPY, 2);
+    block.locations[0].hint(LOW, Set(0));
+    assert_eq!(execute(block), [1, 6]);
+}
+
+/// Worker 0 starts the lower transaction and dies in it, as the pool notices; the other worker's
+/// context waits for what the dead one would have written.
+fn a_dead_worker_ends_the_block_while_a_context_waits_for_it() {
+    let block = Block::new(INCREMENT_AND_COPY, 2);
+    block.locations[0].hint(LOW, Set(0));
+    let run = Arc::new(Run::new(block, 2, 2));
+    assert_eq!(run.scheduler.ready().pop_fresh(2, u32::MAX, |_| 1), 0..1);
+    assert_eq!(run.scheduler.phase(LOW).start(), Some(0));
+    run.scheduler.own(LOW, 0);
+    let other = thread::spawn({
+        let run = run.clone();
+        move || work(&run, 1, &mut ())
+    });
+    run.fail(Block::worker_died(0));
+    other.join().unwrap();
+    assert_eq!(run.take_error(), Some(Died { worker: 0 }));
+    assert!(run.machine.committed.lock().is_empty());
+}

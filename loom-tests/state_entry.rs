@@ -1,0 +1,150 @@
+//! `state::entry`: a reader sees the value or is told of it, and commits add up.
+
+use chorus::{
+    state::{Cell, Entry, Read, TxIndex},
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
+        thread,
+    },
+};
+
+use crate::models::Model;
+
+pub(crate) const MODELS: &[Model] = &[
+    Model {
+        name: "a_reader_sees_the_value_or_is_told",
+        threads: 3,
+        bound: 3,
+        weakenings: &["entry.reader-locked", "entry.publish-tells"],
+        run: a_reader_sees_the_value_or_is_told,
+    },
+    Model {
+        name: "an_aborted_write_blocks_until_it_is_withdrawn",
+        threads: 2,
+        bound: 4,
+        weakenings: &["entry.estimate", "entry.withdraw-tells"],
+        run: an_aborted_write_blocks_until_it_is_withdrawn,
+    },
+    Model {
+        name: "a_late_fill_does_not_undo_a_commit",
+        threads: 3,
+        bound: 3,
+        weakenings: &["entry.fill-once"],
+        run: a_late_fill_does_not_undo_a_commit,
+    },
+];
+
+/// A number that is overwritten and observed as a whole.
+pub(crate) struct Number;
+
+/// A new number.
+#[derive(Clone)]
+pub(crate) struct Set(pub(crate) u32);
+
+impl Cell for Number {
+    type Key = u32;
+    type Value = u32;
+    type Change = Set;
+    type Seen = u32;
+
+    fn apply(value: &mut u32, change: &Set) {
+        *value = change.0;
+    }
+
+    fn holds(value: &u32, seen: &u32) -> bool {
+        value == seen
+    }
+}
+
+const LOW: TxIndex = TxIndex(0);
+const MIDDLE: TxIndex = TxIndex(1);
+const READER: TxIndex = TxIndex(2);
+
+/// Two writers and a reader; what the reader saw is told to be old exactly if it is.
+fn a_reader_sees_the_value_or_is_told() {
+    let entry = Arc::new(Entry::<Number>::default());
+    entry.fill(10);
+    let writers = [(LOW, 11), (MIDDLE, 12)].map(|(writer, value)| {
+        let entry = entry.clone();
+        thread::spawn(move || {
+            let mut told = Vec::new();
+            entry.publish(writer, Set(value), &mut told);
+            told.contains(&READER)
+        })
+    });
+    let read = entry.read(READER);
+    let [low_told, middle_told] = writers.map(|writer| writer.join().unwrap());
+    match read {
+        Read::Value(10) => assert!(low_told && middle_told),
+        Read::Value(11) => assert!(!low_told && middle_told),
+        Read::Value(12) => assert!(!middle_told),
+        other => panic!("nobody wrote {other:?}"),
+    }
+    let seen = match read {
+        Read::Value(seen) => seen,
+        _ => return,
+    };
+    assert_eq!(entry.may_hold(READER, &seen), seen == 12);
+    entry.commit(LOW);
+    entry.commit(MIDDLE);
+    assert!(entry.holds(&12));
+    assert_eq!(entry.difference(|before, now| (*before, *now)), Some((10, 12)));
+}
+
+/// The writer is aborted, and its next incarnation writes elsewhere.
+fn an_aborted_write_blocks_until_it_is_withdrawn() {
+    let entry = Arc::new(Entry::<Number>::default());
+    entry.fill(10);
+    let retracted = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let (entry, retracted) = (entry.clone(), retracted.clone());
+        move || {
+            let mut told = Vec::new();
+            entry.publish(LOW, Set(11), &mut told);
+            let published = told.contains(&READER);
+            entry.retract(LOW);
+            retracted.store(true, Release);
+            told.clear();
+            entry.withdraw(LOW, &mut told);
+            (published, told.contains(&READER))
+        }
+    });
+    let is_retracted = retracted.load(Acquire);
+    let read = entry.read(READER);
+    let (told_of_publish, told_of_withdrawal) = writer.join().unwrap();
+    match read {
+        Read::Value(10) => assert_eq!(told_of_publish, told_of_withdrawal),
+        Read::Value(11) => assert!(!is_retracted && !told_of_publish && told_of_withdrawal),
+        Read::Blocked(LOW) => assert!(!told_of_publish && !told_of_withdrawal),
+        other => panic!("nobody wrote {other:?}"),
+    }
+    assert_eq!(entry.read(READER), Read::Value(10));
+}
+
+/// The reader finds no value and asks the store, while a blind write commits.
+fn a_late_fill_does_not_undo_a_commit() {
+    let entry = Arc::new(Entry::<Number>::default());
+    let fillers = [MIDDLE, READER].map(|reader| {
+        let entry = entry.clone();
+        thread::spawn(move || {
+            let mut read = entry.read(reader);
+            if read == Read::Unknown {
+                entry.fill(10);
+                read = entry.read(reader);
+            }
+            assert!(matches!(read, Read::Value(10 | 11)), "{read:?}");
+            read == Read::Value(10)
+        })
+    });
+    let mut told = Vec::new();
+    entry.publish(LOW, Set(11), &mut told);
+    entry.commit(LOW);
+    for (reader, filler) in [MIDDLE, READER].into_iter().zip(fillers) {
+        assert_eq!(filler.join().unwrap(), told.contains(&reader));
+    }
+    assert_eq!(entry.committed(), Some(11));
+}
