@@ -44,13 +44,13 @@ impl Block {
         spec: SpecId,
         chain_id: u64,
         env: BlockEnv,
-        transactions: impl IntoIterator<Item = TxEnv>,
+        transactions: impl IntoIterator<Item = impl Into<Transaction>>,
     ) -> Self {
         Self {
             spec,
             chain_id,
             env,
-            transactions: transactions.into_iter().map(Transaction::from).collect(),
+            transactions: transactions.into_iter().map(Into::into).collect(),
             withdrawals: Vec::new(),
             ommers: Vec::new(),
             block_hashes: BlockHashes::new(),
