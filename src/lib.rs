@@ -20,7 +20,7 @@
 //!         })
 //!     };
 //!     let block: Vec<_> = (0..100).map(buy).collect();
-//!     let purses = (0..100).map(|visitor| (format!("purse of {visitor}"), u64::from(visitor % 10)));
+//!     let purses = (0..100).map(|visitor| (format!("purse of {visitor}"), visitor % 10));
 //!     let mut state: HashMap<String, u64> = purses.collect();
 //!
 //!     let engine = Engine::builder().threads(2).build()?;

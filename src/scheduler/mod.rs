@@ -128,6 +128,11 @@ impl Scheduler {
         self.slots[tx.get()].owner.load(Ordering::Relaxed) as usize
     }
 
+    /// Wakes the worker that ran `tx`, if it sleeps: something is left for it to do.
+    pub fn wake_owner(&self, tx: TxIndex) {
+        self.sleepers.notify(WorkerId(self.owner(tx)));
+    }
+
     /// Whether the transaction at the commit cursor awaits its commit.
     pub fn can_commit(&self) -> bool {
         let frontier = self.cursor.frontier();

@@ -51,8 +51,8 @@ use self::{
     trace::{Ending, Trace},
 };
 use super::{
-    Block, BlockError, Executed, Invalid, InvalidPolicy, StateStore, StoreError,
-    TransactionOutcome, rules::BlockSums,
+    Block, BlockError, Executed, Invalid, InvalidPolicy, StateStore, TransactionOutcome,
+    rules::BlockSums,
 };
 
 pub(crate) use self::{
@@ -87,11 +87,10 @@ impl EvmMachine {
         block: Arc<Block>,
         store: Arc<dyn StateStore>,
         policy: InvalidPolicy,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let accounts = Table::new();
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
-        accounts.entry(beneficiary).fill(Account::from_info(store.account(address)?));
         let mut last: AddressMap<TxIndex> =
             AddressMap::with_capacity_and_hasher(block.transactions.len(), Default::default());
         let same_sender = block
@@ -105,7 +104,7 @@ impl EvmMachine {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
         });
-        Ok(Self {
+        Self {
             block,
             store,
             accounts,
@@ -116,7 +115,7 @@ impl EvmMachine {
             policy,
             committed,
             prelude: None,
-        })
+        }
     }
 
     pub(crate) fn take_committed(&self) -> Committed {
@@ -344,7 +343,14 @@ impl Machine for EvmMachine {
             return Ok(());
         }
         if let Some(reward) = &trace.reward {
-            self.accounts.entry(self.beneficiary).commit_change(tx, reward, told);
+            let entry = self.accounts.entry(self.beneficiary);
+            // Nobody may have read it yet: fees are paid without looking.
+            if entry.with_committed(|_| ()).is_none() {
+                let info = self.store.account(self.block.env.beneficiary);
+                let info = info.map_err(|error| BlockError::Store { index, error })?;
+                entry.fill(Account::from_info(info));
+            }
+            entry.commit_change(tx, reward, told);
         }
         if published {
             for (id, _) in &trace.accounts {
