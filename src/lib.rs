@@ -13,14 +13,14 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     // A hundred visitors buy a ticket each. The till has change for all of them, in any order.
-//!     let buy = |visitor: u32| {
+//!     let buy = |visitor: u64| {
 //!         Transaction::<_, u64, (), AmountError>::new(async move |view| {
 //!             view.debit(&format!("purse of {visitor}"), 7).await?;
 //!             view.credit(&"till".to_owned(), 7).await
 //!         })
 //!     };
 //!     let block: Vec<_> = (0..100).map(buy).collect();
-//!     let purses = (0..100).map(|visitor| (format!("purse of {visitor}"), u64::from(visitor % 10)));
+//!     let purses = (0..100).map(|visitor| (format!("purse of {visitor}"), visitor % 10));
 //!     let mut state: HashMap<String, u64> = purses.collect();
 //!
 //!     let engine = Engine::builder().threads(2).build()?;
