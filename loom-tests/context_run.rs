@@ -30,6 +30,20 @@ pub(crate) const MODELS: &[Model] = &[
         run: a_predicted_write_suspends_its_reader,
     },
     Model {
+        name: "a_transaction_that_lets_another_go_first_is_offered_again",
+        threads: 2,
+        bound: 2,
+        weakenings: &["waiters.recheck", "scheduler.release-idle"],
+        run: a_transaction_that_lets_another_go_first_is_offered_again,
+    },
+    Model {
+        name: "a_stale_transaction_is_aborted_and_what_it_wrote_is_withdrawn",
+        threads: 2,
+        bound: 4,
+        weakenings: &["run.validate"],
+        run: a_stale_transaction_is_aborted_and_what_it_wrote_is_withdrawn,
+    },
+    Model {
         name: "a_dead_worker_ends_the_block_while_a_context_waits_for_it",
         threads: 2,
         bound: 2,
@@ -60,6 +74,8 @@ struct Died {
 
 struct Block {
     transactions: &'static [Transaction],
+    /// Whether each lets the one below it publish before it starts.
+    one_by_one: bool,
     locations: Vec<Entry<Number>>,
     committed: Mutex<Vec<u32>>,
 }
@@ -73,7 +89,7 @@ impl Block {
             entry
         };
         let locations = (0..locations).map(filled).collect();
-        Self { transactions, locations, committed: Mutex::new(Vec::new()) }
+        Self { transactions, one_by_one: false, locations, committed: Mutex::new(Vec::new()) }
     }
 
     fn withdraw_others(
@@ -99,6 +115,10 @@ impl Machine for Block {
 
     fn transactions(&self) -> u32 {
         self.transactions.len() as u32
+    }
+
+    fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
+        tx.0.checked_sub(1).filter(|_| self.one_by_one).map(TxIndex)
     }
 
     fn start(_: &Arc<Run<Self>>, (): &mut (), tx: TxIndex) -> TxIndex {
@@ -185,6 +205,11 @@ fn execute(block: Block) -> Vec<u32> {
     });
     work(&run, 0, &mut ());
     other.join().unwrap();
+    product(&run)
+}
+
+/// What the locations hold after the block.
+fn product(run: &Run<Block>) -> Vec<u32> {
     assert_eq!(run.take_error(), None);
     let committed = run.machine.committed.lock();
     assert!(committed.iter().copied().eq(0..run.scheduler.len()), "in order, once: {committed:?}");
@@ -208,6 +233,58 @@ fn a_predicted_write_suspends_its_reader() {
     let block = Block::new(INCREMENT_AND_COPY, 2);
     block.locations[0].hint(LOW, Set(0));
     assert_eq!(execute(block), [1, 6]);
+}
+
+fn a_transaction_that_lets_another_go_first_is_offered_again() {
+    let mut block = Block::new(INCREMENT_AND_COPY, 2);
+    block.one_by_one = true;
+    assert_eq!(execute(block), [1, 6]);
+}
+
+/// The last one writes location 1 if location 0 is even, else location 2.
+static INCREMENT_AND_CHOOSE: &[Transaction] = &[
+    Transaction { reads: 1, writes: |_| (3, 7) },
+    Transaction { reads: 0, writes: |seen| (0, seen + 1) },
+    Transaction { reads: 0, writes: |seen| (1 + seen as usize % 2, seen + 5) },
+];
+
+/// The last one has run, too early. The first runs on worker 0 and the second on worker 1, which
+/// publishes, because it is not its turn, or commits, because it is.
+fn a_stale_transaction_is_aborted_and_what_it_wrote_is_withdrawn() {
+    fn finish(run: &Arc<Run<Block>>, tx: TxIndex, worker: usize) {
+        let Poll::Ready(Attempt::Finished(trace)) = Block::poll(run, &mut (), &mut { tx }) else {
+            panic!("nothing to wait for")
+        };
+        run.finish(worker, tx, trace, false, &mut Vec::new());
+    }
+    let [first, second, third] = [0, 1, 2].map(TxIndex);
+    let run = Arc::new(Run::new(Block::new(INCREMENT_AND_CHOOSE, 4), 2, 3));
+    assert_eq!(run.scheduler.ready().pop_fresh(3, u32::MAX, |_| 3), 0..3);
+    for (tx, worker) in [(first, 0), (second, 1), (third, 1)] {
+        assert_eq!(run.scheduler.phase(tx).start(), Some(0));
+        run.scheduler.own(tx, worker);
+    }
+    finish(&run, third, 1);
+    let other = thread::spawn({
+        let run = run.clone();
+        move || {
+            finish(&run, second, 1);
+            // What a worker does with an offer, except that it starts nothing.
+            if let Some(tx) = run.scheduler.ready().pop_returned(u32::MAX) {
+                if run.scheduler.phase(tx).take_revalidation() {
+                    run.revalidate(tx);
+                }
+                run.scheduler.offer(tx);
+            }
+        }
+    });
+    finish(&run, first, 0);
+    run.advance();
+    other.join().unwrap();
+    // The rest is not concurrent, or the model would be ten times as large.
+    work(&run, 0, &mut ());
+    assert_eq!(product(&run), [1, 10, 6, 7]);
+    assert_eq!(run.scheduler.phase(third).incarnation(), 1, "aborted once, and right then");
 }
 
 /// Worker 0 starts the lower transaction and dies in it, as the pool notices; the other worker's

@@ -1,44 +1,48 @@
 //! Direct or parallel: what a look at a block's transactions says before any of them runs.
 //!
 //! Waking a worker, passing transactions between cores and validating them costs some 100 µs a block
-//! and a fraction of a microsecond a transaction. Two kinds of blocks do not earn that back (two
-//! workers, ratio to sequential on real blocks):
+//! and about a microsecond a transaction. Calls earn that back, plain transfers (1.2 µs each on
+//! one core) do not yet. What calls will cost is not known beforehand; the sum of their gas limits,
+//! each capped because wallets round up generously, is a fair guess. Real blocks of 40 transactions
+//! and more, two workers, ratio to sequential on the parallel path:
 //!
-//! | block | parallel | direct |
-//! |---|---|---|
-//! | less than about 0.3 ms of work | 0.4–0.8 | 1.0 |
-//! | payouts: plain transfers from a handful of senders, 1.2 µs each, all on the same accounts | 0.7–0.9 | 1.0 |
+//! | sum of capped gas limits of calls | ratio |
+//! |---|---|
+//! | below 3 M | 0.4–0.9 |
+//! | 3–5 M | 0.6–1.2 |
+//! | above 9 M | 1.0–1.7 |
 //!
 //! The choice depends on the block and the number of workers alone, and never changes a result.
 
-use alloy_primitives::{Address, map::HashSet};
-
 use super::{Block, Transaction};
 
-/// Work of a call, in plain transfers. The median of the real blocks at hand lies near 20; a low
-/// guess errs to the side of the direct path, which costs less when it is wrong.
-const CALL: usize = 12;
-/// Blocks with less work than this many transfers go direct.
-const LEAST_WORK: usize = 300;
+/// What a call is taken to need at most.
+const CAP: u64 = 300_000;
+/// Blocks whose calls may need less gas than this go direct.
+const LEAST_CALL_GAS: u64 = 5_000_000;
 
 /// Whether the block may gain from `workers` workers.
 pub(crate) fn may_gain(block: &Block, workers: usize) -> bool {
-    let count = block.transactions.len();
-    if workers < 2 || count < 4 {
-        return false;
-    }
-    let plain = block.transactions.iter().filter(|tx| is_plain(tx)).count();
-    let work = plain + (count - plain) * CALL;
-    if work < LEAST_WORK {
-        return false;
-    }
-    if plain * 10 < count * 9 {
-        return true;
-    }
-    let senders: HashSet<Address> = block.transactions.iter().map(|tx| tx.env.caller).collect();
-    senders.len() * 4 >= count
+    let calls = block.transactions.iter().filter(|tx| !is_plain(tx));
+    let gas: u64 = calls.map(|tx| tx.env.gas_limit.min(CAP)).sum();
+    workers >= 2 && gas >= LEAST_CALL_GAS
 }
 
 fn is_plain(tx: &Transaction) -> bool {
     tx.env.data.is_empty() && tx.env.kind.is_call()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evm::workload::Workload;
+
+    #[test]
+    fn swaps_go_parallel_and_payouts_direct() {
+        let swaps = Workload::by_name("amm").expect("a workload").with_transactions(200);
+        let (block, _) = swaps.build(1);
+        assert!(may_gain(&block, 2) && !may_gain(&block, 1));
+        let transfers = Workload::by_name("nonces").expect("a workload").with_transactions(200);
+        assert!(!may_gain(&transfers.build(1).0, 8));
+    }
 }

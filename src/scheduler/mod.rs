@@ -146,7 +146,7 @@ impl Scheduler {
     /// its start is offered again.
     pub fn release_waiters(&self, tx: TxIndex) {
         for reader in self.slots[tx.get()].waiters.drain() {
-            if self.phase(reader).is_idle() {
+            if self.phase(reader).is_idle() && !weakened("scheduler.release-idle") {
                 self.offer(reader);
             } else {
                 self.wake(reader);

@@ -68,7 +68,7 @@ pub(crate) struct Fiber {
 impl Fiber {
     pub(crate) fn new() -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK_BYTES)?;
-        Ok(Self { coroutine: Coroutine::with_stack(stack, |yielder, first| main(yielder, first)) })
+        Ok(Self { coroutine: Coroutine::with_stack(stack, main) })
     }
 
     pub(crate) fn resume(&mut self, command: Command) -> Event {
