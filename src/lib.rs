@@ -13,7 +13,7 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     // A hundred visitors buy a ticket each. The till has change for all of them, in any order.
-//!     let buy = |visitor: u32| {
+//!     let buy = |visitor: u64| {
 //!         Transaction::<_, u64, (), AmountError>::new(async move |view| {
 //!             view.debit(&format!("purse of {visitor}"), 7).await?;
 //!             view.credit(&"till".to_owned(), 7).await

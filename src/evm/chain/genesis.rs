@@ -134,7 +134,8 @@ fn merge(config: &Field<'_>) -> Result<Merge, InputError> {
         Some(passed) => passed.bool()?,
         None => false,
     };
-    if let Some(total) = config.opt("terminalTotalDifficulty") {
+    // Mainnet's exceeds 64 bits, which the JSON parser keeps for size only. Size is enough here.
+    if let Some(total) = config.opt("terminalTotalDifficulty").filter(|f| !f.is_large_number()) {
         total.u256_or_decimal()?;
     }
     let expected = passed
@@ -239,6 +240,20 @@ mod tests {
         let account = alloy_primitives::address!("0xaa000000000000000000000000000000000000aa");
         assert_eq!(state.account(account).unwrap().unwrap().balance, U256::from(1000));
         assert_eq!(state.storage(account, U256::from(1)).unwrap(), U256::from(2));
+    }
+
+    #[test]
+    fn a_total_difficulty_may_exceed_64_bits() {
+        let merge = |total: &str| {
+            let text = format!(r#"{{"chainId": 1, "terminalTotalDifficulty": {total}}}"#);
+            ChainSpec::from_genesis_json("g.json", &text).map(|chain| chain.forks.merge)
+        };
+        for total in ["58750000000000000000000", "\"58750000000000000000000\"", "0", "\"0x0\""] {
+            assert_eq!(merge(total).unwrap(), Merge::ZeroDifficulty, "{total}");
+        }
+        for total in ["-1", "1.5", "\"x\"", "true"] {
+            assert!(merge(total).is_err(), "{total}");
+        }
     }
 
     #[test]

@@ -80,6 +80,15 @@ impl<'a> Field<'a> {
         matches!(self.tree, Tree::Object(_))
     }
 
+    /// Whether the value is a natural number beyond 64 bits, of which the parser keeps the size
+    /// but not every digit.
+    pub(in crate::evm) fn is_large_number(&self) -> bool {
+        match self.tree {
+            Tree::OtherNumber(digits) => digits.bytes().all(|b| b.is_ascii_digit()),
+            _ => false,
+        }
+    }
+
     /// `true` or `false`.
     pub(in crate::evm) fn bool(&self) -> Result<bool, InputError> {
         match self.tree {

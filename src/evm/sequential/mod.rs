@@ -13,7 +13,7 @@
 //!
 //! # The seam for the parallel engine
 //!
-//! [`prologue`] and [`epilogue`] know nothing of how the transactions between them run: each
+//! [`prologue()`] and [`epilogue()`] know nothing of how the transactions between them run: each
 //! takes a [`Machine`] over any [`StateStore`](super::StateStore) and leaves its changes in the
 //! machine's [`SequentialState`], whose [`diff`](SequentialState::diff) says exactly what changed
 //! relative to that store. The engine runs the prologue over the store itself and publishes the
