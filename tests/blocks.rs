@@ -86,17 +86,18 @@ fn real_blocks_equal_one_by_one_execution_on_any_threads_in_any_window() {
 }
 
 #[test]
-fn real_blocks_equal_their_headers_in_parallel() {
+fn real_blocks_equal_their_headers() {
     let Some(blocks) = real_blocks() else { return };
     let engine = engine(2, 256);
-    let checked: usize = blocks
-        .iter()
-        .map(|real| {
-            let store: Arc<dyn StateStore> = real.store.clone();
-            assert_header(&real.block, &engine.execute(&real.block, &store).unwrap())
-        })
-        .sum();
-    assert!(checked >= 41, "only {checked} header fields were there to check");
+    let mut checked = 0;
+    for real in &blocks {
+        let store: Arc<dyn StateStore> = real.store.clone();
+        let one_by_one = real.expected.as_ref().unwrap();
+        let in_parallel = engine.execute(&real.block, &store).unwrap();
+        checked +=
+            assert_header(&real.block, one_by_one).min(assert_header(&real.block, &in_parallel));
+    }
+    assert!(checked >= 100, "only {checked} header fields were there to check");
 }
 
 /// Everything a store holds, as locations to publish.

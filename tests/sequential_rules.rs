@@ -1,5 +1,6 @@
 //! The sequential reference on blocks of a few transactions: what surrounds the transactions, and
 //! what a diff means.
+#![cfg(feature = "evm")]
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, b256, hex};
 use chorus::{

@@ -1,4 +1,27 @@
-//! Persistent workers that execute blocks on a machine.
+//! What all façades share: persistent workers, and how they are configured.
+//!
+//! ```text
+//!  native::Engine, evm::Engine
+//!        │ execute(block): a Run of the machine
+//!        ▼
+//!    WorkerPool ──┬── the calling thread   worker 0
+//!                 ├── chorus-1             threads that sleep between blocks, each with
+//!                 └── chorus-2 ...         what its machine keeps: coroutines, EVMs
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `pool` | the threads, and the block they work on |
+//! | `config` | which [`Path`] blocks take, and what makes an engine impossible |
+//!
+//! Invariants
+//!
+//! 1. A pool executes one block at a time. Callers from several threads take turns.
+//! 2. No thread starts but in [`WorkerPool::new`], none outlives its pool, and one that has nothing
+//!    to do sleeps.
+//! 3. A worker that dies ends its block with an error. The others, and the pool, live on.
+//!
+//! The façades themselves stand with their machines, since their inputs and outcomes differ.
 
 mod config;
 mod pool;

@@ -36,6 +36,31 @@ pub struct Block {
     pub claims: HeaderClaims,
 }
 
+impl Block {
+    /// A block of transactions and nothing around them: no withdrawals, ommers, system calls,
+    /// rewards or hashes of earlier blocks, the blob limits that the fork came with, and no claims
+    /// to check. Whoever has more sets the fields.
+    pub fn new(
+        spec: SpecId,
+        chain_id: u64,
+        env: BlockEnv,
+        transactions: impl IntoIterator<Item = impl Into<Transaction>>,
+    ) -> Self {
+        Self {
+            spec,
+            chain_id,
+            env,
+            transactions: transactions.into_iter().map(Into::into).collect(),
+            withdrawals: Vec::new(),
+            ommers: Vec::new(),
+            block_hashes: BlockHashes::new(),
+            blobs: BlobSchedule::of_fork(spec),
+            system: SystemRules::default(),
+            claims: HeaderClaims::default(),
+        }
+    }
+}
+
 /// One transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Transaction {
@@ -43,6 +68,13 @@ pub struct Transaction {
     pub env: TxEnv,
     /// Transaction hash, if the input had one; zero otherwise. Used in messages only.
     pub hash: B256,
+}
+
+impl From<TxEnv> for Transaction {
+    /// A transaction whose hash nobody knows.
+    fn from(env: TxEnv) -> Self {
+        Self { env, hash: B256::ZERO }
+    }
 }
 
 /// A validator withdrawal.

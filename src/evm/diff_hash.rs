@@ -1,37 +1,35 @@
 //! A hash of a state diff that an outsider can recompute.
-//!
-//! [`StateDiff::hash`] is the keccak-256 of the accounts of the diff, one after another in
-//! ascending order of their addresses, each encoded as follows. Integers are big-endian.
-//!
-//! | bytes | field |
-//! |---|---|
-//! | 20 | address |
-//! | 1 | flags, see below |
-//! | 32, if flag 3 | new balance |
-//! | 8, if flag 4 | new nonce |
-//! | 32, if flag 5 | keccak-256 of the new code |
-//! | 4 | number of changed slots |
-//! | 64 each | changed slots in ascending order: slot, new value |
-//!
-//! | flag | value | meaning |
-//! |---|---|---|
-//! | 0 | 1 | wiped: the account existed before the block and was destroyed within it |
-//! | 1 | 2 | deleted: it existed before the block and does not after it |
-//! | 2 | 4 | created: it did not exist before the block and does after it |
-//! | 3 | 8 | the balance differs from before the block |
-//! | 4 | 16 | the nonce differs |
-//! | 5 | 32 | the code differs |
-//!
-//! For an account that was created or wiped, a field differs if it is not the empty account's,
-//! and a slot is changed if it is not zero. The hash of an empty diff is that of no bytes.
 
 use alloy_primitives::{Address, B256, Keccak256};
 
 use super::{AccountChange, StateDiff};
 
 impl StateDiff {
-    /// keccak-256 of the canonical encoding, documented in this function's source file and in the
-    /// README.
+    /// keccak-256 of the accounts of the diff, one after another in ascending order of their
+    /// addresses, each encoded as follows. Integers are big-endian.
+    ///
+    /// | bytes | field |
+    /// |---|---|
+    /// | 20 | address |
+    /// | 1 | flags, see below |
+    /// | 32, if flag 3 | new balance |
+    /// | 8, if flag 4 | new nonce |
+    /// | 32, if flag 5 | keccak-256 of the new code |
+    /// | 4 | number of changed slots |
+    /// | 64 each | changed slots in ascending order: slot, new value |
+    ///
+    /// | flag | value | meaning |
+    /// |---|---|---|
+    /// | 0 | 1 | wiped: the account existed before the block and was destroyed within it |
+    /// | 1 | 2 | deleted: it existed before the block and does not after it |
+    /// | 2 | 4 | created: it did not exist before the block and does after it |
+    /// | 3 | 8 | the balance differs from before the block |
+    /// | 4 | 16 | the nonce differs |
+    /// | 5 | 32 | the code differs |
+    ///
+    /// For an account that was created or wiped, a field differs if it is not the empty account's,
+    /// and a slot is changed if it is not zero. A deleted account has flags 0 and 1, no field, and 0
+    /// slots. The hash of an empty diff is that of no bytes.
     pub fn hash(&self) -> B256 {
         let mut hasher = Keccak256::new();
         let mut buffer = Vec::with_capacity(256);

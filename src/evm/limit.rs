@@ -2,30 +2,29 @@
 //!
 //! The limit of a block on `n` threads is `min(n, work ÷ longest chain)`, where a chain is a row
 //! of transactions each of which read something that the one before it wrote. Reads and writes are
-//! recorded in a sequential run, of whole accounts (balance, nonce, code) and of slots; fees that
-//! a transaction adds to the beneficiary's balance count as neither. The work of a transaction is
-//! the shortest of several measured times.
+//! recorded in a sequential run, of whole accounts (balance, nonce, code) and of slots. The work of a
+//! transaction is the shortest of several measured times.
+//!
+//! The beneficiary's account is left out altogether, not only the fees: nearly every transaction
+//! writes it, so a beneficiary that also sends or receives (builders do) would chain its
+//! transactions to all others by fees alone. Its slots, if it is a contract, count.
 //!
 //! It bounds engines that treat an account as one value. One that merges balance deltas, or
 //! predicts nonces, can pass it.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::collections::HashMap;
 
 use alloy_primitives::{Address, U256};
 use revm::{
-    ExecuteEvm, MainnetEvm,
-    context::{
-        ContextSetters, ContextTr, JournalTr, TxEnv,
-        result::{EVMError, HaltReason},
-    },
-    handler::{EvmTr, FrameResult, Handler, post_execution},
-    state::{Account, AccountInfo, EvmState},
+    ExecuteEvm,
+    context::{TxEnv, result::ExecutionResult},
+    state::{Account, EvmState},
 };
 
 use super::{
-    Block, BlockError, StateStore, StoreError,
+    Block, BlockError, StateStore,
     rules::BlockSums,
-    sequential::{Failure, Machine, SequentialContext, prologue},
+    sequential::{Failure, Machine, prologue},
 };
 use crate::sync::time::{Duration, Instant};
 
@@ -108,10 +107,7 @@ impl Profile {
 fn run<'a, S: StateStore + ?Sized>(
     block: &'a Block,
     store: &'a S,
-    mut transact: impl FnMut(
-        &mut Machine<'a, S>,
-        &TxEnv,
-    ) -> Result<revm::context::result::ExecutionResult, Failure>,
+    mut transact: impl FnMut(&mut Machine<'a, S>, &TxEnv) -> Result<ExecutionResult, Failure>,
 ) -> Result<(), BlockError> {
     let mut machine = Machine::new(block, store);
     prologue(&mut machine, block)?;
@@ -130,7 +126,7 @@ fn run<'a, S: StateStore + ?Sized>(
     Ok(())
 }
 
-/// What one transaction read and wrote.
+/// What one transaction read and wrote, the beneficiary's account aside.
 #[derive(Clone, Debug, Default)]
 struct Access {
     reads: Vec<Location>,
@@ -139,18 +135,14 @@ struct Access {
 
 impl Access {
     /// From what revm holds at the end of a transaction: every account and slot it loaded.
-    /// `beneficiary` is that account before the fee, if it was loaded by then.
-    fn of(state: &EvmState, beneficiary: Address, before_fee: Option<&AccountInfo>) -> Self {
+    fn of(state: &EvmState, beneficiary: Address) -> Self {
         let mut access = Self::default();
         for (address, account) in state {
-            let fee_only = *address == beneficiary && before_fee.is_none();
-            if fee_only {
-                continue;
-            }
-            access.reads.push(Location::Account(*address));
-            let info = if *address == beneficiary { before_fee } else { None };
-            if is_written(account, info.unwrap_or(&account.info)) {
-                access.writes.push(Location::Account(*address));
+            if *address != beneficiary {
+                access.reads.push(Location::Account(*address));
+                if is_written(account) {
+                    access.writes.push(Location::Account(*address));
+                }
             }
             for (key, slot) in &account.storage {
                 access.reads.push(Location::Slot(*address, *key));
@@ -165,61 +157,56 @@ impl Access {
 
 /// Whether the account differs from what it was before the transaction. Its slots need no thought
 /// here: whoever reads one has read the account.
-fn is_written(account: &Account, info: &AccountInfo) -> bool {
+fn is_written(account: &Account) -> bool {
     let removed = account.is_empty() && !account.is_loaded_as_not_existing();
     account.is_touched()
-        && (*info != account.original_info()
+        && (account.info != account.original_info()
             || account.is_created()
             || account.is_selfdestructed()
             || removed)
 }
 
-type SequentialEvm<'a, S> = MainnetEvm<SequentialContext<'a, S>>;
-
-/// Runs a transaction, looking at the beneficiary just before it gets its fee.
-fn record<'a, S: StateStore + ?Sized>(
-    machine: &mut Machine<'a, S>,
+/// Runs a transaction and looks at its final state before that is committed.
+fn record<S: StateStore + ?Sized>(
+    machine: &mut Machine<'_, S>,
     tx: &TxEnv,
-) -> (Result<revm::context::result::ExecutionResult, Failure>, Access) {
-    let mut recorder =
-        Recorder { before_fee: RefCell::new(None), machine: std::marker::PhantomData };
-    machine.evm.ctx.set_tx(tx.clone());
-    let result = recorder.run(&mut machine.evm);
+) -> (Result<ExecutionResult, Failure>, Access) {
+    let result = machine.evm.transact_one(tx.clone());
     let mut changes = machine.evm.finalize();
-    let before_fee = recorder.before_fee.into_inner();
     let access = match result {
-        Ok(_) => Access::of(&changes, machine.evm.ctx.block.beneficiary, before_fee.as_ref()),
+        Ok(_) => Access::of(&changes, machine.evm.ctx.block.beneficiary),
         Err(_) => Access::default(),
     };
     (machine.commit(result, &mut changes), access)
 }
 
-/// revm's mainnet handler, with an eye on the beneficiary.
-struct Recorder<'a, S: StateStore + ?Sized> {
-    before_fee: RefCell<Option<AccountInfo>>,
-    machine: std::marker::PhantomData<&'a S>,
-}
-
-impl<'a, S: StateStore + ?Sized> Handler for Recorder<'a, S> {
-    type Evm = SequentialEvm<'a, S>;
-    type Error = EVMError<StoreError>;
-    type HaltReason = HaltReason;
-
-    fn reward_beneficiary(
-        &self,
-        evm: &mut Self::Evm,
-        result: &mut FrameResult,
-    ) -> Result<(), Self::Error> {
-        let context = evm.ctx();
-        let loaded = context.journal().evm_state().get(&context.block.beneficiary);
-        *self.before_fee.borrow_mut() = loaded.map(|account| account.info.clone());
-        Ok(post_execution::reward_beneficiary(context, result.gas())?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use revm::state::{EvmStorageSlot, TransactionId};
+
     use super::*;
+
+    #[test]
+    fn the_beneficiary_chains_nobody_but_through_its_slots() {
+        let beneficiary = Address::repeat_byte(7);
+        let touched = |balance: u64| {
+            let mut account = Account::default();
+            account.info.balance = U256::from(balance);
+            account.mark_touch();
+            account
+        };
+        let mut contract = touched(5);
+        let slot = EvmStorageSlot::new_changed(U256::ZERO, U256::ONE, TransactionId::ZERO);
+        contract.storage.insert(U256::from(3), slot);
+        let other = Address::repeat_byte(8);
+        let state = EvmState::from_iter([(beneficiary, contract), (other, touched(6))]);
+        let access = Access::of(&state, beneficiary);
+        let slot = Location::Slot(beneficiary, U256::from(3));
+        for list in [&access.reads, &access.writes] {
+            assert_eq!(list.len(), 2);
+            assert!(list.contains(&Location::Account(other)) && list.contains(&slot));
+        }
+    }
 
     fn access(reads: &[u8], writes: &[u8]) -> Access {
         let location = |byte: &u8| Location::Account(Address::repeat_byte(*byte));

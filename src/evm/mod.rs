@@ -1,4 +1,54 @@
 //! Ethereum transactions: the only module that names `revm`.
+//!
+//! A block goes in with the state it starts from; receipts, results and the changes of the state
+//! come out, exactly those of executing the transactions one by one on `revm` ([`Sequential`]).
+//!
+//! ```
+//! use chorus::evm::{Engine, InvalidPolicy, Sequential, StateStore, workload::Workload};
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (block, store) = Workload::DEFAULT.with_transactions(200).build(1);
+//! let (block, store): (_, Arc<dyn StateStore>) = (Arc::new(block), Arc::new(store));
+//!
+//! let engine = Engine::builder().threads(2).build()?;
+//! let outcome = engine.execute(&block, &store)?;
+//!
+//! let expected = Sequential::new().execute(&block, &*store, InvalidPolicy::Fail)?;
+//! assert_eq!(outcome.receipts_root(), expected.receipts_root());
+//! assert_eq!(outcome.diff, expected.diff);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```text
+//!  files, JSON ── input, chain ──► Block ──┐            ┌── direct ──► sequential ──┐
+//!  generator ──── workload ──────► Block ──┼─► Engine ──┤  choice                   ├─► BlockOutcome
+//!                                          │            └── machine, settle ────────┘     diff_hash
+//!  state before the block ──► StateStore ──┘                (on crate::engine's workers)
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `block` | what goes in: environment, transactions, and what surrounds them |
+//! | `store` | what goes in: the state before the block, behind a trait |
+//! | `outcome` | what comes out, and every error |
+//! | `diff_hash` | a hash of the state changes that an outsider can recompute |
+//! | `engine` | the façade |
+//! | `choice` | which blocks cannot gain and go direct |
+//! | `machine` | transactions on coroutines over the multi-version state |
+//! | `settle` | from versions to the block's state changes, prologue and epilogue included |
+//! | [`sequential`] | one by one: the reference, the baseline, the direct path |
+//! | [`rules`] | checks across transactions, the same for both |
+//! | `journal` | revm's journal with the creation collisions of EIP-7610, the same for both |
+//! | [`input`] | block directories and JSON-RPC answers |
+//! | `chain` | which rules are in force in which block |
+//! | [`workload`] | generated blocks |
+//! | [`limit`] | how fast a block could run at all |
+//! | [`roots`] | state root and requests hash |
+//!
+//! Addresses, words, logs and receipts are the types of `alloy-primitives` 1 and `alloy-consensus`
+//! 2; environments, results and bytecode are those of `revm` 43.
 
 mod block;
 mod chain;

@@ -240,8 +240,7 @@ where
     /// Forgets that anything was changed: what is committed now counts as the value before the
     /// block.
     pub fn rebase(&self) {
-        let mut inner = self.inner.lock();
-        inner.base = None;
+        self.inner.lock().base = None;
     }
 
     /// The committed value, if known.

@@ -1,7 +1,7 @@
 //! Blockchain tests: several blocks from a genesis, each checked against its header, and the
 //! complete state after the last.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use alloy_consensus::{
     Block as ConsensusBlock, Header, Transaction as _, TxEnvelope, Typed2718,
@@ -57,7 +57,7 @@ fn run_chain(test: &BlockchainTest, executor: &dyn Executor) -> Result<(), Strin
         expect("parent hash", header.parent_hash, last.hash_slow())?;
         let block = block(consensus, spec, hashes.clone())?;
         let outcome = executor
-            .execute(block, Arc::new(world.clone()))
+            .execute(block, &mut world)
             .map_err(|error| format!("block {}: {error}", header.number))?;
         check(&header, &outcome, &mut world)
             .map_err(|error| format!("block {}: {error}", header.number))?;

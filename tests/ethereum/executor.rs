@@ -10,6 +10,8 @@ use std::{
 
 use chorus::evm::{
     Block, BlockError, BlockOutcome, Engine, InvalidPolicy, Path, Sequential, StateStore,
+    SystemRules,
+    sequential::{Machine, prologue},
 };
 
 use crate::world::{World, WorldAccount};
@@ -19,22 +21,20 @@ pub(crate) trait Executor: Sync {
     /// What the counts are printed under.
     fn name(&self) -> String;
 
-    /// Executes a block, ending with an error at the first invalid transaction.
-    fn execute(&self, block: Block, store: Arc<dyn StateStore>)
-    -> Result<BlockOutcome, BlockError>;
-
-    /// Executes the block of a state test. The whole pre-state is at hand, so that an executor
-    /// can also let it reach the transaction in other ways than through the store; what comes
-    /// back is relative to the pre-state in any case.
-    fn execute_case(&self, block: Block, pre: &World) -> Result<BlockOutcome, BlockError> {
-        self.execute(block, Arc::new(pre.clone()))
-    }
+    /// Executes a block over a state, ending with an error at the first invalid transaction. The
+    /// diff of the outcome is relative to the state as it is left, which is as it was, unless the
+    /// executor has put the changes of the block's prologue into it.
+    fn execute(&self, block: Block, world: &mut World) -> Result<BlockOutcome, BlockError>;
 
     /// Looks at what the executor counted itself while so many cases ran, and says it.
     fn counts(&self, ran: usize) -> String {
         let _ = ran;
         String::new()
     }
+}
+
+fn shared(world: &World) -> Arc<dyn StateStore> {
+    Arc::new(world.clone())
 }
 
 /// The sequential reference.
@@ -45,12 +45,8 @@ impl Executor for OneByOne {
         "one by one".into()
     }
 
-    fn execute(
-        &self,
-        block: Block,
-        store: Arc<dyn StateStore>,
-    ) -> Result<BlockOutcome, BlockError> {
-        Sequential::new().execute(&block, &*store, InvalidPolicy::Fail)
+    fn execute(&self, block: Block, world: &mut World) -> Result<BlockOutcome, BlockError> {
+        Sequential::new().execute(&block, world, InvalidPolicy::Fail)
     }
 }
 
@@ -72,17 +68,13 @@ impl Executor for Parallel {
         format!("in parallel on {} threads", self.threads)
     }
 
-    fn execute(
-        &self,
-        block: Block,
-        store: Arc<dyn StateStore>,
-    ) -> Result<BlockOutcome, BlockError> {
-        self.engine.execute(&Arc::new(block), &store)
+    fn execute(&self, block: Block, world: &mut World) -> Result<BlockOutcome, BlockError> {
+        self.engine.execute(&Arc::new(block), &shared(world))
     }
 }
 
-/// The engine over a pre-state that an artificial earlier transaction publishes: what a case reads
-/// it first has to wait for, and then gets from an uncommitted version.
+/// The engine over a pre-state that an artificial earlier transaction publishes: what a case
+/// reads it first has to wait for, and then gets from an uncommitted version.
 pub(crate) struct Published {
     parallel: Parallel,
     seed: u64,
@@ -100,23 +92,20 @@ impl Executor for Published {
         format!("{} over a published pre-state", self.parallel.name())
     }
 
-    fn execute(
-        &self,
-        block: Block,
-        store: Arc<dyn StateStore>,
-    ) -> Result<BlockOutcome, BlockError> {
-        self.parallel.execute(block, store)
-    }
+    fn execute(&self, mut block: Block, world: &mut World) -> Result<BlockOutcome, BlockError> {
+        let mut before = Machine::new(&block, &*world);
+        prologue(&mut before, &block)?;
+        let changes = before.into_state().diff();
+        world.apply(&changes).expect("a diff of the prologue fits the state it ran on");
+        block.system = SystemRules { beacon_root: None, parent_hash: None, ..block.system };
 
-    fn execute_case(&self, block: Block, pre: &World) -> Result<BlockOutcome, BlockError> {
         let slots = |account: &WorldAccount| account.storage.keys().copied().collect();
         let locations: Vec<_> =
-            pre.accounts.iter().map(|(address, account)| (*address, slots(account))).collect();
-        let transaction = format!("{:?}", block.transactions[0].env);
-        let seed = self.seed ^ BuildHasherDefault::<DefaultHasher>::new().hash_one(transaction);
-        let store: Arc<dyn StateStore> = Arc::new(pre.clone());
-        let outcome =
-            self.parallel.engine.execute_over_published(&block, &store, &locations, seed)?;
+            world.accounts.iter().map(|(address, account)| (*address, slots(account))).collect();
+        let transactions = format!("{:?}", block.transactions);
+        let seed = self.seed ^ BuildHasherDefault::<DefaultHasher>::new().hash_one(transactions);
+        let engine = &self.parallel.engine;
+        let outcome = engine.execute_over_published(&block, &shared(world), &locations, seed)?;
         self.waits.fetch_add(outcome.statistics.suspensions, Ordering::Relaxed);
         Ok(outcome)
     }

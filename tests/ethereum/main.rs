@@ -18,6 +18,7 @@
 //! CHORUS_FULL_SWEEP=1 cargo test --test ethereum --test blocks
 //! ```
 
+#![cfg(feature = "evm")]
 // `crate::sync` is for the engine; tests may use std.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
@@ -148,4 +149,9 @@ fn general_state_tests_hold_over_a_published_pre_state() {
 #[test]
 fn execution_spec_tests_hold_over_a_published_pre_state() {
     SPEC.run_over_published();
+}
+
+#[test]
+fn blockchain_tests_hold_over_published_states() {
+    BLOCKCHAIN.run_over_published();
 }

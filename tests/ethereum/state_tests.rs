@@ -71,7 +71,8 @@ fn run_case(
             expected => Err(format!("not a transaction, but expected {expected:?}")),
         };
     };
-    let result = executor.execute_case(block(&test.env, tx, spec), pre);
+    let mut world = pre.clone();
+    let result = executor.execute(block(&test.env, tx, spec), &mut world);
     let (outcome, logs) = match (&post.expect_exception, result) {
         (None, Ok(outcome)) => {
             let logs = logs_hash(&outcome);
@@ -89,7 +90,6 @@ fn run_case(
         (Some(expected), Err(error)) => return Err(format!("{error}, but expected {expected}")),
     };
 
-    let mut world = pre.clone();
     world.apply(&outcome.diff)?;
     if let Some(state) = &post.state {
         let differences = world.differences(&json::world(state));

@@ -76,8 +76,8 @@ impl Executor for Parallel {
 }
 
 /// How many times faster than sequential the block can become: `min(threads, work / longest
-/// chain of dependent transactions)`, without fees to the beneficiary. `None` if the block cannot
-/// be executed.
+/// chain of dependent transactions)`, leaving out the beneficiary's account. `None` if the block
+/// cannot be executed.
 pub(crate) fn limit(work: &Work, threads: usize) -> Option<f64> {
     let profile = Profile::record(&work.block, &*work.store).ok()?;
     Some(profile.limit(threads))

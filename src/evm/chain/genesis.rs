@@ -185,9 +185,10 @@ fn schedule_entry<'a>(
 }
 
 fn parameters(entry: &Field<'_>, timestamp: u64) -> Result<BlobParameters, InputError> {
-    let (target, max) = (entry.get("target")?.u64()?, entry.get("max")?.u64()?);
+    let (target, max) =
+        (entry.get("target")?.u64_or_decimal()?, entry.get("max")?.u64_or_decimal()?);
     let fraction = entry.get("baseFeeUpdateFraction")?;
-    let update_fraction = fraction.u64()?;
+    let update_fraction = fraction.u64_or_decimal()?;
     if update_fraction == 0 {
         // It is a divisor.
         return Err(fraction.wrong("expected a positive number"));

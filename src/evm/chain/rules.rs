@@ -126,20 +126,29 @@ impl ChainSpec {
 
     /// The blob limits in force, falling back to the forks' own where the chain lists none.
     fn blob_schedule(&self, spec: SpecId, timestamp: u64) -> BlobSchedule {
-        if !spec.is_enabled_in(SpecId::CANCUN) {
-            let [_, _, update_fraction] = CANCUN_BLOBS;
-            return BlobSchedule { max_blobs: 0, max_blobs_per_transaction: None, update_fraction };
-        }
+        let fork = BlobSchedule::of_fork(spec);
         let listed = self.blobs.iter().rev().find(|blobs| timestamp >= blobs.timestamp);
-        let blobs = listed.copied().unwrap_or_else(|| {
-            let prague = spec.is_enabled_in(SpecId::PRAGUE);
-            BlobParameters::new(0, if prague { PRAGUE_BLOBS } else { CANCUN_BLOBS })
-        });
+        match listed {
+            Some(&BlobParameters { max, update_fraction, .. })
+                if spec.is_enabled_in(SpecId::CANCUN) =>
+            {
+                BlobSchedule { max_blobs: max, update_fraction, ..fork }
+            }
+            _ => fork,
+        }
+    }
+}
+
+impl BlobSchedule {
+    /// The limits that a fork came with on Ethereum mainnet; before Cancun a block holds no blob.
+    pub fn of_fork(spec: SpecId) -> Self {
+        let prague = spec.is_enabled_in(SpecId::PRAGUE);
+        let [_, max_blobs, update_fraction] = if prague { PRAGUE_BLOBS } else { CANCUN_BLOBS };
         let osaka = spec.is_enabled_in(SpecId::OSAKA);
-        BlobSchedule {
-            max_blobs: blobs.max,
+        Self {
+            max_blobs: if spec.is_enabled_in(SpecId::CANCUN) { max_blobs } else { 0 },
             max_blobs_per_transaction: osaka.then_some(MAX_BLOBS_PER_TRANSACTION),
-            update_fraction: blobs.update_fraction,
+            update_fraction,
         }
     }
 }

@@ -11,11 +11,11 @@
 //! ```
 //!
 //! A location is published when somebody waits for it, after a random delay; so the first read of
-//! each location crosses a suspension, and all of them cross a version that is not committed. When the
-//! first transaction has ended, the prelude publishes the rest and ends as well.
+//! each location crosses a suspension and finds a version that is not committed. When the first
+//! transaction has ended, the prelude publishes the rest and ends as well.
 //!
-//! It runs in a coroutine like any transaction and waits by suspending, so it holds on one worker
-//! too. Blocks without a prelude pay for a branch where a transaction begins and where one waits.
+//! It runs in a coroutine like any transaction and waits by suspending, so one worker is enough.
+//! Blocks without a prelude pay for a branch where a transaction begins and where one waits.
 
 use std::collections::BTreeMap;
 
@@ -135,11 +135,11 @@ impl Prelude {
         tx == FIRST
     }
 
-    /// A transaction, registered as a waiter of the prelude or of another, is about to suspend.
-    pub(super) fn tell_wait(&self, run: &Run<EvmMachine>, place: Option<Place>) {
+    /// A transaction, registered as a waiter, is about to suspend: it needs what is at this place.
+    pub(super) fn tell_wait(&self, run: &Run<EvmMachine>, place: Place) {
         {
             let mut news = self.news.lock();
-            news.wanted.extend(place);
+            news.wanted.push(place);
             news.waits += 1;
         }
         run.scheduler.wake(FIRST);
@@ -153,11 +153,10 @@ impl Prelude {
 
     /// Is the prelude: publishes what is waited for until a transaction has ended, then the rest.
     ///
-    /// No wake-up is lost. Whoever has news puts them down before it wakes the prelude, which looks
-    /// at them, under the same lock, before it suspends: either it sees them, or it was running when
-    /// the lock was taken after it, and the wake-up finds it running or suspended. And no waiter is
-    /// left behind: it registered before it told what it waits for, so the release that follows the
-    /// publication finds it.
+    /// No wake-up is lost. Whoever has news puts them down before it wakes the prelude. If the prelude
+    /// looks before that, it was running by then, so the wake-up finds it running or suspended, and
+    /// either way it looks again. Nor is a waiter left behind: it registered before it put down
+    /// what it waits for, so the release that follows the publication finds it.
     pub(super) fn play(&self, view: &View<'_>) -> Attempt<Box<Trace>> {
         let run = view.run();
         let mut random = fastrand::Rng::with_seed(self.seed);

@@ -90,8 +90,8 @@ impl<'y> View<'y> {
         Ok(())
     }
 
-    /// Suspends until `writer` has published (here, if it is about a place).
-    fn wait(&self, writer: TxIndex, place: Option<Place>) -> Result<(), Stop> {
+    /// Suspends until `writer` has published at that place.
+    fn wait(&self, writer: TxIndex, place: Place) -> Result<(), Stop> {
         let run = self.run();
         if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
@@ -136,7 +136,7 @@ impl<'y> View<'y> {
                     let info = machine.store.account(address)?;
                     entry.fill(Account::from_info(info));
                 }
-                Read::Blocked(writer) => self.wait(writer, Some(Place::Account(id)))?,
+                Read::Blocked(writer) => self.wait(writer, Place::Account(id))?,
             }
         };
         // At the frontier nothing is left to predict: a nonce that differs now is the answer, and
@@ -166,7 +166,7 @@ impl<'y> View<'y> {
                 Read::Value(value) => break value,
                 Read::Unknown if key.generation != 0 => entry.fill(U256::ZERO),
                 Read::Unknown => entry.fill(machine.store.storage(address, slot)?),
-                Read::Blocked(writer) => self.wait(writer, Some(Place::Slot(id)))?,
+                Read::Blocked(writer) => self.wait(writer, Place::Slot(id))?,
             }
         };
         self.notes.borrow_mut().slots.push((id, value));

@@ -31,7 +31,6 @@ mod state;
 
 pub use epilogue::epilogue;
 pub use execute::Sequential;
-pub(crate) use machine::SequentialContext;
 pub use machine::{Failure, Machine};
 pub use prologue::prologue;
 pub use state::SequentialState;

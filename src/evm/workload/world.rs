@@ -11,15 +11,12 @@ use revm::{
 
 use super::contracts::Contract;
 use crate::{
-    evm::{BlobSchedule, Block, BlockHashes, HeaderClaims, SystemRules, Transaction},
+    evm::{BlobSchedule, Block, Transaction},
     store::{MemoryStore, MemoryStoreBuilder},
 };
 
 /// What one Gwei is in wei.
 const GWEI: u128 = 1_000_000_000;
-
-/// Blob fee update fraction of Osaka before its first blob-parameter fork.
-const BLOB_FEE_FRACTION: u64 = 5_007_716;
 
 /// Everything that grows while a workload is built.
 pub(super) struct World {
@@ -135,23 +132,9 @@ impl World {
             prevrandao: Some(keccak256(self.seed.to_be_bytes())),
             ..Default::default()
         };
-        env.set_blob_excess_gas_and_price(0, BLOB_FEE_FRACTION);
-        let block = Block {
-            spec: SpecId::OSAKA,
-            chain_id: 1,
-            env,
-            transactions: self.transactions,
-            withdrawals: Vec::new(),
-            ommers: Vec::new(),
-            block_hashes: BlockHashes::new(),
-            blobs: BlobSchedule {
-                max_blobs: 9,
-                max_blobs_per_transaction: Some(6),
-                update_fraction: BLOB_FEE_FRACTION,
-            },
-            system: SystemRules::default(),
-            claims: HeaderClaims::default(),
-        };
+        let blobs = BlobSchedule::of_fork(SpecId::OSAKA);
+        env.set_blob_excess_gas_and_price(0, blobs.update_fraction);
+        let block = Block::new(SpecId::OSAKA, 1, env, self.transactions);
         (block, self.store.build())
     }
 }
