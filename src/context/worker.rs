@@ -6,7 +6,7 @@ use super::{Attempt, Machine, Run};
 use crate::{
     scheduler::Suspend,
     state::TxIndex,
-    sync::{Arc, hint},
+    sync::{Arc, thread},
 };
 
 /// A started context.
@@ -54,7 +54,8 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
             desk.resume(run, worker, tx);
         } else if scheduler.can_commit() {
             if !run.advance() {
-                hint::spin_loop();
+                // The token's holder may be off its core, and this thread on it.
+                thread::yield_now();
             }
         } else {
             scheduler.sleep(me);

@@ -111,7 +111,7 @@ impl<K: Key, V: Value> Incarnation<K, V> {
                     }
                     return Poll::Pending;
                 }
-                Found::Again => crate::sync::hint::spin_loop(),
+                Found::Again => crate::sync::thread::yield_now(),
                 Found::Stop(stop) => self.stop = Some(stop),
             }
         }

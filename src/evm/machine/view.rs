@@ -95,7 +95,7 @@ impl<'y> View<'y> {
         let run = self.run();
         if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
-            crate::sync::hint::spin_loop();
+            crate::sync::thread::yield_now();
             return self.check();
         }
         if let Some(prelude) = &run.machine.prelude {
