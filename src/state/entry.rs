@@ -3,7 +3,16 @@
 use smallvec::SmallVec;
 
 use super::{Cell, TxIndex};
-use crate::sync::{Mutex, weakened};
+use crate::sync::{
+    Mutex,
+    atomic::{AtomicU32, Ordering},
+    weakened,
+};
+
+/// How many waits in vain a location stays contended for after a conflict.
+const CONTENDED: u32 = 2;
+/// The same, at most, however many waits were worth it.
+const MOST_CONTENDED: u32 = 8;
 
 /// What a read finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +36,9 @@ struct Pending<C: Cell> {
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 pub struct Entry<C: Cell> {
     inner: Mutex<Inner<C>>,
+    /// How much the location is contended: raised when a change came too late for a reader, lowered
+    /// when a reader waited in vain. A hint, read and written without an order.
+    contended: AtomicU32,
 }
 
 struct Inner<C: Cell> {
@@ -34,7 +46,11 @@ struct Inner<C: Cell> {
     /// The value before the block; `Some` once a commit changed the location.
     base: Option<Box<C::Value>>,
     pending: Vec<Pending<C>>,
+    /// Who changed the committed value last.
+    last_writer: Option<TxIndex>,
     readers: SmallVec<[TxIndex; 4]>,
+    /// Transactions that wait for a rival here. They have read nothing, so no change is news to them.
+    queue: Vec<TxIndex>,
 }
 
 impl<C: Cell> Default for Entry<C> {
@@ -44,8 +60,11 @@ impl<C: Cell> Default for Entry<C> {
                 committed: None,
                 base: None,
                 pending: Vec::new(),
+                last_writer: None,
                 readers: SmallVec::new(),
+                queue: Vec::new(),
             }),
+            contended: AtomicU32::new(0),
         }
     }
 }
@@ -90,8 +109,11 @@ impl<C: Cell> Inner<C> {
         }
     }
 
-    fn tell(&self, writer: TxIndex, told: &mut Vec<TxIndex>) {
+    /// Appends the readers above `writer` to `told`; says whether there are any.
+    fn tell(&self, writer: TxIndex, told: &mut Vec<TxIndex>) -> bool {
+        let before = told.len();
         told.extend(self.readers.iter().copied().filter(|reader| *reader > writer));
+        told.len() > before
     }
 
     fn change_committed(&mut self, change: &C::Change)
@@ -141,6 +163,37 @@ where
         }
     }
 
+    /// A lower transaction that has looked at this contended location and not published yet, so will
+    /// probably change it: better to wait for it than to read what it is about to replace. The reader
+    /// itself counts as having looked from now on, which puts later ones behind it.
+    ///
+    /// `waited` is the rival that the reader waited for before, if it did: whether that was in vain
+    /// decides how long the location stays contended. Costs time if wrong, never correctness.
+    pub fn rival(
+        &self,
+        reader: TxIndex,
+        waited: Option<TxIndex>,
+        has_published: impl Fn(TxIndex) -> bool,
+    ) -> Option<TxIndex> {
+        // Relaxed: statistics.
+        let contended = self.contended.load(Ordering::Relaxed);
+        if contended == 0 {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        if let Some(rival) = waited.filter(|rival| has_published(*rival)) {
+            let wrote = inner.last_writer == Some(rival) || inner.position(rival).is_ok();
+            let next = if wrote { (contended + 1).min(MOST_CONTENDED) } else { contended - 1 };
+            self.contended.store(next, Ordering::Relaxed);
+        }
+        let looked = inner.readers.iter().chain(&inner.queue).copied();
+        let rival = looked.filter(|other| *other < reader && !has_published(*other)).max();
+        if rival.is_some() && !inner.queue.contains(&reader) {
+            inner.queue.push(reader);
+        }
+        rival
+    }
+
     /// Provides the value before the block, unless somebody else did or a commit replaced it. A change
     /// that builds on the value, such as a delta, is committed only after this.
     pub fn fill(&self, value: C::Value) {
@@ -172,12 +225,19 @@ where
     pub fn publish(&self, writer: TxIndex, change: C::Change, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
         if C::worth_telling(&change) && !weakened("entry.publish-tells") {
-            inner.tell(writer, told);
+            self.raise(inner.tell(writer, told));
         }
         let pending = Pending { writer, estimate: false, change };
         match inner.position(writer) {
             Ok(at) => inner.pending[at] = pending,
             Err(at) => inner.pending.insert(at, pending),
+        }
+    }
+
+    /// Notes whether a change came too late for a reader.
+    fn raise(&self, too_late: bool) {
+        if too_late && self.contended.load(Ordering::Relaxed) < CONTENDED {
+            self.contended.store(CONTENDED, Ordering::Relaxed);
         }
     }
 
@@ -209,9 +269,11 @@ where
             debug_assert_eq!(at, 0, "a lower transaction is uncommitted");
             debug_assert!(!pending.estimate, "an estimate is not a result");
             inner.change_committed(&pending.change);
+            inner.last_writer = Some(writer);
         }
         // Transactions up to the writer are done with this entry.
         inner.readers.retain(|reader| *reader > writer);
+        inner.queue.retain(|reader| *reader > writer);
     }
 
     /// Applies a change at the commit cursor without publishing it first, and tells the readers.
@@ -221,10 +283,12 @@ where
             inner.pending.remove(at);
         }
         inner.change_committed(change);
+        inner.last_writer = Some(writer);
         if C::worth_telling(change) {
-            inner.tell(writer, told);
+            self.raise(inner.tell(writer, told));
         }
         inner.readers.retain(|reader| *reader > writer);
+        inner.queue.retain(|reader| *reader > writer);
     }
 
     /// Sets what the location held before the block and what it holds now. For changes outside of

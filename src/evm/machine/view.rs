@@ -161,6 +161,14 @@ impl<'y> View<'y> {
         };
         let id = machine.slots.intern(&key);
         let entry = machine.slots.entry(id);
+        let scheduler = &self.run().scheduler;
+        let mut waited = None;
+        while let Some(rival) =
+            entry.rival(self.tx, waited, |tx| scheduler.phase(tx).has_published())
+        {
+            waited = Some(rival);
+            self.wait(rival, Place::Slot(id))?;
+        }
         let value = loop {
             match entry.read(self.tx) {
                 Read::Value(value) => break value,
