@@ -6,7 +6,6 @@ use super::{
     cells::{Account, AccountCell, SlotCell},
     notes::Notes,
     prelude::Prelude,
-    rivals::Rivals,
     trace::Trace,
 };
 use crate::{
@@ -24,7 +23,6 @@ pub(crate) struct EvmMachine {
     pub(super) beneficiary: EntryId,
     /// The transaction before with the same sender.
     pub(super) same_sender: Box<[Option<TxIndex>]>,
-    pub(super) rivals: Rivals,
     pub(super) policy: InvalidPolicy,
     pub(super) committed: Mutex<Committed>,
     pub(crate) prelude: Option<Box<Prelude>>,
@@ -54,7 +52,6 @@ impl EvmMachine {
             .enumerate()
             .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
             .collect();
-        let rivals = Rivals::of(&block);
         let committed = Mutex::new(Committed {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
@@ -66,7 +63,6 @@ impl EvmMachine {
             slots: Table::new(),
             beneficiary,
             same_sender,
-            rivals,
             policy,
             committed,
             prelude: None,

@@ -61,10 +61,6 @@ impl Machine for EvmMachine {
         fits.count() as u32
     }
 
-    fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
-        self.rivals.let_first(tx)
-    }
-
     fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {
         // Out of address space for a stack: nothing sensible is left to do on this worker.
         let fiber = worker
@@ -139,7 +135,6 @@ impl Machine for EvmMachine {
     }
 
     fn retract(&self, tx: TxIndex, trace: &Box<Trace>) {
-        self.rivals.aborted(tx);
         for (id, _) in &trace.accounts {
             self.accounts.entry(*id).retract(tx);
         }
@@ -223,7 +218,6 @@ impl Machine for EvmMachine {
             }
         }
         let Ending::Executed(result) = trace.ending else { return Ok(()) };
-        self.rivals.committed(tx);
         committed.sums.add(env, &result);
         let cumulative_gas = committed.sums.gas_used;
         committed.transactions.push(TransactionOutcome::Executed(Executed {

@@ -183,7 +183,6 @@ fn execute(
         Ok(result) => match (failed, result) {
             (Some(stop), _) | (None, Err(EVMError::Database(stop))) => match stop {
                 Stop::Doomed | Stop::Cancelled => {
-                    machine.rivals.aborted(tx);
                     return Attempt::Doomed { wasted: notes.wasted };
                 }
                 Stop::Store(error) => Ending::Store(error),

@@ -16,7 +16,6 @@
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
-//! | `rivals` | which transactions let others go first |
 //! | `fiber` | the coroutine |
 //! | `prelude` | an artificial first transaction, for tests |
 //! | `trace` | revm's final state as changes |
@@ -33,7 +32,6 @@ mod handler;
 mod journal;
 mod notes;
 mod prelude;
-mod rivals;
 mod trace;
 mod view;
 
