@@ -39,14 +39,14 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "a_stale_transaction_is_aborted_and_what_it_wrote_is_withdrawn",
         threads: 2,
-        bound: 4,
+        bound: 3,
         weakenings: &["run.validate"],
         run: a_stale_transaction_is_aborted_and_what_it_wrote_is_withdrawn,
     },
     Model {
         name: "a_dead_worker_ends_the_block_while_a_context_waits_for_it",
         threads: 2,
-        bound: 2,
+        bound: 4,
         weakenings: &["scheduler.stop-wakes"],
         run: a_dead_worker_ends_the_block_while_a_context_waits_for_it,
     },

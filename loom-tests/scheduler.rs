@@ -17,7 +17,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "what_workers_offer_is_taken_before_all_sleep",
         threads: 2,
-        bound: 3,
+        bound: 4,
         weakenings: &["ready.hint-lowered", "ready.hint-locked"],
         run: what_workers_offer_is_taken_before_all_sleep,
     },
@@ -31,14 +31,14 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "a_sleeping_worker_resumes_its_context_when_it_is_woken",
         threads: 2,
-        bound: 3,
+        bound: 4,
         weakenings: &["scheduler.deliver-wakes", "waiters.recheck", "phase.suspend-flags"],
         run: a_sleeping_worker_resumes_its_context_when_it_is_woken,
     },
     Model {
         name: "an_ended_block_lets_a_worker_with_a_suspended_context_go",
         threads: 3,
-        bound: 2,
+        bound: 3,
         weakenings: &["scheduler.stop-wakes"],
         run: an_ended_block_lets_a_worker_with_a_suspended_context_go,
     },

@@ -20,7 +20,7 @@ pub(crate) const MODELS: &[Model] = &[
         name: "a_context_is_resumed_once_per_wait",
         threads: 3,
         bound: 3,
-        weakenings: &["phase.suspend-flags", "phase.raise-rmw"],
+        weakenings: &["phase.suspend-flags", "phase.raise-rmw", "phase.transition-order"],
         run: a_context_is_resumed_once_per_wait,
     },
     Model {

@@ -202,9 +202,11 @@ impl<M: Machine> Run<M> {
         if at.0 >= self.scheduler.len() || self.scheduler.is_stopped() {
             return Step::NotYet;
         }
-        if !self.scheduler.phase(at).is_executed()
-            || only.is_some_and(|me| self.scheduler.owner(at) != me)
-        {
+        if !self.scheduler.phase(at).is_executed() {
+            return Step::NotYet;
+        }
+        if only.is_some_and(|me| self.scheduler.owner(at) != me) {
+            self.scheduler.wake_owner(at);
             return Step::NotYet;
         }
         let mut held = self.traces[at.get()].lock();

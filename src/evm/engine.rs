@@ -145,8 +145,7 @@ impl Engine {
         let hollow = Arc::new(Hollow(store.clone()));
         let patient = self.config.window > 1;
         let before = |error| BlockError::Store { index: 0, error };
-        let mut machine =
-            EvmMachine::new(Arc::new(block), hollow, self.config.policy).map_err(before)?;
+        let mut machine = EvmMachine::new(Arc::new(block), hollow, self.config.policy);
         Prelude::install(&mut machine, &**store, locations, seed, patient).map_err(before)?;
         self.finish_parallel(machine, [begin, Instant::now()]).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
@@ -179,8 +178,7 @@ impl Engine {
         store: &Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
-        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy)
-            .map_err(|error| BlockError::Store { index: 0, error })?;
+        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy);
         let mut before = Machine::new(block, &**store);
         prologue(&mut before, block)?;
         settle::apply(&machine, &before.into_state().diff(), 0)

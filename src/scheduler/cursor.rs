@@ -14,6 +14,8 @@
 //! F2 and H2 are read-modify-writes of one word, so one comes first. If F2 does, H2 reads the word it
 //! left, acquires F1 with it, and H1 is done again. If H2 does, F2 takes the token and the finisher
 //! commits for itself.
+//!
+//! `loom-tests/scheduler_cursor.rs` explores this.
 
 use crossbeam_utils::CachePadded;
 

@@ -14,8 +14,9 @@
 //!
 //! 1. A context runs on at most one worker at a time, and, once started, only on that one.
 //! 2. Every wait has a registered waker and points to a lower transaction ([`Waiters`]).
-//! 3. A worker sleeps only after it announced itself and found nothing to do ([`Sleepers`]); whoever
-//!    makes work looks for announced sleepers afterwards.
+//! 3. A worker sleeps only after it announced itself and found nothing to do ([`Sleepers`]). Mail, and
+//!    the end of the block, wake whom they are for. An offer or a moved cursor need not: whoever
+//!    made it is awake and looks for work before it sleeps, so all sleep only when nothing is left.
 //! 4. Transactions commit in block order, each once ([`CommitCursor`]).
 //! 5. At most `window` transactions at and above the frontier are started. The frontier is always
 //!    among them, so it can always run: progress.
@@ -126,6 +127,11 @@ impl Scheduler {
     /// The worker that runs, or ran, the context of `tx`.
     pub fn owner(&self, tx: TxIndex) -> usize {
         self.slots[tx.get()].owner.load(Ordering::Relaxed) as usize
+    }
+
+    /// Wakes the worker that ran `tx`, if it sleeps: something is left for it to do.
+    pub fn wake_owner(&self, tx: TxIndex) {
+        self.sleepers.notify(WorkerId(self.owner(tx)));
     }
 
     /// Whether the transaction at the commit cursor awaits its commit.

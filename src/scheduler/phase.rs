@@ -114,7 +114,11 @@ impl Phase {
                 self.word.store(next, Ordering::Release);
                 return Ok(word);
             }
-            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
+            let order = match weakened("phase.transition-order") {
+                true => Ordering::Relaxed,
+                false => Ordering::AcqRel,
+            };
+            match self.word.compare_exchange_weak(word, next, order, Ordering::Acquire) {
                 Ok(_) => return Ok(word),
                 Err(now) => word = now,
             }

@@ -12,6 +12,8 @@
 //!    lock, so a worker that reads a high hint after the push has ended cannot miss the entry.
 //! 3. Handing out an index is an offer. The receiver asks the transaction's [`super::Phase`], which
 //!    decides; a spent offer is dropped.
+//!
+//! `loom-tests/scheduler_ready.rs` explores this.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 

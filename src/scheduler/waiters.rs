@@ -8,6 +8,8 @@
 //! phase is set before draining. If the reader registers first, the drain finds it. If the drain
 //! comes first, the reader sees the phase under the lock, is refused, and reads the published value.
 //! Waits point to lower indices only, so they form no cycle.
+//!
+//! `loom-tests/scheduler_waiters.rs` explores this.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,4 @@
-//! One versioned location.
+//! One versioned location. `loom-tests/state_entry.rs` explores it.
 
 use smallvec::SmallVec;
 
@@ -141,7 +141,8 @@ where
         }
     }
 
-    /// Provides the value before the block, unless somebody else did or a commit replaced it.
+    /// Provides the value before the block, unless somebody else did or a commit replaced it. A change
+    /// that builds on the value, such as a delta, is committed only after this.
     pub fn fill(&self, value: C::Value) {
         let mut inner = self.inner.lock();
         if inner.committed.is_none() || weakened("entry.fill-once") {

@@ -1,0 +1,132 @@
+//! The block, the multi-version state its transactions run on, and what is committed of it.
+
+use alloy_primitives::{Address, map::AddressMap};
+
+use super::{
+    cells::{Account, AccountCell, SlotCell},
+    notes::Notes,
+    prelude::Prelude,
+    rivals::Rivals,
+    trace::Trace,
+};
+use crate::{
+    evm::{Block, InvalidPolicy, StateStore, TransactionOutcome, rules::BlockSums},
+    state::{EntryId, Table, TxIndex},
+    sync::{Arc, Mutex},
+};
+
+/// The EVM with the block it executes.
+pub(crate) struct EvmMachine {
+    pub(crate) block: Arc<Block>,
+    pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) accounts: Table<AccountCell>,
+    pub(crate) slots: Table<SlotCell>,
+    pub(super) beneficiary: EntryId,
+    /// The transaction before with the same sender.
+    pub(super) same_sender: Box<[Option<TxIndex>]>,
+    pub(super) rivals: Rivals,
+    pub(super) policy: InvalidPolicy,
+    pub(super) committed: Mutex<Committed>,
+    pub(crate) prelude: Option<Box<Prelude>>,
+}
+
+/// What the commit cursor has produced so far.
+#[derive(Default)]
+pub(crate) struct Committed {
+    pub(crate) transactions: Vec<TransactionOutcome>,
+    pub(crate) sums: BlockSums,
+}
+
+impl EvmMachine {
+    pub(crate) fn new(
+        block: Arc<Block>,
+        store: Arc<dyn StateStore>,
+        policy: InvalidPolicy,
+    ) -> Self {
+        let accounts = Table::new();
+        let address = block.env.beneficiary;
+        let beneficiary = accounts.intern(&address);
+        let mut last: AddressMap<TxIndex> =
+            AddressMap::with_capacity_and_hasher(block.transactions.len(), Default::default());
+        let same_sender = block
+            .transactions
+            .iter()
+            .enumerate()
+            .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
+            .collect();
+        let rivals = Rivals::of(&block);
+        let committed = Mutex::new(Committed {
+            transactions: Vec::with_capacity(block.transactions.len()),
+            ..Committed::default()
+        });
+        Self {
+            block,
+            store,
+            accounts,
+            slots: Table::new(),
+            beneficiary,
+            same_sender,
+            rivals,
+            policy,
+            committed,
+            prelude: None,
+        }
+    }
+
+    pub(crate) fn take_committed(&self) -> Committed {
+        std::mem::take(&mut *self.committed.lock())
+    }
+
+    /// Gives the sender of `tx` the nonce it will have when its earlier transactions are through.
+    pub(super) fn predict_nonce(
+        &self,
+        tx: TxIndex,
+        address: Address,
+        account: &mut Account,
+    ) -> bool {
+        let env = &self.block.transactions[tx.get()].env;
+        let predict = address == env.caller
+            && account.nonce < env.nonce
+            && self.same_sender[tx.get()].is_some();
+        if predict {
+            account.nonce = env.nonce;
+            account.exists = true;
+        }
+        predict
+    }
+
+    /// Whether the observations may yet hold, going by what is published below `tx`.
+    pub(super) fn may_hold(&self, tx: TxIndex, notes: &Notes) -> bool {
+        notes.accounts.iter().all(|note| self.accounts.entry(note.id).may_hold(tx, &note.seen))
+            && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).may_hold(tx, seen))
+    }
+
+    pub(super) fn withdraw(&self, tx: TxIndex, trace: &Trace, told: &mut Vec<TxIndex>) {
+        for (id, _) in &trace.accounts {
+            self.accounts.entry(*id).withdraw(tx, told);
+        }
+        for (id, _) in &trace.slots {
+            self.slots.entry(*id).withdraw(tx, told);
+        }
+    }
+
+    /// Withdraws what `previous` wrote and `trace` does not.
+    pub(super) fn withdraw_rest(
+        &self,
+        tx: TxIndex,
+        trace: &Trace,
+        previous: &Trace,
+        told: &mut Vec<TxIndex>,
+    ) {
+        for (id, _) in &previous.accounts {
+            if !trace.accounts.iter().any(|(other, _)| other == id) {
+                self.accounts.entry(*id).withdraw(tx, told);
+            }
+        }
+        for (id, _) in &previous.slots {
+            if !trace.slots.iter().any(|(other, _)| other == id) {
+                self.slots.entry(*id).withdraw(tx, told);
+            }
+        }
+    }
+}

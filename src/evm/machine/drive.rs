@@ -1,0 +1,243 @@
+//! How the scheduler drives the EVM: coroutines, publishing and committing.
+
+use std::{cell::RefCell, task::Poll};
+
+use super::{
+    EvmMachine,
+    cells::Account,
+    fiber::{Command, Event, Fiber},
+    trace::{Ending, Trace},
+};
+use crate::{
+    context::{Attempt, Machine, Run},
+    evm::{BlockError, Executed, Invalid, InvalidPolicy, TransactionOutcome},
+    state::TxIndex,
+    sync::Arc,
+};
+
+/// Gas of a plain transfer.
+const TRANSFER_GAS: u64 = 21_000;
+/// Gas that one worker takes together: eight transfers, some 10 µs.
+const BATCH_GAS: u64 = 8 * TRANSFER_GAS;
+
+/// A started transaction: its coroutine, and what to tell it next.
+pub(crate) struct Task {
+    fiber: Fiber,
+    next: Option<Command>,
+}
+
+/// The coroutines of a worker.
+#[derive(Default)]
+pub(crate) struct Fibers {
+    idle: Vec<Fiber>,
+}
+
+thread_local! {
+    /// The coroutines of a thread that executes blocks as their caller. They are no part of any
+    /// block's state: what runs on them is decided by the command they are resumed with.
+    static CALLER: RefCell<Fibers> = RefCell::default();
+}
+
+impl Machine for EvmMachine {
+    type Trace = Box<Trace>;
+    type Task = Task;
+    type Worker = Fibers;
+    type Error = BlockError;
+
+    fn transactions(&self) -> u32 {
+        self.block.transactions.len() as u32
+    }
+
+    fn batch(&self, first: TxIndex) -> u32 {
+        // Gas limits are promises, not costs, but a transaction without input and with little gas is
+        // nearly always a transfer.
+        let rest = &self.block.transactions[first.get()..];
+        let mut gas = 0;
+        let fits = rest.iter().take_while(|tx| {
+            let cheap = tx.env.data.is_empty() && tx.env.gas_limit < 2 * TRANSFER_GAS;
+            gas += if cheap { TRANSFER_GAS } else { tx.env.gas_limit.max(TRANSFER_GAS) };
+            gas <= BATCH_GAS
+        });
+        fits.count() as u32
+    }
+
+    fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
+        self.rivals.let_first(tx)
+    }
+
+    fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {
+        // Out of address space for a stack: nothing sensible is left to do on this worker.
+        let fiber = worker
+            .idle
+            .pop()
+            .unwrap_or_else(|| Fiber::new().expect("a coroutine stack can be mapped"));
+        Task { fiber, next: Some(Command::Run(run.clone(), tx)) }
+    }
+
+    fn poll(_: &Arc<Run<Self>>, _: &mut Fibers, task: &mut Task) -> Poll<Attempt<Box<Trace>>> {
+        match task.fiber.resume(task.next.take().unwrap_or(Command::Resume)) {
+            Event::Waits => Poll::Pending,
+            Event::Done(attempt) => Poll::Ready(attempt),
+            Event::Idle => unreachable!("a coroutine with a transaction is not idle"),
+        }
+    }
+
+    fn retire(worker: &mut Fibers, mut task: Task, ended: bool) {
+        if !ended {
+            // It returns from revm with an error, which is cheaper than unwinding its stack.
+            while matches!(task.fiber.resume(Command::Cancel), Event::Waits) {}
+        }
+        worker.idle.push(task.fiber);
+    }
+
+    fn with_calling_worker<R>(f: impl FnOnce(&mut Fibers) -> R) -> R {
+        CALLER.with(|fibers| match fibers.try_borrow_mut() {
+            Ok(mut fibers) => f(&mut fibers),
+            // A store that executes a block itself, on the thread that reads from it.
+            Err(_) => f(&mut Fibers::default()),
+        })
+    }
+
+    fn worker_died(worker: usize) -> BlockError {
+        BlockError::Worker { worker }
+    }
+
+    fn end_block(worker: &mut Fibers) {
+        for fiber in &mut worker.idle {
+            fiber.resume(Command::EndBlock);
+        }
+    }
+
+    fn validate(&self, _: TxIndex, trace: &Box<Trace>) -> bool {
+        let notes = &trace.notes;
+        notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(&note.seen))
+            && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).holds(seen))
+    }
+
+    fn may_hold(&self, tx: TxIndex, trace: &Box<Trace>) -> bool {
+        EvmMachine::may_hold(self, tx, &trace.notes)
+    }
+
+    fn publish(
+        &self,
+        tx: TxIndex,
+        trace: &mut Box<Trace>,
+        previous: Option<Box<Trace>>,
+        told: &mut Vec<TxIndex>,
+    ) {
+        for (id, change) in &mut trace.accounts {
+            if let Some(change) = change.take() {
+                self.accounts.entry(*id).publish(tx, change, told);
+            }
+        }
+        for (id, value) in &trace.slots {
+            self.slots.entry(*id).publish(tx, *value, told);
+        }
+        if let Some(previous) = previous {
+            self.withdraw_rest(tx, trace, &previous, told);
+        }
+    }
+
+    fn retract(&self, tx: TxIndex, trace: &Box<Trace>) {
+        self.rivals.aborted(tx);
+        for (id, _) in &trace.accounts {
+            self.accounts.entry(*id).retract(tx);
+        }
+        for (id, _) in &trace.slots {
+            self.slots.entry(*id).retract(tx);
+        }
+    }
+
+    fn commit(
+        &self,
+        tx: TxIndex,
+        trace: Box<Trace>,
+        published: bool,
+        previous: Option<Box<Trace>>,
+        told: &mut Vec<TxIndex>,
+    ) -> Result<(), BlockError> {
+        if let Some(prelude) = &self.prelude
+            && prelude.stands_at(tx)
+        {
+            prelude.commit(self);
+            return Ok(());
+        }
+        let mut committed = self.committed.lock();
+        let index = tx.get();
+        let env = &self.block.transactions[index].env;
+        let reason = match (committed.sums.admit(&self.block, env), &trace.ending) {
+            (Err(reason), _) => Some(reason),
+            (Ok(()), Ending::Invalid(reason)) => Some(Invalid::Transaction(reason.clone())),
+            (Ok(()), Ending::Executed(_) | Ending::Prelude) => None,
+            (Ok(()), Ending::Environment(reason)) => {
+                return Err(BlockError::Environment(reason.clone()));
+            }
+            (Ok(()), Ending::Store(error)) => {
+                return Err(BlockError::Store { index, error: error.clone() });
+            }
+            (Ok(()), Ending::Panic(message)) => {
+                return Err(BlockError::Panic { index, message: message.clone() });
+            }
+        };
+        if let Some(reason) = reason {
+            if self.policy == InvalidPolicy::Fail {
+                return Err(BlockError::Invalid { index, reason });
+            }
+            if published {
+                self.withdraw(tx, &trace, told);
+            }
+            if let Some(previous) = previous {
+                self.withdraw(tx, &previous, told);
+            }
+            committed.transactions.push(TransactionOutcome::Skipped(reason));
+            return Ok(());
+        }
+        if let Some(reward) = &trace.reward {
+            let entry = self.accounts.entry(self.beneficiary);
+            // Nobody may have read it yet: fees are paid without looking.
+            if entry.with_committed(|_| ()).is_none() {
+                let info = self.store.account(self.block.env.beneficiary);
+                let info = info.map_err(|error| BlockError::Store { index, error })?;
+                entry.fill(Account::from_info(info));
+            }
+            entry.commit_change(tx, reward, told);
+        }
+        if published {
+            for (id, _) in &trace.accounts {
+                self.accounts.entry(*id).commit(tx);
+            }
+            for (id, _) in &trace.slots {
+                self.slots.entry(*id).commit(tx);
+            }
+        } else {
+            for (id, change) in &trace.accounts {
+                if let Some(change) = change {
+                    self.accounts.entry(*id).commit_change(tx, change, told);
+                }
+            }
+            for (id, value) in &trace.slots {
+                self.slots.entry(*id).commit_change(tx, value, told);
+            }
+            if let Some(previous) = previous {
+                self.withdraw_rest(tx, &trace, &previous, told);
+            }
+        }
+        let Ending::Executed(result) = trace.ending else { return Ok(()) };
+        self.rivals.committed(tx);
+        committed.sums.add(env, &result);
+        let cumulative_gas = committed.sums.gas_used;
+        committed.transactions.push(TransactionOutcome::Executed(Executed {
+            result,
+            tx_type: env.tx_type,
+            cumulative_gas,
+        }));
+        Ok(())
+    }
+
+    fn work(trace: &Box<Trace>) -> u64 {
+        match &trace.ending {
+            Ending::Executed(result) => result.tx_gas_used(),
+            _ => 0,
+        }
+    }
+}
