@@ -162,7 +162,9 @@ fn a_header_that_is_not_met_exits_1_and_names_the_field() {
         .set("/receiptsRoot", json!(alloy_primitives::B256::ZERO))
         .write();
     let output = run_block(directory.path(), &["--json"]);
-    assert_ends(&output, 1, "block.json: gas used is not what the header says");
+    let expected = "block.json: gas used is not what the header says: ";
+    assert_ends(&output, 1, expected);
+    assert!(standard_error(&output).contains(" instead of 21000"));
     let header = json!({"gas_used": "mismatch", "receipts_root": "mismatch", "logs_bloom": "ok"});
     assert_eq!(json_lines(&output)[0]["header"], header);
 
@@ -214,7 +216,8 @@ fn a_sender_without_funds_is_the_policys_to_answer() {
     assert_eq!(line["gas_used"], 21_000);
 
     let unclaimed = fixture.set("/gasUsed", Value::Null).write();
-    assert_ends(&run_block(unclaimed.path(), &["--policy", "skip"]), 0, "");
+    let left_out = "block.json: transaction 1 is left out: lack of funds";
+    assert_ends(&run_block(unclaimed.path(), &["--policy", "skip"]), 0, left_out);
 }
 
 #[test]

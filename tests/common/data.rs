@@ -39,7 +39,19 @@ fn shared(variable: &str, name: &str) -> Option<PathBuf> {
     let message = format!("{} is absent (set {variable} to the {name} directory)", path.display());
     let required = std::env::var_os("CHORUS_REQUIRE_DATA").is_some_and(|value| value == "1");
     assert!(!required, "{message}, and CHORUS_REQUIRE_DATA is 1");
-    // `eprintln!` would be captured with the passing test's output; a direct write is not.
-    let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {message} ***\n");
+    say_once(message);
     None
+}
+
+/// Says that something was not tested, once for each message and test binary.
+#[allow(clippy::disallowed_types)]
+fn say_once(message: String) {
+    static SAID: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap();
+    if !said.contains(&message) {
+        // `eprintln!` would be captured with the passing test's output; a direct write is not.
+        let line = format!("\n*** NOT TESTED: {message} ***\n\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        said.push(message);
+    }
 }

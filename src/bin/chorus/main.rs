@@ -12,6 +12,7 @@ mod executor;
 mod inputs;
 mod measure;
 mod progress;
+mod remarks;
 mod report;
 mod run;
 mod table;

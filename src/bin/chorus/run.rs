@@ -6,11 +6,11 @@ use chorus::evm::{BlockError, EngineError, input::InputError};
 
 use crate::{
     arguments::Run,
-    check::Check,
     executor::{self, Baseline, Parallel, Work},
     inputs::{self, Source},
     measure::{Measurement, measure},
     progress::Progress,
+    remarks,
     report::Report,
     table::Table,
 };
@@ -63,12 +63,13 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
         let repeat = arguments.repeat;
         let measurement = measure(&work, &mut baseline, &mut engine, repeat, || progress.tick());
         let report = examine(&measurement, source, &work, arguments.threads())?;
-        let complaints = complaints(&measurement, report.as_ref());
+        let complaints = remarks::complaints(&measurement, report.as_ref(), &work);
         if !complaints.is_empty() {
             verdict = Verdict::Mismatched;
-            let name = source.name();
-            progress
-                .aside(|| complaints.iter().for_each(|line| eprintln!("chorus: {name}: {line}")));
+        }
+        let name = source.name();
+        for line in remarks::left_out(&measurement, &work).iter().chain(&complaints) {
+            progress.aside(|| eprintln!("chorus: {name}: {line}"));
         }
         match report {
             Some(report) if arguments.json => {
@@ -100,42 +101,17 @@ fn examine(
         _ => None,
     };
     if let Some(error) = refused {
-        let (block, hash) = (source.name(), hash_of(error, work));
+        let hash = match error {
+            BlockError::Invalid { index, .. } | BlockError::Store { index, .. } => {
+                remarks::hash_of(*index, work)
+            }
+            _ => String::new(),
+        };
+        let block = source.name();
         return Err(RunError::Block { block, error: Box::new(error.clone()), hash });
     }
     // If only one engine has an outcome, it is still worth showing.
     let outcome = measurement.parallel.as_ref().or(measurement.sequential.as_ref()).ok();
     let limit = executor::limit(work, threads);
     Ok(outcome.map(|outcome| Report::new(&work.block, outcome, measurement, threads, limit)))
-}
-
-/// In brackets, the hash of the transaction that an error is about.
-fn hash_of(error: &BlockError, work: &Work) -> String {
-    let index = match error {
-        BlockError::Invalid { index, .. } | BlockError::Store { index, .. } => *index,
-        _ => return String::new(),
-    };
-    match work.block.transactions.get(index) {
-        Some(transaction) if !transaction.hash.is_zero() => {
-            format!(" (transaction hash {})", transaction.hash)
-        }
-        _ => String::new(),
-    }
-}
-
-/// What did not match, one line each; empty if everything did.
-fn complaints(measurement: &Measurement, report: Option<&Report>) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(difference) = &measurement.difference {
-        lines.push(format!("parallel and sequential differ: {difference}"));
-    } else if let Err(error) = &measurement.sequential {
-        lines.push(error.to_string());
-    }
-    let checks = report.map(|report| report.header.named());
-    for (field, check) in checks.into_iter().flatten() {
-        if check == Check::Mismatch {
-            lines.push(format!("{field} is not what the header says"));
-        }
-    }
-    lines
 }
