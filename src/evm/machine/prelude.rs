@@ -14,6 +14,8 @@
 //! each location crosses a suspension, and all of them cross a version that is not committed. When the
 //! first transaction has ended, the prelude publishes the rest and ends as well.
 //!
+//! It can also be told to wait for a crowd first: until so many others are suspended at once.
+//!
 //! It runs in a coroutine like any transaction and waits by suspending, so it holds on one worker
 //! too. Blocks without a prelude pay for a branch where a transaction begins and where one waits.
 
@@ -57,8 +59,9 @@ pub(crate) enum Place {
 pub(crate) struct Prelude {
     writes: Writes,
     seed: u64,
-    /// Whether other transactions can run while this one waits for them.
-    patient: bool,
+    /// How many waits have to come together before it publishes anything; `None`: nobody runs while
+    /// it waits for them.
+    crowd: Option<u64>,
     news: Mutex<News>,
 }
 
@@ -92,7 +95,7 @@ impl Prelude {
         store: &dyn StateStore,
         locations: &[(Address, Vec<U256>)],
         seed: u64,
-        patient: bool,
+        crowd: Option<u64>,
     ) -> Result<(), StoreError> {
         let mut writes = Writes::default();
         for (address, slots) in locations {
@@ -119,9 +122,9 @@ impl Prelude {
         for before in &mut machine.same_sender {
             before.take_if(|before| *before == FIRST);
         }
-        let patient = patient && machine.block.transactions.len() > 1;
+        let crowd = crowd.filter(|_| machine.block.transactions.len() > 1);
         let news = Mutex::new(News::default());
-        machine.prelude = Some(Box::new(Self { writes, seed, patient, news }));
+        machine.prelude = Some(Box::new(Self { writes, seed, crowd, news }));
         Ok(())
     }
 
@@ -137,12 +140,15 @@ impl Prelude {
 
     /// A transaction, registered as a waiter of the prelude or of another, is about to suspend.
     pub(super) fn tell_wait(&self, run: &Run<EvmMachine>, place: Option<Place>) {
-        {
+        let crowded = {
             let mut news = self.news.lock();
             news.wanted.extend(place);
             news.waits += 1;
+            self.crowd.is_none_or(|crowd| news.waits >= crowd)
+        };
+        if crowded {
+            run.scheduler.wake(FIRST);
         }
-        run.scheduler.wake(FIRST);
     }
 
     /// A transaction has ended.
@@ -163,11 +169,14 @@ impl Prelude {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut left = self.writes.clone();
         loop {
+            let Some(crowd) = self.crowd else { break };
             let (wanted, ended) = {
                 let mut news = self.news.lock();
-                (std::mem::take(&mut news.wanted), news.ended)
+                let crowded = news.waits >= crowd;
+                let wanted = if crowded { std::mem::take(&mut news.wanted) } else { Vec::new() };
+                (wanted, news.ended)
             };
-            if ended || !self.patient {
+            if ended {
                 break;
             }
             if wanted.is_empty() {
