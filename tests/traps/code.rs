@@ -13,12 +13,12 @@ impl Code {
         Self::default()
     }
 
-    /// Code that takes its time first, so that those behind run ahead of it: some 3,000 gas. It
+    /// Code that takes its time first, so that those behind run ahead of it: some 8,000 gas. It
     /// jumps within itself, so it can only be where code begins.
     pub(crate) fn slow() -> Self {
-        let start = Self::new().push(100).ops(&[op::JUMPDEST]).push(1).ops(&[op::SWAP1, op::SUB]);
-        // The JUMPDEST is behind PUSH1 100.
-        start.ops(&[op::DUP1]).push(2).ops(&[op::JUMPI, op::POP])
+        let start = Self::new().push(300).ops(&[op::JUMPDEST]).push(1).ops(&[op::SWAP1, op::SUB]);
+        // The JUMPDEST is behind PUSH2 300.
+        start.ops(&[op::DUP1]).push(3).ops(&[op::JUMPI, op::POP])
     }
 
     pub(crate) fn ops(mut self, opcodes: &[u8]) -> Self {

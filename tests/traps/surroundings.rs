@@ -150,7 +150,7 @@ fn system_calls_come_before_the_transactions_and_are_in_the_diff() {
     let mut trap = Trap::new(SpecId::PRAGUE);
     trap.contract(HISTORY_STORAGE_ADDRESS, history);
     // Stands in for EIP-4788: adds its input to slot 0.
-    let adds = Code::new().push(0).ops(&[op::CALLDATALOAD]).load(0).ops(&[op::ADD]).store(0);
+    let adds = Code::slow().push(0).ops(&[op::CALLDATALOAD]).load(0).ops(&[op::ADD]).store(0);
     trap.contract(BEACON_ROOTS_ADDRESS, adds);
     trap.block.system.parent_hash = Some(parent);
     trap.block.system.beacon_root = Some(B256::with_last_byte(40));
@@ -160,12 +160,14 @@ fn system_calls_come_before_the_transactions_and_are_in_the_diff() {
     let store = ask.ops(&[op::CALL, op::POP]).push(0).ops(&[op::MLOAD]).store(0);
     trap.contract(contract(1), store);
     trap.call(contract(1));
-    trap.call_with(BEACON_ROOTS_ADDRESS, B256::with_last_byte(2).into());
+    for number in [2, 3, 5] {
+        trap.call_with(BEACON_ROOTS_ADDRESS, B256::with_last_byte(number).into());
+    }
     trap.dawdle();
     let facts = trap.outcome();
     assert_eq!(facts.slots(HISTORY_STORAGE_ADDRESS), [(NUMBER - 1, parent.into())]);
     assert_eq!(facts.slot(contract(1), 0), U256::from_be_bytes(parent.0));
-    assert_eq!(facts.slot(BEACON_ROOTS_ADDRESS, 0), U256::from(42));
+    assert_eq!(facts.slot(BEACON_ROOTS_ADDRESS, 0), U256::from(50));
 
     // Contracts that are absent are passed over.
     let mut trap = Trap::new(SpecId::PRAGUE);
