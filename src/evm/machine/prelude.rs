@@ -168,8 +168,7 @@ impl Prelude {
         let run = view.run();
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut left = self.writes.clone();
-        loop {
-            let Some(crowd) = self.crowd else { break };
+        while let Some(crowd) = self.crowd {
             let (wanted, ended) = {
                 let mut news = self.news.lock();
                 let crowded = news.waits >= crowd;
