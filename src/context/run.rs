@@ -19,6 +19,7 @@ use super::Machine;
 pub struct Counters {
     incarnations: AtomicU64,
     suspensions: AtomicU64,
+    most_suspended: AtomicU64,
 }
 
 impl Counters {
@@ -32,9 +33,11 @@ impl Counters {
         Self::add(&self.incarnations, 1);
     }
 
-    /// A context was suspended.
-    pub fn suspended(&self) {
+    /// A context was suspended, which makes `at_once` of this worker.
+    pub fn suspended(&self, at_once: usize) {
         Self::add(&self.suspensions, 1);
+        let most = self.most_suspended.load(Ordering::Relaxed).max(at_once as u64);
+        self.most_suspended.store(most, Ordering::Relaxed);
     }
 }
 
@@ -45,6 +48,8 @@ pub struct Totals {
     pub incarnations: u64,
     /// Times a context was suspended.
     pub suspensions: u64,
+    /// Most contexts that one worker held suspended at a time.
+    pub most_suspended: u64,
     /// Work of incarnations that were thrown away, as [`Machine::work`] measures it.
     pub wasted: u64,
 }
@@ -97,6 +102,8 @@ impl<M: Machine> Run<M> {
         for counters in &self.counters {
             totals.incarnations += counters.incarnations.load(Ordering::Relaxed);
             totals.suspensions += counters.suspensions.load(Ordering::Relaxed);
+            let most = counters.most_suspended.load(Ordering::Relaxed);
+            totals.most_suspended = totals.most_suspended.max(most);
         }
         totals
     }

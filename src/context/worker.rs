@@ -131,8 +131,8 @@ impl<M: Machine> Desk<M> {
                 Poll::Pending => match run.scheduler.phase(tx).suspend() {
                     Suspend::Again => {}
                     Suspend::Parked => {
-                        run.counters(self.me).suspended();
                         self.suspended.push(context);
+                        run.counters(self.me).suspended(self.suspended.len());
                         return;
                     }
                 },

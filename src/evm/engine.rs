@@ -134,6 +134,26 @@ impl Engine {
         locations: &[(Address, Vec<U256>)],
         seed: u64,
     ) -> Result<BlockOutcome, BlockError> {
+        self.execute_over_crowd(block, store, locations, seed, 0)
+    }
+
+    /// Executes a block as [`Engine::execute_over_published`] does, except that nothing is published
+    /// before transactions have waited `crowd` times. Each waits once until then, so that many
+    /// are suspended at the same time. The window has to hold them and the artificial one, and none
+    /// may hold another up: with fewer that can wait the block never ends, unless one ends.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::execute_over_published`].
+    #[doc(hidden)]
+    pub fn execute_over_crowd(
+        &self,
+        block: &Block,
+        store: &Arc<dyn StateStore>,
+        locations: &[(Address, Vec<U256>)],
+        seed: u64,
+        crowd: u64,
+    ) -> Result<BlockOutcome, BlockError> {
         let system = &block.system;
         if system.dao_fork || system.beacon_root.is_some() || system.parent_hash.is_some() {
             let reason = "a block with a prologue does not run over a published state";
@@ -143,10 +163,10 @@ impl Engine {
         let mut block = block.clone();
         block.transactions.insert(0, Prelude::placeholder());
         let hollow = Arc::new(Hollow(store.clone()));
-        let patient = self.config.window > 1;
+        let crowd = (self.config.window > 1).then_some(crowd);
         let before = |error| BlockError::Store { index: 0, error };
         let mut machine = EvmMachine::new(Arc::new(block), hollow, self.config.policy);
-        Prelude::install(&mut machine, &**store, locations, seed, patient).map_err(before)?;
+        Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
         self.finish_parallel(machine, [begin, Instant::now()]).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
                 BlockError::Invalid { index: index.saturating_sub(1), reason }
@@ -224,6 +244,7 @@ impl Engine {
                 threads: workers,
                 incarnations: totals.incarnations,
                 suspensions: totals.suspensions,
+                most_suspended: totals.most_suspended,
                 wasted_gas: totals.wasted,
                 phases: [
                     prologue_end - begin,

@@ -174,6 +174,8 @@ pub struct Statistics {
     pub incarnations: u64,
     /// Times a context was suspended.
     pub suspensions: u64,
+    /// Most contexts that one worker held suspended at a time.
+    pub most_suspended: u64,
     /// Gas executed by incarnations whose result was thrown away.
     pub wasted_gas: u64,
     /// Time in the prologue, the transactions, the epilogue, and building the outcome.

@@ -14,8 +14,10 @@
 //! each location crosses a suspension and finds a version that is not committed. When the first
 //! transaction has ended, the prelude publishes the rest and ends as well.
 //!
-//! It runs in a coroutine like any transaction and waits by suspending, so one worker is enough.
-//! Blocks without a prelude pay for a branch where a transaction begins and where one waits.
+//! It can also be told to wait for a crowd first: until so many others are suspended at once.
+//!
+//! It runs in a coroutine like any transaction and waits by suspending, so it holds on one worker
+//! too. Blocks without a prelude pay for a branch where a transaction begins and where one waits.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +59,9 @@ pub(crate) enum Place {
 pub(crate) struct Prelude {
     writes: Writes,
     seed: u64,
-    /// Whether other transactions can run while this one waits for them.
-    patient: bool,
+    /// How many waits have to come together before it publishes anything; `None`: nobody runs while
+    /// it waits for them.
+    crowd: Option<u64>,
     news: Mutex<News>,
 }
 
@@ -92,7 +95,7 @@ impl Prelude {
         store: &dyn StateStore,
         locations: &[(Address, Vec<U256>)],
         seed: u64,
-        patient: bool,
+        crowd: Option<u64>,
     ) -> Result<(), StoreError> {
         let mut writes = Writes::default();
         for (address, slots) in locations {
@@ -119,9 +122,9 @@ impl Prelude {
         for before in &mut machine.same_sender {
             before.take_if(|before| *before == FIRST);
         }
-        let patient = patient && machine.block.transactions.len() > 1;
+        let crowd = crowd.filter(|_| machine.block.transactions.len() > 1);
         let news = Mutex::new(News::default());
-        machine.prelude = Some(Box::new(Self { writes, seed, patient, news }));
+        machine.prelude = Some(Box::new(Self { writes, seed, crowd, news }));
         Ok(())
     }
 
@@ -135,14 +138,18 @@ impl Prelude {
         tx == FIRST
     }
 
-    /// A transaction, registered as a waiter, is about to suspend: it needs what is at this place.
+    /// A transaction, registered as a waiter of the prelude or of another, is about to suspend: it
+    /// needs what is at this place.
     pub(super) fn tell_wait(&self, run: &Run<EvmMachine>, place: Place) {
-        {
+        let crowded = {
             let mut news = self.news.lock();
             news.wanted.push(place);
             news.waits += 1;
+            self.crowd.is_none_or(|crowd| news.waits >= crowd)
+        };
+        if crowded {
+            run.scheduler.wake(FIRST);
         }
-        run.scheduler.wake(FIRST);
     }
 
     /// A transaction has ended.
@@ -161,12 +168,14 @@ impl Prelude {
         let run = view.run();
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut left = self.writes.clone();
-        loop {
+        while let Some(crowd) = self.crowd {
             let (wanted, ended) = {
                 let mut news = self.news.lock();
-                (std::mem::take(&mut news.wanted), news.ended)
+                let crowded = news.waits >= crowd;
+                let wanted = if crowded { std::mem::take(&mut news.wanted) } else { Vec::new() };
+                (wanted, news.ended)
             };
-            if ended || !self.patient {
+            if ended {
                 break;
             }
             if wanted.is_empty() {
