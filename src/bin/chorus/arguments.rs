@@ -45,7 +45,7 @@ pub(crate) struct Run {
     threads: Option<u16>,
 
     /// Timed pairs of runs per block, after one untimed run of each kind
-    #[arg(long, value_name = "K", default_value_t = 3,
+    #[arg(long, value_name = "K", default_value_t = 11,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) repeat: u32,
 
