@@ -31,7 +31,7 @@ pub(crate) enum Parsed {
 }
 
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Parsed, String> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let processors = chorus::sync::thread::available_parallelism();
     let mut args = Args {
         filter: None,
         weaken: false,

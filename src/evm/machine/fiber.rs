@@ -24,10 +24,10 @@ use revm::{
 use super::{
     EvmMachine,
     handler::{PooledEvm, WatchedHandler},
-    journal::WatchedJournal,
     notes::Notes,
     trace::{Ending, Trace},
     view::{Stop, View},
+    watched::WatchedJournal,
 };
 use crate::{
     context::{Attempt, Run},

@@ -19,8 +19,8 @@ use revm::{
 };
 
 use super::{
-    journal::WatchedJournal,
     view::{Stop, View},
+    watched::WatchedJournal,
 };
 
 pub(crate) type EvmContext<'y> = Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;

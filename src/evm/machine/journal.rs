@@ -15,11 +15,10 @@
 //! "Enough" and "no overflow" are intervals ([`crate::state::Bounds`]), so that credits and debits of
 //! different transactions commute.
 
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, Log, U256};
 use revm::{
-    Journal,
     bytecode::Bytecode,
     context::{
         JournalEntry, JournalTr,
@@ -35,76 +34,11 @@ use revm::{
 
 use super::{
     cells::field,
-    notes::Notes,
     view::{Stop, View},
+    watched::WatchedJournal,
 };
 
 type Load<T> = Result<StateLoad<T>, JournalLoadError<Stop>>;
-
-/// The stock journal over a [`View`], and the notes they share.
-pub(crate) struct WatchedJournal<'y> {
-    stock: Journal<View<'y>>,
-    notes: Rc<RefCell<Notes>>,
-    /// Set when a storage check that revm's interface gives no error for has failed.
-    pub(crate) failed: Option<Stop>,
-    /// Set when a transaction panicked in the middle of something.
-    pub(crate) poisoned: bool,
-}
-
-impl<'y> WatchedJournal<'y> {
-    pub(crate) fn over(view: View<'y>, notes: Rc<RefCell<Notes>>) -> Self {
-        Self { stock: Journal::new(view), notes, failed: None, poisoned: false }
-    }
-
-    pub(crate) fn notes(&self) -> &RefCell<Notes> {
-        &self.notes
-    }
-
-    /// Takes back the map of a finished transaction, so that the next one need not allocate. Large
-    /// maps are dropped: clearing one costs in proportion to its capacity.
-    pub(crate) fn recycle(&mut self, mut state: EvmState) {
-        if state.capacity() <= 64 && self.stock.inner.state.is_empty() {
-            state.clear();
-            self.stock.inner.state = state;
-        }
-    }
-
-    /// The beneficiary, if the transaction loaded it.
-    pub(crate) fn loaded(&self, address: Address) -> bool {
-        self.stock.inner.state.contains_key(&address)
-    }
-
-    /// Notes that the sender's balance decided the transaction's validity.
-    pub(crate) fn check_funds(&mut self, sender: Address, needed: Option<U256>) {
-        let Some(account) = self.stock.inner.state.get(&sender) else { return };
-        let mut notes = self.notes.borrow_mut();
-        let seen = notes.account(account.info.account_id, sender);
-        seen.fields |= field::NONCE | field::CODE | field::EXISTS | field::EMPTY;
-        match needed {
-            Some(needed) => {
-                let balance = seen.balance;
-                seen.bounds.debit(balance, balance, needed);
-            }
-            None => seen.pin_balance(),
-        }
-    }
-
-    fn debit(&self, address: Address, amount: U256) -> bool {
-        let Some(account) = self.stock.inner.state.get(&address) else { return false };
-        let mut notes = self.notes.borrow_mut();
-        let seen = notes.account(account.info.account_id, address);
-        let balance = seen.balance;
-        seen.bounds.debit(balance, account.info.balance, amount)
-    }
-
-    pub(crate) fn credit(&self, address: Address, amount: U256) {
-        let Some(account) = self.stock.inner.state.get(&address) else { return };
-        let mut notes = self.notes.borrow_mut();
-        let seen = notes.account(account.info.account_id, address);
-        let balance = seen.balance;
-        seen.bounds.credit(balance, account.info.balance, amount);
-    }
-}
 
 impl<'y> JournalTr for WatchedJournal<'y> {
     type Database = View<'y>;

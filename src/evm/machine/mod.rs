@@ -14,6 +14,7 @@
 //! | `cells` | what an account and a slot hold, how they change, what can be observed |
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
+//! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
 //! | `fiber` | the coroutine |
@@ -34,6 +35,7 @@ mod notes;
 mod prelude;
 mod trace;
 mod view;
+mod watched;
 
 pub(crate) use self::{
     block_state::EvmMachine,
