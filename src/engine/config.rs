@@ -27,3 +27,16 @@ pub enum EngineError {
     #[error(transparent)]
     Pool(#[from] PoolError),
 }
+
+impl EngineError {
+    /// Checks what every façade is configured with.
+    pub(crate) fn check(threads: usize, window: u32) -> Result<(), Self> {
+        if threads == 0 {
+            return Err(Self::NoThreads);
+        }
+        if window == 0 {
+            return Err(Self::NoWindow);
+        }
+        Ok(())
+    }
+}

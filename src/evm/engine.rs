@@ -66,12 +66,7 @@ impl EngineBuilder {
     ///
     /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
     pub fn build(self) -> Result<Engine, EngineError> {
-        if self.threads == 0 {
-            return Err(EngineError::NoThreads);
-        }
-        if self.window == 0 {
-            return Err(EngineError::NoWindow);
-        }
+        EngineError::check(self.threads, self.window)?;
         let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
         Ok(Engine { pool, config: self })
     }
@@ -106,10 +101,31 @@ impl Engine {
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
-        if self.goes_direct(block) {
-            return Sequential::new().execute(block, &**store, self.config.policy);
+        let direct = self.goes_direct(block);
+        let number = block.env.number.saturating_to::<u64>();
+        let _span = tracing::debug_span!(
+            "block",
+            number,
+            transactions = block.transactions.len(),
+            path = if direct { "direct" } else { "parallel" },
+        )
+        .entered();
+        let outcome = if direct {
+            Sequential::new().execute(block, &**store, self.config.policy)
+        } else {
+            self.execute_parallel(block, store)
+        };
+        match &outcome {
+            Ok(outcome) => tracing::debug!(
+                gas_used = outcome.gas_used,
+                incarnations = outcome.statistics.incarnations,
+                suspensions = outcome.statistics.suspensions,
+                wasted_gas = outcome.statistics.wasted_gas,
+                "executed"
+            ),
+            Err(error) => tracing::debug!(%error, "no outcome"),
         }
-        self.execute_parallel(block, store)
+        outcome
     }
 
     /// Executes a block as [`Engine::execute`] does on the parallel path, except that its

@@ -58,12 +58,7 @@ where
     ///
     /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
     pub fn build(self) -> Result<Engine<K, V, T, E>, EngineError> {
-        if self.threads == 0 {
-            return Err(EngineError::NoThreads);
-        }
-        if self.window == 0 {
-            return Err(EngineError::NoWindow);
-        }
+        EngineError::check(self.threads, self.window)?;
         let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
         Ok(Engine { pool, config: self })
     }
