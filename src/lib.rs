@@ -79,6 +79,7 @@
 pub mod context;
 pub mod engine;
 pub mod native;
+pub mod region;
 pub mod scheduler;
 pub mod state;
 pub mod sync;

@@ -17,6 +17,24 @@ pub const fn weakened(_place: &'static str) -> bool {
     false
 }
 
+/// Memory that safe references reach, made visible to an explorer; only loom looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Witness(());
+
+impl Witness {
+    /// The data is read.
+    #[inline(always)]
+    pub fn read(&self) {}
+
+    /// The data is written by its only holder: all reads from now on must be ordered after this.
+    #[inline(always)]
+    pub fn renew(&mut self) {}
+
+    /// The data would be written while others hold it. Only a weakened place does that.
+    #[inline(always)]
+    pub fn overwrite(&self) {}
+}
+
 /// Atomic integers and fences.
 pub mod atomic {
     pub use shuttle::sync::atomic::{

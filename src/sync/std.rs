@@ -21,6 +21,29 @@ pub const fn weakened(_place: &'static str) -> bool {
     false
 }
 
+/// Memory that safe references reach, made visible to an explorer. Nothing here.
+///
+/// Loom sees atomics and locks, not plain data. A type whose claim is "this never changes once it is
+/// shared" holds one of these: whoever reads the data reads the witness, and whoever has the data
+/// for itself renews the witness when it writes. Under loom a read that is not ordered after the
+/// last write fails the model, and so does a write to what others hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Witness(());
+
+impl Witness {
+    /// The data is read.
+    #[inline(always)]
+    pub fn read(&self) {}
+
+    /// The data is written by its only holder: all reads from now on must be ordered after this.
+    #[inline(always)]
+    pub fn renew(&mut self) {}
+
+    /// The data would be written while others hold it. Only a weakened place does that.
+    #[inline(always)]
+    pub fn overwrite(&self) {}
+}
+
 /// Atomic integers and fences.
 pub mod atomic {
     pub use std::sync::atomic::Ordering;
