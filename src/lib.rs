@@ -60,6 +60,7 @@
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
 //! | [`engine`] | workers that outlive blocks, and what all façades share | `context`, `sync` |
+//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `sync`, `region::kind` |
 //! | [`native`] | async closures as transactions, with their façade | `engine` and below |
 //! | `evm` | Ethereum transactions, with their façade; the only module that names `revm` | `engine` and below, `store` |
 //! | `store` | state stores: back ends of `evm::StateStore` | that trait |
@@ -79,7 +80,10 @@
 pub mod context;
 pub mod engine;
 pub mod native;
+pub mod observe;
+pub mod pool;
 pub mod region;
+pub mod registry;
 pub mod scheduler;
 pub mod state;
 pub mod sync;
