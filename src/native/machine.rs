@@ -8,10 +8,9 @@ use super::{
     overlay::Overlay,
     task::{End, Ending, Task},
     view::{Found, Stop, World},
-    waker::context_waker,
 };
 use crate::{
-    context::{Attempt, Machine, Run},
+    context::{Attempt, Machine, Run, context_waker},
     state::{EntryId, Read, Table, TxIndex},
     sync::{Arc, Mutex},
 };

@@ -46,7 +46,6 @@
 //! | `amount` | numbers of all types on one scale |
 //! | `base` | the state before the block |
 //! | `task` | a running closure: one poll, and what it ended in |
-//! | `waker` | waking a suspended context from outside of the block |
 //! | `machine` | blocks of closures as a [`Machine`](crate::context::Machine) |
 //! | `direct` | one after another: the reference, and the direct path |
 //! | `engine`, `outcome` | the façade |
@@ -76,7 +75,6 @@ mod overlay;
 mod task;
 mod transaction;
 mod view;
-mod waker;
 
 pub use self::{
     amount::{Amount, Number},

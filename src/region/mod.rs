@@ -30,6 +30,9 @@
 //! | `sidecar` | read-only data of the block's input |
 //! | `world` | what a transaction asks of the world outside of it |
 //! | [`session`] | one transaction's regions |
+//! | `regions`, `change` | all persistent regions, what a block changed, the root |
+//! | `direct` | regions of a block that runs one by one |
+//! | `versions` | regions of a block that runs in parallel |
 //!
 //! Invariants
 //!
@@ -40,8 +43,10 @@
 //!    anything in it.
 //! 4. An operation that fails has changed nothing.
 
+pub mod change;
 pub mod config;
 pub mod content;
+pub mod direct;
 pub mod error;
 pub mod gas;
 pub mod handle;
@@ -53,9 +58,11 @@ pub mod meta;
 pub mod operation;
 pub mod page;
 pub mod page_map;
+pub mod regions;
 pub mod rights;
 pub mod session;
 pub mod sidecar;
+pub mod versions;
 pub mod world;
 
 pub use self::{

@@ -24,6 +24,20 @@ pub struct Denied {
     pub error: RegionError,
 }
 
+impl Denied {
+    /// Tells whoever listens. Called when the transaction is committed, so that what only a doomed
+    /// incarnation tried is not told.
+    pub(crate) fn audit(&self) {
+        tracing::warn!(
+            target: "chorus::audit",
+            operation = self.operation.name(),
+            actor = %self.actor,
+            error = %self.error,
+            "access denied"
+        );
+    }
+}
+
 /// A location with what a transaction saw or did there.
 #[derive(Clone, Debug)]
 pub struct At<K, T> {

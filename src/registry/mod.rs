@@ -1,4 +1,0 @@
-//! stand-in
-#![allow(missing_docs)]
-#[derive(Debug)]
-pub struct Lease;
