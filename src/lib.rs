@@ -56,6 +56,7 @@
 //! | module | concept | uses |
 //! |---|---|---|
 //! | [`sync`] | the only door to atomics, locks, channels, threads and the clock; std, loom or shuttle behind it | |
+//! | [`registry`] | an actor without a thread, its mailbox and replies; published tables, leases | `sync` |
 //! | [`state`] | multi-version state: locations, versions, observations, deltas, the committed view | `sync` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
@@ -79,6 +80,7 @@
 pub mod context;
 pub mod engine;
 pub mod native;
+pub mod registry;
 pub mod scheduler;
 pub mod state;
 pub mod sync;
