@@ -21,7 +21,7 @@
 //! | `rights` | permissions, options, security levels |
 //! | `config` | what a chain fixes, what a host chooses, presets |
 //! | `gas` | what operations cost |
-//! | `kind`, `operation` | the operations, asked for and answered |
+//! | `operation` | the operations, asked for and answered |
 //! | `error` | why one failed |
 //! | `page`, `mask` | a page, and which of its words or bytes |
 //! | `page_map` | a persistent map of pages |
@@ -51,7 +51,6 @@ pub mod error;
 pub mod gas;
 pub mod handle;
 pub mod keccak;
-pub mod kind;
 pub mod mask;
 pub mod merkle;
 pub mod meta;
@@ -65,10 +64,11 @@ pub mod sidecar;
 pub mod versions;
 pub mod world;
 
+pub use crate::observe::OperationKind;
+
 pub use self::{
     error::RegionError,
     handle::{Address, Handle, Name},
-    kind::OperationKind,
     operation::{Call, Fault, Operation, Output},
     rights::{MapOptions, Permissions, RegionOptions, SecurityLevel},
     session::Session,

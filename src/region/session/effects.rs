@@ -5,13 +5,15 @@ use super::{
         content::{PageChange, PageKey, PageSeen},
         error::RegionError,
         handle::{Address, Kind, RegionId},
-        kind::OperationKind,
         meta::{Meta, MetaChange, MetaSeen},
     },
     Session,
     local::Local,
 };
-use crate::{observe::Usage, state::EntryId};
+use crate::{
+    observe::{OperationKind, Usage},
+    state::EntryId,
+};
 
 /// A denied access, for the audit at level Paranoid.
 #[derive(Clone, Debug, PartialEq, Eq)]
