@@ -41,6 +41,7 @@ mod registry_lease;
 mod registry_reply;
 #[cfg(chorus_loom)]
 mod registry_table;
+mod region_pages;
 #[cfg(chorus_loom)]
 mod scheduler;
 #[cfg(chorus_loom)]
@@ -83,6 +84,7 @@ mod models {
         ("registry_lease", crate::registry_lease::MODELS),
         ("registry_reply", crate::registry_reply::MODELS),
         ("registry_table", crate::registry_table::MODELS),
+        ("region_pages", crate::region_pages::MODELS),
         ("scheduler", crate::scheduler::MODELS),
         ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),

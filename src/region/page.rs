@@ -132,24 +132,36 @@ pub fn merge_words(base: &mut Arc<Page>, from: &Page, mask: WordMask) {
         return;
     }
     // A merge of nothing is no reason for a fault.
-    if !mask.is_empty() {
-        copy_runs(page_mut(base), from.bytes(), mask.runs());
+    if mask.is_empty() {
+        return;
+    }
+    let (to, from) = (page_mut(base).as_chunks_mut().0, words(from.bytes()));
+    if mask.count() <= FEW_WORDS {
+        mask.iter().for_each(|word| to[word] = from[word]);
+        return;
+    }
+    // To look at each bit costs less than to search for the next one that is set.
+    let halves = to.chunks_mut(WORDS_PER_PAGE / 2).zip(from.chunks(WORDS_PER_PAGE / 2));
+    for ((to, from), mut bits) in halves.zip([mask.0 as u64, (mask.0 >> 64) as u64]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            if bits & 1 == 1 {
+                *to = *from;
+            }
+            bits >>= 1;
+        }
     }
 }
+
+/// Up to how many words are looked for one by one: there the search costs what 128 looks cost.
+const FEW_WORDS: usize = 32;
 
 /// Writes the bytes of `mask` from one page over those of another.
 pub fn merge_bytes(base: &mut Arc<Page>, from: &Page, mask: &ByteMask) {
-    if !mask.is_empty() {
-        copy_runs(page_mut(base), from.bytes(), mask.runs());
+    if mask.is_empty() {
+        return;
     }
-}
-
-fn copy_runs(
-    to: &mut [u8; PAGE_BYTES],
-    from: &[u8; PAGE_BYTES],
-    runs: impl Iterator<Item = std::ops::Range<usize>>,
-) {
-    for run in runs {
+    let (to, from) = (page_mut(base), from.bytes());
+    for run in mask.runs() {
         to[run.clone()].copy_from_slice(&from[run]);
     }
 }
