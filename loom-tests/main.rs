@@ -34,6 +34,7 @@ fn main() {
 mod context_run;
 #[cfg(chorus_loom)]
 mod observe_metrics;
+mod region_pages;
 mod registry_actor;
 #[cfg(chorus_loom)]
 mod registry_lease;
@@ -41,7 +42,6 @@ mod registry_lease;
 mod registry_reply;
 #[cfg(chorus_loom)]
 mod registry_table;
-mod region_pages;
 #[cfg(chorus_loom)]
 mod scheduler;
 #[cfg(chorus_loom)]
