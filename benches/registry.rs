@@ -17,7 +17,7 @@ use std::{
     thread,
 };
 
-use chorus::registry::{Actor, Behaviour, Polled, Publisher, ReplyReceiver, ReplySender, reply};
+use chorus::registry::{Actor, Behaviour, Polled, Publisher, ReplyReceiver, ReplySender};
 use common::{Options, Table, Target, each, on_threads};
 use crossbeam_utils::CachePadded;
 
@@ -63,7 +63,7 @@ fn main() {
     let mut table = Table::new("registry", Options::from_arguments());
     let actor = Actor::new(Clerk(0), 256);
 
-    let mut own = reply().1;
+    let mut own = ReplyReceiver::idle();
     table.single(
         "question and reply, one thread",
         Target::Nanoseconds(1_000.0),
@@ -74,7 +74,7 @@ fn main() {
         Target::Nanoseconds(1_000.0),
         each(|| actor.call(|reply| (1, reply))),
     );
-    let mut batch: Vec<_> = (0..16).map(|_| reply().1).collect();
+    let mut batch: Vec<_> = (0..16).map(|_| ReplyReceiver::idle()).collect();
     table.single(
         "sixteen questions in one turn",
         Target::Nanoseconds(16_000.0),
@@ -86,7 +86,7 @@ fn main() {
             batch.iter_mut().all(|receiver| receiver.poll_take(Waker::noop()).is_ready())
         }),
     );
-    let receivers = [(); 2].map(|()| CachePadded::new(Mutex::new(reply().1)));
+    let receivers = [(); 2].map(|()| CachePadded::new(Mutex::new(ReplyReceiver::idle())));
     table.single(
         "question and reply, two threads at once",
         Target::Nanoseconds(1_000.0),

@@ -14,7 +14,7 @@ use std::{
 
 use chorus::registry::{
     Actor, Answered, Behaviour, CallError, Gone, Leases, Limbo, Polled, Publisher, Refused,
-    ReplySender, Retired, Stopped, Version, reply,
+    ReplyReceiver, ReplySender, Retired, Stopped, Version, reply,
 };
 
 /// A list of what it was told, with a question, a place to keep questions, and a bomb.
@@ -379,6 +379,11 @@ fn one_receiver_asks_again_and_again_and_old_answers_do_not_reach_it() {
     assert_eq!(receiver.poll_take(Waker::noop()), Poll::Ready(Ok(3)));
     drop(receiver.again());
     assert_eq!(receiver.poll_take(Waker::noop()), Poll::Ready(Err(Gone)));
+
+    let mut idle = ReplyReceiver::idle();
+    assert_eq!(idle.poll_take(Waker::noop()), Poll::Ready(Err(Gone)));
+    idle.again().send(4);
+    assert_eq!(idle.poll_take(Waker::noop()), Poll::Ready(Ok(4)));
 }
 
 #[test]
