@@ -14,6 +14,7 @@
 //! | `registry` | the actor: its messages, and what it answers |
 //! | `ask` | a context's question to the registry |
 //! | `block` | shared memory within one block that runs in parallel |
+//! | `world` | the regions below a context |
 //!
 //! Invariants
 //!
@@ -30,10 +31,12 @@ mod ask;
 mod block;
 mod memory;
 mod registry;
+mod world;
 
 pub(crate) use self::{
     ask::Asker,
     block::{SharedBlock, Trouble},
+    world::ContextWorld,
 };
 pub use self::{
     memory::{HostError, RegionInfo, SharedMemory},
