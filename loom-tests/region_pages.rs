@@ -5,14 +5,19 @@
 //! `sync::Witness`. It fails the model on a read that is not ordered after the last write, which is
 //! what publication has to provide, and on a write to what others hold, which the weakenings do. The
 //! values are checked too: loom runs the code itself, so an `Arc` is let go of at its place in each
-//! interleaving, and a writer finds a page shared in some of them and its own in others.
+//! interleaving. It does not see that as a step, though. So a model in which it matters whether a
+//! page is still held has an atomic beside it, without any ordering, that makes loom try both.
 
 use chorus::{
     region::{
         page::{Page, page_mut},
         page_map::{PageMap, PageNumber},
     },
-    sync::{Arc, Mutex, thread},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        thread,
+    },
 };
 
 use crate::models::Model;
@@ -82,20 +87,25 @@ fn a_snapshot_holds_all_that_a_commit_wrote_or_nothing() {
 /// Two hold one snapshot. One writes through it; the other reads, and lets go of it.
 fn a_copy_on_write_mapping_and_a_reader_see_their_own_bytes() {
     let snapshot = table();
-    let mapping = thread::spawn({
-        let mut own = snapshot.clone();
+    let let_go = Arc::new(AtomicBool::new(false));
+    let reader = thread::spawn({
+        let (snapshot, let_go) = (snapshot.clone(), let_go.clone());
         move || {
-            // The first write copies, unless the others are gone by now; the second never does.
-            for byte in [1, 2] {
-                write(&mut own, PAGES[0], byte);
-                assert_eq!(read(&own), [byte, 0]);
-            }
+            assert_eq!(read(&snapshot), [0; 2]);
+            thread::yield_now();
+            assert_eq!(read(&snapshot), [0; 2], "a snapshot has changed");
+            drop(snapshot);
+            let_go.store(true, Ordering::Relaxed);
         }
     });
-    let reader = thread::spawn(move || {
-        assert_eq!(read(&snapshot), [0; 2]);
-        thread::yield_now();
-        assert_eq!(read(&snapshot), [0; 2], "a snapshot has changed");
+    let mapping = thread::spawn(move || {
+        let mut own = snapshot;
+        for byte in [1, 2] {
+            // A write copies if the reader holds the page, and is in place if not.
+            let _ = let_go.load(Ordering::Relaxed);
+            write(&mut own, PAGES[0], byte);
+            assert_eq!(read(&own), [byte, 0]);
+        }
     });
     mapping.join().unwrap();
     reader.join().unwrap();
