@@ -41,6 +41,7 @@
 //! |---|---|
 //! | `transaction` | an async closure with its hints |
 //! | `view` | what the closure sees; where it waits, and where a doomed one stops |
+//! | `regions` | shared memory, as a closure uses it |
 //! | `overlay` | what one incarnation saw and wrote, and the checks of credits and debits |
 //! | `cell` | what a location holds, how it changes, what can be observed of it |
 //! | `amount` | numbers of all types on one scale |
@@ -72,6 +73,7 @@ mod engine;
 mod machine;
 mod outcome;
 mod overlay;
+mod regions;
 mod task;
 mod transaction;
 mod view;
@@ -80,9 +82,10 @@ pub use self::{
     amount::{Amount, Number},
     base::{Base, BaseError},
     cell::{Key, Value},
-    direct::execute_sequential,
+    direct::{execute_sequential, execute_sequential_with},
     engine::{Engine, EngineBuilder},
     outcome::{BlockError, Outcome, Statistics},
+    regions::{Checkpoint, Regions, SharedError},
     transaction::Transaction,
     view::{AmountError, View},
 };

@@ -61,9 +61,6 @@ pub(crate) trait World<K, V> {
         waker: &Waker,
         f: &mut dyn FnMut(&mut dyn region::world::World),
     ) -> Option<Stop>;
-
-    /// Whether what was seen of regions may yet hold; asked when there is news.
-    fn regions_may_hold(&self, session: &Session) -> bool;
 }
 
 /// Who acts in a frame.

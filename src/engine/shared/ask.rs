@@ -75,10 +75,4 @@ impl Asker {
         let sent = registry.poll_send(&mut self.unsent, waker);
         sent.map_err(|stopped| Trouble::Registry(stopped.to_string()))
     }
-
-    /// Forgets the question; an answer to it is dropped.
-    pub(crate) fn forget(&mut self) {
-        self.asked = None;
-        self.unsent = None;
-    }
 }

@@ -268,6 +268,11 @@ impl SharedMemory {
         self.metrics.snapshot()
     }
 
+    /// Number of the block after the one committed last, for blocks that bring none.
+    pub(crate) fn next_block(&self) -> u64 {
+        self.block.load(Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn registry(&self) -> &Actor<Registry> {
         &self.registry
     }

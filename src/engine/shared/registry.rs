@@ -208,15 +208,22 @@ impl Behaviour for Registry {
                 let (entry, meta) = block.meta(tx, id);
                 reply.send(Looked { entry, meta, lease: block.lease(id) });
             }
-            Message::Commit { changes, reply } => drop(reply.send(self.commit(&changes))),
+            // Whoever has stopped waiting does not need the answer.
+            Message::Commit { changes, reply } => {
+                reply.send(self.commit(&changes));
+            }
             Message::Create { wanted, block, reply } => {
-                drop(reply.send(self.create(wanted, block)));
+                reply.send(self.create(wanted, block));
             }
             Message::Destroy { handle, block, reply } => {
-                drop(reply.send(self.destroy(handle, block)));
+                reply.send(self.destroy(handle, block));
             }
-            Message::Collect { reply } => drop(reply.send(self.collect())),
-            Message::Stats { reply } => drop(reply.send(self.stats())),
+            Message::Collect { reply } => {
+                reply.send(self.collect());
+            }
+            Message::Stats { reply } => {
+                reply.send(self.stats());
+            }
         }
     }
 }
