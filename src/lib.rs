@@ -57,6 +57,7 @@
 //! |---|---|---|
 //! | [`sync`] | the only door to atomics, locks, channels, threads and the clock; std, loom or shuttle behind it | |
 //! | [`state`] | multi-version state: locations, versions, observations, deltas, the committed view | `sync` |
+//! | [`pool`] | blocks of memory in four sizes, handed out and taken back by any thread | `sync` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
 //! | [`engine`] | workers that outlive blocks, and what all façades share | `context`, `sync` |
@@ -79,6 +80,7 @@
 pub mod context;
 pub mod engine;
 pub mod native;
+pub mod pool;
 pub mod scheduler;
 pub mod state;
 pub mod sync;
