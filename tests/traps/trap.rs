@@ -105,7 +105,7 @@ impl Trap {
 
     /// Appends a transaction and says where it is.
     pub(crate) fn send(&mut self, env: TxEnv) -> usize {
-        self.block.transactions.push(Transaction { env, hash: B256::ZERO });
+        self.block.transactions.push(Transaction { env, ..Transaction::default() });
         self.block.transactions.len() - 1
     }
 

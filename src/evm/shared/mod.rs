@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `journal` | what is asked of a journal, and the part that each journal holds |
 //! | `diagnostic` | why operations failed, for the outcome |
+//! | `attached` | what is attached to a block and its transactions |
 //! | `code` | the byte of code at the precompile's address |
 //!
 //! Invariants
@@ -27,11 +28,15 @@
 //! precompile's byte of code could not be told from one that exists. System calls of a block's prologue
 //! and epilogue do without it as well.
 
+mod attached;
 mod code;
 mod diagnostic;
 mod journal;
 
-pub(crate) use self::code::{put_on, take_off};
+pub(crate) use self::{
+    attached::check_sidecars,
+    code::{put_on, take_off},
+};
 pub use self::{
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
     journal::{BlockRegions, RegionSource, Shared, SharedBlock, SharedEnd, SharedJournal},
