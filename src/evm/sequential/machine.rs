@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, Bytes};
 use revm::{
-    Context, ExecuteEvm, MainBuilder, MainnetEvm, SystemCallEvm,
+    Context, ExecuteEvm, SystemCallEvm,
     context::{
         BlockEnv, CfgEnv, JournalTr, LocalContext, TxEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction},
@@ -16,7 +16,7 @@ use super::SequentialState;
 use crate::evm::{
     Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
     rules::cfg_env,
-    shared::{Diagnostic, Shared, SharedBlock, in_force},
+    shared::{self, Diagnostic, Shared, SharedBlock, SharedEvm, in_force},
 };
 
 /// revm's context over a sequential state.
@@ -112,7 +112,7 @@ fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
 /// An EVM set up for a block, and the block's state.
 #[allow(missing_debug_implementations, reason = "revm's EVM has none that would help")]
 pub struct Machine<'a, S: StateStore + ?Sized> {
-    pub(crate) evm: MainnetEvm<SequentialContext<'a, S>>,
+    pub(crate) evm: SharedEvm<SequentialContext<'a, S>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -143,7 +143,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             error: Ok(()),
         };
         // `with_cfg` tells the journal about the spec, which a field assignment would not.
-        let evm = context.with_cfg(cfg_env(block)).build_mainnet();
+        let evm = shared::build(context.with_cfg(cfg_env(block)));
         Self { evm, diagnostics: Vec::new() }
     }
 

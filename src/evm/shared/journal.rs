@@ -10,7 +10,7 @@ use revm::{Database, context::JournalTr};
 use super::diagnostic::{Diagnostic, MOST_DIAGNOSTICS};
 use crate::{
     region::{
-        Call, Fault, Operation, Session,
+        Call, Fault, Operation, Output, Session,
         config::ChainConfig,
         session::{Effects, Plan},
         world::World,
@@ -127,6 +127,26 @@ impl Shared {
     #[inline]
     pub fn session(&mut self) -> Option<&mut Session> {
         self.session.as_deref_mut()
+    }
+
+    /// Carries out a plan that moves no bytes.
+    pub fn execute(&mut self, plan: Plan) -> Output {
+        self.session.as_mut().map_or(Output::Done, |session| session.execute(plan))
+    }
+
+    /// Carries out a read: the first [`Plan::bytes`] bytes of `into` are set.
+    pub fn read(&mut self, plan: Plan, into: &mut [u8]) -> Output {
+        self.session.as_mut().map_or(Output::Bytes(0), |session| session.read(plan, into))
+    }
+
+    /// Carries out a write of the first [`Plan::bytes`] bytes of `data`.
+    pub fn write(&mut self, plan: Plan, data: &[u8]) -> Output {
+        self.session.as_mut().map_or(Output::Bytes(0), |session| session.write(plan, data))
+    }
+
+    /// Carries out an exec as far as the region goes: its bytes.
+    pub fn code(&mut self, plan: Plan) -> Vec<u8> {
+        self.session.as_mut().map_or_else(Vec::new, |session| session.code(plan))
     }
 
     /// Follows the journal: a frame begins.

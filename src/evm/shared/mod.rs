@@ -11,6 +11,13 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `instructions` | the opcodes |
+//! | `exec` | a region's bytes as code |
+//! | `abi` | calls of the precompile as Solidity encodes them |
+//! | `precompile` | the precompile, beside those of Ethereum |
+//! | `ISharedMemory.sol` | the interface for contracts to import |
+//! | `build` | an EVM with all that |
+//! | `disassemble` | opcodes by name |
 //! | `journal` | what is asked of a journal, and the part that each journal holds |
 //! | `diagnostic` | why operations failed, for the outcome |
 //! | `code` | the byte of code at the precompile's address |
@@ -27,14 +34,23 @@
 //! precompile's byte of code could not be told from one that exists. System calls of a block's prologue
 //! and epilogue do without it as well.
 
+mod abi;
+mod build;
 mod code;
 mod diagnostic;
+mod disassemble;
+mod exec;
+mod instructions;
 mod journal;
+mod precompile;
 
 pub(crate) use self::code::{put_on, take_off};
 pub use self::{
+    build::{SharedEvm, build},
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
+    disassemble::{disassemble, mnemonic, opcode_name},
     journal::{BlockRegions, RegionSource, Shared, SharedBlock, SharedEnd, SharedJournal},
+    precompile::SharedPrecompiles,
 };
 use revm::primitives::hardfork::SpecId;
 
