@@ -57,10 +57,13 @@
 //! |---|---|---|
 //! | [`sync`] | the only door to atomics, locks, channels, threads and the clock; std, loom or shuttle behind it | |
 //! | [`state`] | multi-version state: locations, versions, observations, deltas, the committed view | `sync` |
+//! | [`pool`] | blocks of memory in four size classes | `sync` |
+//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `sync` |
+//! | [`registry`] | the registry actor: messages, published tables, leases | `sync` |
+//! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
 //! | [`engine`] | workers that outlive blocks, and what all façades share | `context`, `sync` |
-//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `sync`, `region::kind` |
 //! | [`native`] | async closures as transactions, with their façade | `engine` and below |
 //! | `evm` | Ethereum transactions, with their façade; the only module that names `revm` | `engine` and below, `store` |
 //! | `store` | state stores: back ends of `evm::StateStore` | that trait |

@@ -16,8 +16,8 @@ use std::{
 };
 
 use chorus::{
+    observe::OperationKind,
     observe::{Counters, Gauge, Level, MetricsSnapshot, RegionMetrics, Usage},
-    region::kind::OperationKind,
 };
 use metrics::{
     Counter, CounterFn, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,

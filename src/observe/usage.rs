@@ -2,7 +2,7 @@
 
 use std::ops::{AddAssign, Index, IndexMut};
 
-use crate::region::kind::OperationKind;
+use super::kind::OperationKind;
 
 /// A number for each kind of operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 
 use ruint::aliases::U256;
 
-use super::{gas::GasSchedule, handle::Address, kind::OperationKind, rights::SecurityLevel};
-use crate::{pool::PoolConfig, sync::time::Duration};
+use super::{gas::GasSchedule, handle::Address, rights::SecurityLevel};
+use crate::{observe::OperationKind, pool::PoolConfig, sync::time::Duration};
 
 /// Where the precompile answers unless a chain says otherwise.
 pub const PRECOMPILE: Address =

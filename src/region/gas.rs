@@ -13,7 +13,7 @@
 //! | persistence | 32,000 a region, 20,000 a grant entry, 200 a byte of a new page, 2,900 for the first write to a present page |
 //! | exec | 8 per word of code |
 
-use super::kind::OperationKind;
+use crate::observe::OperationKind;
 
 /// Words of 32 bytes that a page adds to the transaction's memory.
 pub const PAGE_MEMORY_WORDS: u64 = 128;

@@ -21,7 +21,7 @@
 //! | `rights` | permissions, options, security levels |
 //! | `config` | what a chain fixes, what a host chooses, presets |
 //! | `gas` | what operations cost |
-//! | `kind`, `operation` | the operations, asked for and answered |
+//! | `operation` | the operations, asked for and answered |
 //! | `error` | why one failed |
 //! | `page`, `mask` | a page, and which of its words or bytes |
 //! | `page_map` | a persistent map of pages |
@@ -30,6 +30,9 @@
 //! | `sidecar` | read-only data of the block's input |
 //! | `world` | what a transaction asks of the world outside of it |
 //! | [`session`] | one transaction's regions |
+//! | `regions`, `change` | all persistent regions, what a block changed, the root |
+//! | `direct` | regions of a block that runs one by one |
+//! | `versions` | regions of a block that runs in parallel |
 //!
 //! Invariants
 //!
@@ -40,28 +43,32 @@
 //!    anything in it.
 //! 4. An operation that fails has changed nothing.
 
+pub mod change;
 pub mod config;
 pub mod content;
+pub mod direct;
 pub mod error;
 pub mod gas;
 pub mod handle;
 pub mod keccak;
-pub mod kind;
 pub mod mask;
 pub mod merkle;
 pub mod meta;
 pub mod operation;
 pub mod page;
 pub mod page_map;
+pub mod regions;
 pub mod rights;
 pub mod session;
 pub mod sidecar;
+pub mod versions;
 pub mod world;
+
+pub use crate::observe::OperationKind;
 
 pub use self::{
     error::RegionError,
     handle::{Address, Handle, Name},
-    kind::OperationKind,
     operation::{Call, Fault, Operation, Output},
     rights::{MapOptions, Permissions, RegionOptions, SecurityLevel},
     session::Session,

@@ -13,8 +13,8 @@ use ruint::aliases::U256;
 use super::{
     error::RegionError,
     handle::{Address, Handle},
-    kind::OperationKind,
 };
+use crate::observe::OperationKind;
 
 /// Who asks, and with what means.
 #[derive(Clone, Copy, Debug)]

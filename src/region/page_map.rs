@@ -6,13 +6,32 @@
 //!   snapshot ──► branch ──► branch ──► leaf                  nodes are shared until somebody writes
 //! ```
 //!
-//! A radix tree of [`Arc`] nodes over the page number, four bits a level. It is as high as its largest page
-//! number needs, so a region of 16 pages is one node. A write copies the nodes on the way to the
+//! A radix tree of [`Arc`] nodes over the page number, four bits a level. It is as high as its largest
+//! page number needs, so a region of 16 pages is one node. A write copies the nodes on the way to the
 //! page that are shared with a snapshot, and no others; nothing that a snapshot reaches changes, for
 //! the reason that [`page`](super::page) gives. Its shape is a function of its content: there are no
 //! empty nodes and no spare levels.
 //!
-//! PLACEHOLDER
+//! # Why not a map of `im`
+//!
+//! `im`'s maps know no order of pages (the hash map) or search for keys that are indices already (the
+//! ordered one). Measured with `cargo bench --bench region -- than`, which still does, on one core
+//! with pages behind `Arc`s (16,384 of them are a region of 64 MiB):
+//!
+//! | | this tree | `im::OrdMap` | `im::HashMap` |
+//! |---|---|---|---|
+//! | get one of 1 | 1.7 ns | 3.1 ns | 8.6 ns |
+//! | get one of 16 | 1.7 ns | 4.9 ns | 10.0 ns |
+//! | get one of 16,384, at random | 4.7 ns | 48 ns | 23 ns |
+//! | snapshot and first write, 16 pages | 84 ns | 97 ns | 114 ns |
+//! | snapshot and first write, 16,384 pages | 297 ns | 411 ns | 629 ns |
+//! | snapshot and a write to each of 16,384 | 304 µs | 1.08 ms | 764 µs |
+//! | fill with 16,384 in order | 302 µs | 1.29 ms | 879 µs |
+//! | iterate over 16,384 in order | 33 µs | 58 µs | 59 µs, unordered |
+//!
+//! With three bits a level a random get takes 40 % longer and a first write a quarter less; with five a
+//! get is a quarter faster and a first write takes a quarter longer, because copying a node
+//! counts a reference to each of its children. A single page at 2^52 costs 13 nodes of 150 bytes.
 
 use std::fmt;
 

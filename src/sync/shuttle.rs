@@ -5,7 +5,7 @@
 pub use std::sync::{Arc, Weak};
 
 pub use super::twin::channel;
-pub use super::twin::{Condvar, Mutex, MutexGuard};
+pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;

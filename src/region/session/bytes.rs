@@ -56,16 +56,21 @@ impl Session {
         Output::Bytes(plan.bytes)
     }
 
-    /// Carries out a read of whole pages: hands them over without copying a byte. The plan's range
-    /// has to begin at a page and end at one, or at the region's end.
-    pub fn read_pages(&mut self, plan: Plan) -> Vec<Arc<Page>> {
-        let Step::Read { place, offset } = plan.step else { return Vec::new() };
+    /// Carries out a read of whole pages: hands them over without copying a byte. `None`, and nothing
+    /// is done, if the plan's range does not begin at a page. Bytes of the last page beyond the range
+    /// are whatever the page holds.
+    #[must_use]
+    pub fn read_pages(&mut self, plan: Plan) -> Option<Vec<Arc<Page>>> {
+        let Step::Read { place, offset } = plan.step else { return None };
+        if !offset.is_multiple_of(PAGE_BYTES as u64) {
+            return None;
+        }
         self.begin(&plan);
         self.usage.bytes_read += plan.bytes;
-        parts(offset, plan.bytes as usize)
+        let pages = parts(offset, plan.bytes as usize)
             .map(|(page, range, _)| self.page_to_read(place, page, range))
-            .map(|page| page.unwrap_or_else(Page::zeroed))
-            .collect()
+            .map(|page| page.unwrap_or_else(Page::zeroed));
+        Some(pages.collect())
     }
 
     /// Carries out a write of [`Plan::bytes`] bytes; `data` has as many, or more.
@@ -79,10 +84,15 @@ impl Session {
         Output::Bytes(plan.bytes)
     }
 
-    /// Carries out a write of whole pages, which are taken over without copying a byte. The plan's
-    /// range has to begin at a page and have as many pages as there are.
-    pub fn write_pages(&mut self, plan: Plan, pages: &[Arc<Page>]) -> Output {
-        let Step::Write { place, offset, grow } = plan.step else { return self.execute(plan) };
+    /// Carries out a write of whole pages, which are taken over without copying a byte. `None`, and
+    /// nothing is done, if the plan's range does not begin at a page. Of a page at the region's end
+    /// only what lies within is taken, by copying.
+    #[must_use]
+    pub fn write_pages(&mut self, plan: Plan, pages: &[Arc<Page>]) -> Option<Output> {
+        let Step::Write { place, offset, grow } = plan.step else { return None };
+        if !offset.is_multiple_of(PAGE_BYTES as u64) {
+            return None;
+        }
         self.begin(&plan);
         self.grow_for(place, grow);
         for ((page, range, _), data) in parts(offset, plan.bytes as usize).zip(pages) {
@@ -99,7 +109,7 @@ impl Session {
             }
         }
         self.usage.bytes_written += plan.bytes;
-        Output::Bytes(plan.bytes)
+        Some(Output::Bytes(plan.bytes))
     }
 
     /// Carries out an exec as far as the region goes: its bytes.

@@ -5,13 +5,15 @@ use super::{
         content::{PageChange, PageKey, PageSeen},
         error::RegionError,
         handle::{Address, Kind, RegionId},
-        kind::OperationKind,
         meta::{Meta, MetaChange, MetaSeen},
     },
     Session,
     local::Local,
 };
-use crate::{observe::Usage, state::EntryId};
+use crate::{
+    observe::{OperationKind, Usage},
+    state::EntryId,
+};
 
 /// A denied access, for the audit at level Paranoid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,20 @@ pub struct Denied {
     pub actor: Address,
     /// Why it was denied.
     pub error: RegionError,
+}
+
+impl Denied {
+    /// Tells whoever listens. Called when the transaction is committed, so that what only a doomed
+    /// incarnation tried is not told.
+    pub(crate) fn audit(&self) {
+        tracing::warn!(
+            target: "chorus::audit",
+            operation = self.operation.name(),
+            actor = %self.actor,
+            error = %self.error,
+            "access denied"
+        );
+    }
 }
 
 /// A location with what a transaction saw or did there.

@@ -3,13 +3,12 @@
 use super::{
     super::{
         handle::{Address, Handle, RegionId},
-        kind::OperationKind,
         meta::Live,
         rights::{MapOptions, Permissions},
     },
     local::RegionNumber,
 };
-use crate::pool::Class;
+use crate::{observe::OperationKind, pool::Class};
 
 /// An operation that is possible, with what it costs. Carry it out at once, or drop it.
 #[must_use]

@@ -1,0 +1,101 @@
+//! A block that somebody has.
+
+use std::{
+    fmt, mem,
+    ops::{Deref, DerefMut},
+};
+
+use bytes::BytesMut;
+
+use super::{Class, class_pool::ClassPool, free_list::SlotIndex};
+use crate::sync::Arc;
+
+/// Bytes of one of the four sizes, which go back to where they came from when this is dropped, on
+/// whichever thread that happens.
+///
+/// It starts at a multiple of 4096 (of 64, if it is a 64-byte block). It keeps the pool's memory
+/// alive, so it may outlive [`Pools`](super::Pools).
+pub struct Block {
+    bytes: BytesMut,
+    pool: Arc<ClassPool>,
+    home: Home,
+}
+
+/// Where a block goes.
+#[derive(Clone, Copy)]
+enum Home {
+    Slot(SlotIndex),
+    Heap,
+}
+
+impl Block {
+    /// A block of the pool, whose slot's number the caller had from the free list.
+    pub(super) fn pooled(bytes: BytesMut, pool: Arc<ClassPool>, slot: SlotIndex) -> Self {
+        Self { bytes, pool, home: Home::Slot(slot) }
+    }
+
+    /// A block of the heap; counted from here to its drop.
+    pub(super) fn heap(bytes: BytesMut, pool: Arc<ClassPool>) -> Self {
+        pool.heap().take();
+        Self { bytes, pool, home: Home::Heap }
+    }
+
+    /// Its size, as a class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.pool.class()
+    }
+
+    /// Whether it is one of the pool's, not the heap's.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        matches!(self.home, Home::Slot(_))
+    }
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Block {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl AsMut<[u8]> for Block {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        match self.home {
+            Home::Slot(slot) => self.pool.put(slot, mem::take(&mut self.bytes)),
+            Home::Heap => self.pool.heap().put(),
+        }
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the bytes: they may be a mebibyte.
+        f.debug_struct("Block")
+            .field("class", &self.class())
+            .field("pooled", &self.is_pooled())
+            .finish_non_exhaustive()
+    }
+}
