@@ -4,7 +4,7 @@ use super::{Failure, Machine, epilogue, prologue};
 use crate::{
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateStore, Statistics,
-        TransactionOutcome, rules::BlockSums, shared::SharedBlock,
+        TransactionOutcome, rules::BlockSums, shared::SharedRegions,
     },
     sync::time::Instant,
 };
@@ -44,7 +44,7 @@ impl Sequential {
         block: &'a Block,
         store: &'a S,
         policy: InvalidPolicy,
-        shared: Option<SharedBlock<'a>>,
+        shared: Option<SharedRegions<'a>>,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let mut machine = Machine::with_shared(block, store, shared);
@@ -55,7 +55,6 @@ impl Sequential {
         let mut transactions = Vec::with_capacity(block.transactions.len());
         for (index, transaction) in block.transactions.iter().enumerate() {
             let tx = &transaction.env;
-            machine.state().begin_regions(index);
             let result = match sums.admit(block, tx) {
                 Ok(()) => match machine.transact(tx) {
                     Err(Failure::Invalid(reason)) => Err(Invalid::Transaction(reason)),

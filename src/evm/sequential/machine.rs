@@ -16,7 +16,7 @@ use super::SequentialState;
 use crate::evm::{
     Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
     rules::cfg_env,
-    shared::{self, Diagnostic, Shared, SharedBlock, SharedEvm, in_force},
+    shared::{self, Diagnostic, Shared, SharedEvm, SharedRegions, in_force},
 };
 
 /// revm's context over a sequential state.
@@ -123,7 +123,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     }
 
     /// A machine at the beginning of the block, with shared memory if that is in force by then.
-    pub fn with_shared(block: &'a Block, store: &'a S, shared: Option<SharedBlock<'a>>) -> Self {
+    pub fn with_shared(block: &'a Block, store: &'a S, shared: Option<SharedRegions<'a>>) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
         // Most transactions bring a sender and a recipient of their own.

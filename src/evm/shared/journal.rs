@@ -12,6 +12,7 @@ use crate::{
     region::{
         Call, Fault, Operation, Output, Session,
         config::ChainConfig,
+        direct::DirectRegions,
         session::{Effects, Plan},
         world::World,
     },
@@ -36,27 +37,13 @@ pub trait RegionSource: Database {
     }
 }
 
-/// Regions of a block that runs one transaction after another.
-pub trait BlockRegions: World {
-    /// Turns to a transaction of the block, by its position.
-    fn begin(&mut self, index: usize);
-
-    /// Makes what a transaction did part of what the later ones find.
-    fn commit(&mut self, effects: Effects);
-}
-
 /// Shared memory for a block that runs one transaction after another.
-pub struct SharedBlock<'a> {
+#[derive(Debug)]
+pub struct SharedRegions<'a> {
     /// What the chain fixes. Whether it is active in the block is looked up there.
     pub config: Arc<ChainConfig>,
     /// The regions before the block, and after it as far as it got.
-    pub regions: &'a mut dyn BlockRegions,
-}
-
-impl std::fmt::Debug for SharedBlock<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedBlock").field("config", &self.config).finish_non_exhaustive()
-    }
+    pub regions: &'a mut DirectRegions,
 }
 
 /// A journal through which a transaction uses shared memory.

@@ -49,7 +49,7 @@ pub use self::{
     build::{SharedEvm, build},
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
     disassemble::{disassemble, mnemonic, opcode_name},
-    journal::{BlockRegions, RegionSource, Shared, SharedBlock, SharedEnd, SharedJournal},
+    journal::{RegionSource, Shared, SharedEnd, SharedJournal, SharedRegions},
     precompile::SharedPrecompiles,
 };
 use revm::primitives::hardfork::SpecId;
