@@ -16,7 +16,7 @@ use std::{
 
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use revm::{
-    Context, MainBuilder,
+    Context,
     context::{CfgEnv, FrameStack, JournalTr, LocalContext, result::EVMError},
     handler::Handler,
 };
@@ -31,7 +31,10 @@ use super::{
 };
 use crate::{
     context::{Attempt, Run},
-    evm::{rules, shared::Shared},
+    evm::{
+        rules,
+        shared::{self, Shared},
+    },
     state::TxIndex,
     sync::Arc,
 };
@@ -164,7 +167,7 @@ fn build<'y>(
         local: LocalContext::default(),
         error: Ok(()),
     };
-    let mut evm = context.build_mainnet();
+    let mut evm = shared::build(context);
     // Frames are 36 KiB each and made on demand: many coroutines wait, few are deep in calls.
     evm.frame_stack = FrameStack::new();
     evm
