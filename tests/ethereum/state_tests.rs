@@ -10,8 +10,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{B256, TxKind, keccak256};
 use chorus::evm::{
-    Block, BlockEnv, BlockError, BlockOutcome, HeaderClaims, SpecId, SystemRules, Transaction,
-    TxEnv,
+    Block, BlockEnv, BlockError, BlockOutcome, HeaderClaims, SpecId, SystemRules, TxEnv,
 };
 use revm::context::either::Either;
 use revm::context_interface::block::BlobExcessGasAndPrice;

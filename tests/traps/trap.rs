@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
 use chorus::{
     evm::{
         AccountChange, BlobSchedule, Block, BlockEnv, BlockError, BlockOutcome, Executed,
@@ -76,6 +76,7 @@ impl Trap {
             },
             system: SystemRules::default(),
             claims: HeaderClaims::default(),
+            sidecars: Vec::new(),
         };
         let mut store = MemoryStore::builder();
         store.nonce(BUSY, 1).code(BUSY, Code::slow().into());

@@ -199,5 +199,6 @@ fn block(plan: &Plan) -> Block {
             ..Default::default()
         },
         claims: HeaderClaims::default(),
+        sidecars: Vec::new(),
     }
 }
