@@ -199,9 +199,15 @@ impl Raw {
             _ => (u64::from(a % 8), 4096),
         };
         let mapping = if a > 252 { huge(a) } else { U256::from(ordinal) };
-        let operation = match self.kind {
+        // Most of what cannot come to anything yet becomes what has to come first.
+        let kind = match self.kind {
+            48..=217 if choices.handles.len() < 2 && b < 200 => 20,
+            75..=183 if mappings.is_empty() && b < 200 => 50,
+            kind => kind,
+        };
+        let operation = match kind {
             0..=9 => {
-                let sizes = [64, 100, 4096, 1, 5000, 65_536, 65, 4097, 65_537, 1 << 20, 0];
+                let sizes = [64, 100, 4096, 1, 5000, 8192, 65, 4097, 20_000, (1 << 20) + 1, 0];
                 let class = options(b, &[4, 0, 1, 2], &[3, 5, 4, 255, 4]);
                 Operation::Alloc { size: choose(a, &sizes), class }
             }
@@ -254,7 +260,7 @@ impl Raw {
             245..=255 => return Step::Revert,
         };
         let len = match operation {
-            Operation::Write { len, .. } => usize::try_from(len).unwrap_or(0).min(30_000),
+            Operation::Write { len, .. } => usize::try_from(len).unwrap_or(0).min(70_000),
             _ => 0,
         };
         // Zeros, too: they make pages present.
