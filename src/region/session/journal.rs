@@ -211,7 +211,7 @@ impl Session {
             }
             Undo::Created { region, handle } => {
                 self.regions[region].live = None;
-                self.created -= 1;
+                self.created -= u32::from(self.regions[region].class.is_none());
                 if let Some(handle) = handle {
                     self.handles.remove(&handle);
                     self.ordinal -= 1;
