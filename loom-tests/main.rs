@@ -33,6 +33,8 @@ fn main() {
 #[cfg(chorus_loom)]
 mod context_run;
 #[cfg(chorus_loom)]
+mod pool;
+#[cfg(chorus_loom)]
 mod scheduler;
 #[cfg(chorus_loom)]
 mod scheduler_cursor;
@@ -67,6 +69,7 @@ mod models {
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
         ("context_run", crate::context_run::MODELS),
+        ("pool", crate::pool::MODELS),
         ("scheduler", crate::scheduler::MODELS),
         ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
