@@ -33,7 +33,19 @@ fn main() {
 #[cfg(chorus_loom)]
 mod context_run;
 #[cfg(chorus_loom)]
+mod observe_metrics;
+#[cfg(chorus_loom)]
 mod pool;
+#[cfg(chorus_loom)]
+mod region_pages;
+#[cfg(chorus_loom)]
+mod registry_actor;
+#[cfg(chorus_loom)]
+mod registry_lease;
+#[cfg(chorus_loom)]
+mod registry_reply;
+#[cfg(chorus_loom)]
+mod registry_table;
 #[cfg(chorus_loom)]
 mod scheduler;
 #[cfg(chorus_loom)]
@@ -54,6 +66,8 @@ mod state_bounds;
 mod state_entry;
 #[cfg(chorus_loom)]
 mod sync_twin_channel;
+#[cfg(chorus_loom)]
+mod sync_twin_place;
 
 #[cfg(chorus_loom)]
 mod models {
@@ -69,7 +83,13 @@ mod models {
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
         ("context_run", crate::context_run::MODELS),
+        ("observe_metrics", crate::observe_metrics::MODELS),
         ("pool", crate::pool::MODELS),
+        ("registry_actor", crate::registry_actor::MODELS),
+        ("registry_lease", crate::registry_lease::MODELS),
+        ("registry_reply", crate::registry_reply::MODELS),
+        ("registry_table", crate::registry_table::MODELS),
+        ("region_pages", crate::region_pages::MODELS),
         ("scheduler", crate::scheduler::MODELS),
         ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),
@@ -80,6 +100,7 @@ mod models {
         ("state_bounds", crate::state_bounds::MODELS),
         ("state_entry", crate::state_entry::MODELS),
         ("sync_twin_channel", crate::sync_twin_channel::MODELS),
+        ("sync_twin_place", crate::sync_twin_place::MODELS),
     ];
 
     /// Thread switches in one interleaving before loom takes it for an endless loop.

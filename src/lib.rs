@@ -57,7 +57,10 @@
 //! |---|---|---|
 //! | [`sync`] | the only door to atomics, locks, channels, threads and the clock; std, loom or shuttle behind it | |
 //! | [`state`] | multi-version state: locations, versions, observations, deltas, the committed view | `sync` |
-//! | [`pool`] | blocks of memory in four sizes, handed out and taken back by any thread | `sync` |
+//! | [`pool`] | blocks of memory in four size classes | `sync` |
+//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `sync` |
+//! | [`registry`] | the registry actor: messages, published tables, leases | `sync` |
+//! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
 //! | [`engine`] | workers that outlive blocks, and what all façades share | `context`, `sync` |
@@ -80,7 +83,10 @@
 pub mod context;
 pub mod engine;
 pub mod native;
+pub mod observe;
 pub mod pool;
+pub mod region;
+pub mod registry;
 pub mod scheduler;
 pub mod state;
 pub mod sync;

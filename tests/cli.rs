@@ -6,6 +6,8 @@
 
 #[path = "common/data.rs"]
 mod data;
+#[path = "common/exposition.rs"]
+mod exposition;
 #[path = "common/fixture.rs"]
 mod fixture;
 
@@ -239,6 +241,70 @@ fn wrong_usage_exits_2() {
     }
     let output = chorus(&["run", "--block", block, "--chain", "/nowhere/genesis.json"]);
     assert_refused(&output, "/nowhere/genesis.json: No such file");
+}
+
+#[test]
+fn metrics_are_the_sums_of_what_the_lines_say() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["one", "other"] {
+        Fixture::new().write_to(&directory.path().join(name));
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("metrics.prom");
+    // What was in the file before is gone, however long it was.
+    fs::write(&file, "x".repeat(100_000)).unwrap();
+    let more = ["--json", "--threads", "2", "--path", "parallel", "--metrics"];
+    let output = run_block(directory.path(), &[&more[..], &[file.to_str().unwrap()]].concat());
+    assert_ends(&output, 0, "");
+    let lines = json_lines(&output);
+    assert_eq!(lines.len(), 2);
+
+    let samples = exposition::parse(&fs::read_to_string(&file).unwrap());
+    let sum = |field: &str| lines.iter().map(|line| line[field].as_f64().unwrap()).sum::<f64>();
+    for (name, field) in [
+        ("transactions", "txs"),
+        ("gas", "gas_used"),
+        ("incarnations", "incarnations"),
+        ("suspensions", "suspensions"),
+        ("wasted_gas", "wasted_gas"),
+    ] {
+        assert_eq!(samples[&format!("chorus_engine_{name}_total")], sum(field), "{name}");
+    }
+    assert_eq!(samples["chorus_engine_threads"], 2.0);
+    assert_eq!(samples["chorus_engine_blocks_total{path=\"parallel\"}"], 2.0);
+    assert_eq!(samples["chorus_engine_blocks_total{path=\"direct\"}"], 0.0);
+    let reads = "chorus_region_operations_total{operation=\"read\",result=\"ok\"}";
+    assert_eq!(samples[reads], 0.0);
+}
+
+#[test]
+fn metrics_on_standard_output_follow_the_table() {
+    let directory = Fixture::new().write();
+    let output = run_block(directory.path(), &["--metrics", "-"]);
+    assert_ends(&output, 0, "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (table, metrics) = text.split_at(text.find("# HELP").unwrap());
+    assert!(table.contains("everything matches"), "{table}");
+    assert_eq!(exposition::parse(metrics)["chorus_engine_transactions_total"], 5.0);
+}
+
+#[test]
+fn metrics_that_cannot_be_written_are_refused_before_anything_runs() {
+    let directory = Fixture::new().write();
+    let file = directory.path().join("absent").join("metrics.prom");
+    let file = file.to_str().unwrap();
+    assert_refused(&run_block(directory.path(), &["--metrics", file]), file);
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_metrics_of_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("metrics.prom");
+    fs::write(&file, "before").unwrap();
+    let absent = directory.path().join("absent");
+    let output = run_block(&absent, &["--metrics", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "before");
 }
 
 #[test]

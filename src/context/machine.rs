@@ -77,6 +77,11 @@ pub trait Machine: Send + Sync + Sized + 'static {
         f(&mut Self::Worker::default())
     }
 
+    /// Does what contexts have asked of actors that have no thread. Called ahead of contexts, and when
+    /// one has suspended.
+    #[inline]
+    fn serve(&self) {}
+
     /// The error of a block whose worker died in it.
     fn worker_died(worker: usize) -> Self::Error;
 

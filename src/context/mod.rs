@@ -20,8 +20,10 @@
 
 mod machine;
 mod run;
+mod waker;
 mod worker;
 
 pub use machine::{Attempt, Machine};
 pub use run::{Counters, Run, Totals};
+pub(crate) use waker::context_waker;
 pub use worker::work;

@@ -42,6 +42,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
     };
     let scheduler = &run.scheduler;
     while !scheduler.is_stopped() {
+        run.machine.serve();
         if scheduler.mailbox(me).has_mail() {
             scheduler.mailbox(me).drain(&mut desk.mail);
             desk.resumable.extend(desk.mail.drain(..).map(Reverse));
@@ -128,14 +129,18 @@ impl<M: Machine> Desk<M> {
                     }
                     return;
                 }
-                Poll::Pending => match run.scheduler.phase(tx).suspend() {
-                    Suspend::Again => {}
-                    Suspend::Parked => {
-                        self.suspended.push(context);
-                        run.counters(self.me).suspended(self.suspended.len());
-                        return;
+                Poll::Pending => {
+                    // What it waits for may be an answer that this worker can give at once.
+                    run.machine.serve();
+                    match run.scheduler.phase(tx).suspend() {
+                        Suspend::Again => {}
+                        Suspend::Parked => {
+                            self.suspended.push(context);
+                            run.counters(self.me).suspended(self.suspended.len());
+                            return;
+                        }
                     }
-                },
+                }
             }
         }
     }

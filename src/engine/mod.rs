@@ -12,6 +12,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `pool` | the threads, and the block they work on |
+//! | [`shared`] | shared memory: the registry actor's messages, and the host's side |
 //! | `config` | which [`Path`] blocks take, and what makes an engine impossible |
 //!
 //! Invariants
@@ -25,6 +26,8 @@
 
 mod config;
 mod pool;
+pub mod shared;
 
 pub use config::{EngineError, Path};
 pub use pool::{PoolError, WorkerPool};
+pub use shared::SharedMemory;

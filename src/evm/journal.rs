@@ -1,4 +1,5 @@
-//! revm's journal with the one rule of Ethereum it leaves out: storage makes a creation collide.
+//! revm's journal with the one rule of Ethereum it leaves out: storage makes a creation collide. It
+//! also takes the session of shared memory along.
 
 use alloy_primitives::{
     Address, B256, Log,
@@ -15,6 +16,9 @@ use revm::{
     primitives::{KECCAK_EMPTY, StorageKey, StorageValue, U256, hardfork::SpecId},
     state::{Account, EvmState},
 };
+
+use super::shared::{RegionSource, Shared, SharedEnd, SharedJournal, take_off};
+use crate::region::{Call, Fault, Operation, session::Plan};
 
 /// A database that can say whether an account holds storage (EIP-7610).
 pub trait StorageProbe: Database {
@@ -33,9 +37,28 @@ pub trait StorageProbe: Database {
 #[derive(Debug)]
 pub struct CollisionJournal<DB: Database> {
     stock: Journal<DB>,
+    shared: Shared,
 }
 
 impl<DB: Database> CollisionJournal<DB> {
+    /// The journal for a block with shared memory, or without.
+    pub fn with_shared(mut self, shared: Shared) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// Ends the transaction's use of shared memory. With `keep`, for a transaction that was executed,
+    /// what it did stands.
+    #[inline]
+    pub fn end_shared(&mut self, keep: bool) -> SharedEnd {
+        self.shared.end(keep)
+    }
+
+    /// Switches shared memory off for a while.
+    pub fn pause_shared(&mut self, paused: bool) {
+        self.shared.pause(paused);
+    }
+
     /// Takes back the map of a committed transaction, so that the next one need not allocate.
     /// Large maps are dropped: clearing one costs in proportion to its capacity, which every later
     /// transaction would pay.
@@ -65,7 +88,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         DB: 'a;
 
     fn new(database: DB) -> Self {
-        Self { stock: Journal::new(database) }
+        Self { stock: Journal::new(database), shared: Shared::default() }
     }
 
     /// The rule this type exists for. An account that was absent when it was loaded has no
@@ -86,7 +109,9 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         if !vacant && self.stock.database.has_storage(address) {
             return Err(TransferError::CreateCollision);
         }
-        self.stock.create_account_checkpoint(caller, address, balance, spec_id)
+        let checkpoint = self.stock.create_account_checkpoint(caller, address, balance, spec_id)?;
+        self.shared.checkpoint();
+        Ok(checkpoint)
     }
 
     #[inline]
@@ -295,16 +320,19 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
 
     #[inline]
     fn checkpoint(&mut self) -> JournalCheckpoint {
+        self.shared.checkpoint();
         self.stock.checkpoint()
     }
 
     #[inline]
     fn checkpoint_commit(&mut self) {
+        self.shared.commit();
         self.stock.checkpoint_commit();
     }
 
     #[inline]
     fn checkpoint_revert(&mut self, checkpoint: JournalCheckpoint) {
+        self.shared.revert();
         self.stock.checkpoint_revert(checkpoint);
     }
 
@@ -325,6 +353,32 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
 
     #[inline]
     fn finalize(&mut self) -> EvmState {
-        self.stock.finalize()
+        self.shared.discard();
+        let mut state = self.stock.finalize();
+        if let Some(precompile) = self.shared.precompile() {
+            take_off(&mut state, precompile);
+        }
+        state
+    }
+}
+
+impl<DB: StorageProbe + RegionSource> SharedJournal for CollisionJournal<DB> {
+    #[inline]
+    fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
+        let depth = self.stock.inner.depth;
+        self.shared.analyse(&mut self.stock.database, depth, call, operation)
+    }
+
+    fn take_shared_failure(&mut self) -> Option<DB::Error> {
+        self.stock.database.take_region_failure()
+    }
+
+    #[inline]
+    fn shared_depth(&self) -> usize {
+        self.stock.inner.depth
     }
 }

@@ -39,6 +39,7 @@
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `settle` | from versions to the block's state changes, prologue and epilogue included |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
+//! | [`shared`] | shared memory: opcodes and precompile |
 //! | [`rules`] | checks across transactions, the same for both |
 //! | `journal` | revm's journal with the creation collisions of EIP-7610, the same for both |
 //! | [`input`] | block directories and JSON-RPC answers |
@@ -64,6 +65,7 @@ pub mod roots;
 pub mod rules;
 pub mod sequential;
 mod settle;
+pub mod shared;
 mod store;
 pub mod workload;
 

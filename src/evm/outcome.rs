@@ -9,7 +9,7 @@ use revm::{
     context::result::{ExecutionResult, InvalidTransaction},
 };
 
-use super::StoreError;
+use super::{StoreError, shared::Diagnostic};
 
 /// What to do with a transaction that may not be in the block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +112,9 @@ pub struct Executed {
     pub tx_type: u8,
     /// Gas used by this transaction and all executed ones before it.
     pub cumulative_gas: u64,
+    /// Operations on shared memory that failed, reverted or not; at most
+    /// [`MOST_DIAGNOSTICS`](super::shared::MOST_DIAGNOSTICS). No part of the receipt.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Executed {

@@ -17,6 +17,8 @@ use super::{
     view::{Found, Stop, World},
 };
 use crate::{
+    engine::SharedMemory,
+    region::{self, Session, direct::DirectRegions, sidecar::Sidecar},
     state::EntryId,
     sync::{Arc, Condvar, Mutex},
 };
@@ -37,12 +39,40 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    let state =
-        Rc::new(RefCell::new(State { known: HashMap::default(), written: Vec::new(), base }));
+    execute_sequential_with(block, base, &SharedMemory::off())
+}
+
+/// The same, with shared memory. Its regions stay as they are: the outcome says what changes.
+///
+/// # Errors
+///
+/// [`BlockError`] if a closure panics, the base fails, or too much is attached.
+pub fn execute_sequential_with<K, V, T, E>(
+    block: &[Transaction<K, V, T, E>],
+    base: impl Base<K, V> + 'static,
+    memory: &SharedMemory,
+) -> Result<Outcome<K, V, T, E>, BlockError>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    check_sidecars(block, memory)?;
+    let regions = memory.begin_direct(memory.next_block());
+    let state = Rc::new(RefCell::new(State {
+        known: HashMap::default(),
+        written: Vec::new(),
+        base,
+        regions,
+    }));
     let bell = Arc::new(Bell { rung: Mutex::new(false), changed: Condvar::new() });
     let waker = Waker::from(bell.clone());
     let mut results = Vec::with_capacity(block.len());
     for (index, transaction) in block.iter().enumerate() {
+        if let Some(regions) = &mut state.borrow_mut().regions {
+            regions.attach_to_transaction(transaction.sidecars().clone());
+        }
         let world = Box::new(Before(state.clone()));
         let mut task = Task::new(transaction, index, world, waker.clone());
         let end = loop {
@@ -53,23 +83,31 @@ where
         };
         task.retire();
         match end {
-            End::Finished(overlay, Ending::Returned(result)) => {
-                state.borrow_mut().apply(overlay);
+            End::Finished(overlay, effects, Ending::Returned(result)) => {
+                let mut state = state.borrow_mut();
+                state.apply(overlay);
+                if let (Some(regions), Some(effects)) = (&mut state.regions, effects) {
+                    regions.apply(*effects);
+                }
                 results.push(result);
             }
-            End::Finished(_, Ending::Panic(message)) => {
+            End::Finished(_, _, Ending::Panic(message)) => {
                 return Err(BlockError::Panic { index, message });
             }
-            End::Finished(_, Ending::Base(key, source)) => {
+            End::Finished(_, _, Ending::Base(key, source)) => {
                 return Err(BlockError::Base { index, key, source });
+            }
+            End::Finished(_, _, Ending::Shared(reason)) => {
+                return Err(BlockError::SharedMemory { index, reason });
             }
             End::Abandoned(_) => unreachable!("nothing changes under a lone transaction"),
         }
     }
     let changes = state.borrow_mut().take_changes();
+    let regions = state.borrow_mut().regions.take().map(DirectRegions::finish);
     let incarnations = results.len() as u64;
     let statistics = Statistics { threads: 1, incarnations, ..Statistics::default() };
-    Ok(Outcome { results, changes, statistics })
+    Ok(Outcome { results, changes, regions, statistics })
 }
 
 /// The state between two transactions.
@@ -78,6 +116,7 @@ struct State<K, V, B> {
     /// Keys in the order of their first write.
     written: Vec<K>,
     base: B,
+    regions: Option<DirectRegions>,
 }
 
 struct Known<V> {
@@ -125,13 +164,42 @@ impl<K: Key, V: Value, B: Base<K, V>> State<K, V, B> {
 struct Before<K, V, B>(Rc<RefCell<State<K, V, B>>>);
 
 impl<K: Key, V: Value, B: Base<K, V>> World<K, V> for Before<K, V, B> {
-    fn check(&self, _: &Overlay<K, V>) -> Option<Stop> {
+    fn check(&self, _: &Overlay<K, V>, _: Option<&Session>) -> Option<Stop> {
         None
     }
 
     fn read(&self, key: &K, _: Option<EntryId>, _: Interest<V>) -> Found<V> {
         self.0.borrow_mut().read(key)
     }
+
+    fn session(&self) -> Option<Session> {
+        self.0.borrow().regions.as_ref().map(|regions| regions.session(0))
+    }
+
+    fn with_regions(
+        &self,
+        _: &Waker,
+        f: &mut dyn FnMut(&mut dyn region::world::World),
+    ) -> Option<Stop> {
+        if let Some(regions) = &mut self.0.borrow_mut().regions {
+            f(regions);
+        }
+        None
+    }
+}
+
+/// Refuses a block that has more attached than the chain allows.
+pub(super) fn check_sidecars<K: Key, V: Value, T: 'static, E: 'static>(
+    block: &[Transaction<K, V, T, E>],
+    memory: &SharedMemory,
+) -> Result<(), BlockError> {
+    let chain = &memory.config().chain;
+    for (index, transaction) in block.iter().enumerate() {
+        let (count, size) = (chain.max_sidecars, chain.max_sidecar_size);
+        Sidecar::check(transaction.sidecars(), count, size)
+            .map_err(|source| BlockError::Sidecar { index, source })?;
+    }
+    Ok(())
 }
 
 /// What the calling thread sleeps on.

@@ -3,12 +3,13 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Base, BlockError, Key, Outcome, Statistics, Transaction, Value, execute_sequential,
+    Base, BlockError, Key, Outcome, Statistics, Transaction, Value,
+    direct::{check_sidecars, execute_sequential_with},
     machine::NativeMachine,
 };
 use crate::{
     context::Run,
-    engine::{EngineError, Path, WorkerPool},
+    engine::{EngineError, Path, SharedMemory, WorkerPool},
     sync::{Arc, thread},
 };
 
@@ -19,6 +20,7 @@ pub struct EngineBuilder<K, V, T, E> {
     threads: usize,
     window: u32,
     path: Path,
+    memory: Arc<SharedMemory>,
     block: PhantomData<Block<K, V, T, E>>,
 }
 
@@ -49,6 +51,14 @@ where
     #[must_use]
     pub fn path(mut self, path: Path) -> Self {
         self.path = path;
+        self
+    }
+
+    /// Regions that closures share ([`View::regions`](super::View::regions)). Default: none. Several
+    /// engines can have the same.
+    #[must_use]
+    pub fn shared_memory(mut self, memory: Arc<SharedMemory>) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -110,7 +120,14 @@ where
     #[must_use]
     pub fn builder() -> EngineBuilder<K, V, T, E> {
         let threads = thread::available_parallelism();
-        EngineBuilder { threads, window: 256, path: Path::Auto, block: PhantomData }
+        let memory = SharedMemory::off();
+        EngineBuilder { threads, window: 256, path: Path::Auto, memory, block: PhantomData }
+    }
+
+    /// The regions that closures share.
+    #[must_use]
+    pub fn shared_memory(&self) -> &Arc<SharedMemory> {
+        &self.config.memory
     }
 
     /// Executes a block over the state it starts from, and returns exactly what executing its
@@ -125,15 +142,19 @@ where
         base: impl Base<K, V> + 'static,
     ) -> Result<Outcome<K, V, T, E>, BlockError> {
         if self.goes_direct(block.len()) {
-            return execute_sequential(block, base);
+            return execute_sequential_with(block, base, &self.config.memory);
         }
-        let machine = NativeMachine::new(block, Arc::new(base));
+        check_sidecars(block, &self.config.memory)?;
+        let memory = &self.config.memory;
+        let shared = memory.begin_parallel(memory.next_block(), Arc::new([]));
+        let machine = NativeMachine::new(block, Arc::new(base), shared);
         let run = Arc::new(Run::new(machine, self.pool.workers(), self.config.window));
         self.pool.execute(&run);
         if let Some(error) = run.take_error() {
             return Err(error);
         }
         let (results, changes) = run.machine.take_product();
+        let regions = run.machine.take_regions();
         let totals = run.totals();
         let statistics = Statistics {
             parallel: true,
@@ -142,7 +163,7 @@ where
             suspensions: totals.suspensions,
             wasted_accesses: totals.wasted,
         };
-        Ok(Outcome { results, changes, statistics })
+        Ok(Outcome { results, changes, regions, statistics })
     }
 
     fn goes_direct(&self, transactions: usize) -> bool {

@@ -1,6 +1,9 @@
 //! Native transactions as a [`Machine`].
 
-use std::task::Poll;
+use std::{
+    cell::RefCell,
+    task::{Poll, Waker},
+};
 
 use super::{
     Base, BlockError, Key, Transaction, Value,
@@ -8,10 +11,16 @@ use super::{
     overlay::Overlay,
     task::{End, Ending, Task},
     view::{Found, Stop, World},
-    waker::context_waker,
 };
 use crate::{
-    context::{Attempt, Machine, Run},
+    context::{Attempt, Machine, Run, context_waker},
+    engine::shared::{Asker, ContextWorld, SharedBlock},
+    region::{
+        self, Session,
+        change::{RegionChanges, RegionSums},
+        session::Effects,
+        versions::{BlockRegions, RegionTrace},
+    },
     state::{EntryId, Read, Table, TxIndex},
     sync::{Arc, Mutex},
 };
@@ -23,6 +32,7 @@ pub(crate) struct NativeMachine<K: Key, V: Value, T, E> {
     table: Table<Location<K, V>>,
     /// The entries that hints made estimates, by transaction.
     hinted: Box<[Box<[EntryId]>]>,
+    pub(super) shared: Option<SharedBlock>,
     committed: Mutex<Committed<T, E>>,
 }
 
@@ -33,6 +43,7 @@ struct Committed<T, E> {
     written: Vec<EntryId>,
     /// Whether the entry of that number is in `written`.
     is_written: Vec<bool>,
+    regions: RegionSums,
 }
 
 /// What a finished incarnation leaves.
@@ -40,6 +51,7 @@ pub(crate) struct Trace<V, T, E> {
     reads: Vec<(EntryId, Seen<V>)>,
     /// The change is gone once it is published.
     writes: Vec<(EntryId, Option<Change<V>>)>,
+    regions: Option<Box<RegionTrace>>,
     ending: Ending<T, E>,
     accesses: u64,
 }
@@ -54,7 +66,11 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    pub(crate) fn new(block: &[Transaction<K, V, T, E>], base: Arc<dyn Base<K, V>>) -> Self {
+    pub(crate) fn new(
+        block: &[Transaction<K, V, T, E>],
+        base: Arc<dyn Base<K, V>>,
+        shared: Option<SharedBlock>,
+    ) -> Self {
         let table: Table<Location<K, V>> = Table::new();
         let hint = |(at, transaction): (usize, &Transaction<K, V, T, E>)| {
             let mut ids: Vec<_> =
@@ -72,8 +88,9 @@ where
             results: Vec::with_capacity(block.len()),
             written: Vec::new(),
             is_written: Vec::new(),
+            regions: RegionSums::default(),
         };
-        Self { block: block.into(), base, table, hinted, committed: Mutex::new(committed) }
+        Self { block: block.into(), base, table, hinted, shared, committed: Mutex::new(committed) }
     }
 
     /// Takes the results, and the value of everything that was written.
@@ -87,11 +104,24 @@ where
         (std::mem::take(&mut committed.results), changes)
     }
 
+    /// Takes what the block changed of regions, if it had any.
+    pub(crate) fn take_regions(&self) -> Option<RegionChanges> {
+        let shared = self.shared.as_ref()?;
+        let sums = std::mem::take(&mut self.committed.lock().regions);
+        Some(shared.regions.finish(sums))
+    }
+
     fn overlay_may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
         overlay.observations().all(|(id, seen)| self.table.entry(id).may_hold(tx, seen))
     }
 
-    fn trace(&self, overlay: Overlay<K, V>, ending: Ending<T, E>) -> Trace<V, T, E> {
+    fn trace(
+        &self,
+        overlay: Overlay<K, V>,
+        effects: Option<Box<Effects>>,
+        ending: Ending<T, E>,
+    ) -> Trace<V, T, E> {
+        let regions = self.shared.as_ref().and_then(|shared| Some(shared.regions.trace(*effects?)));
         let accesses = overlay.accesses();
         let (mut reads, mut writes) = (Vec::new(), Vec::new());
         for touched in overlay.into_touched() {
@@ -102,7 +132,14 @@ where
             reads.extend(touched.seen.map(|seen| (id, seen)));
             writes.extend(touched.write.map(|change| (id, Some(change))));
         }
-        Trace { reads, writes, ending, accesses }
+        Trace { reads, writes, regions, ending, accesses }
+    }
+
+    fn regions_of<'a>(
+        &'a self,
+        trace: &'a Trace<V, T, E>,
+    ) -> Option<(&'a BlockRegions, &'a RegionTrace)> {
+        Some((&*self.shared.as_ref()?.regions, trace.regions.as_deref()?))
     }
 
     /// Withdraws what `previous` wrote or a hint predicted, and `trace` did not write.
@@ -113,6 +150,11 @@ where
         previous: Option<&Trace<V, T, E>>,
         told: &mut Vec<TxIndex>,
     ) {
+        if let (Some(shared), Some(previous)) =
+            (&self.shared, previous.and_then(|previous| previous.regions.as_ref()))
+        {
+            shared.regions.withdraw(tx, previous, trace.regions.as_deref(), told);
+        }
         let hinted = &self.hinted[tx.get()];
         let previous = previous.map_or(&[][..], |previous| &previous.writes);
         if hinted.is_empty() && previous.is_empty() {
@@ -132,6 +174,7 @@ where
 struct Below<K: Key, V: Value, T: Send + 'static, E: Send + 'static> {
     run: Arc<Run<NativeMachine<K, V, T, E>>>,
     tx: TxIndex,
+    asker: RefCell<Asker>,
 }
 
 impl<K, V, T, E> World<K, V> for Below<K, V, T, E>
@@ -141,13 +184,21 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    fn check(&self, overlay: &Overlay<K, V>) -> Option<Stop> {
+    fn check(&self, overlay: &Overlay<K, V>, session: Option<&Session>) -> Option<Stop> {
         if self.run.scheduler.is_stopped() {
             return Some(Stop::Cancelled);
         }
         let phase = self.run.scheduler.phase(self.tx);
         let news = phase.is_stale() && phase.take_stale();
-        (news && !self.run.machine.overlay_may_hold(self.tx, overlay)).then_some(Stop::Doomed)
+        if !news {
+            return None;
+        }
+        let machine = &self.run.machine;
+        let regions = machine.shared.as_ref().zip(session);
+        let holds = machine.overlay_may_hold(self.tx, overlay)
+            && regions
+                .is_none_or(|(shared, session)| shared.regions.session_may_hold(self.tx, session));
+        (!holds).then_some(Stop::Doomed)
     }
 
     fn read(&self, key: &K, id: Option<EntryId>, interest: Interest<V>) -> Found<V> {
@@ -178,6 +229,29 @@ where
             }
         }
     }
+
+    fn session(&self) -> Option<Session> {
+        self.run.machine.shared.as_ref().map(|shared| shared.session(0))
+    }
+
+    fn with_regions(
+        &self,
+        waker: &Waker,
+        f: &mut dyn FnMut(&mut dyn region::world::World),
+    ) -> Option<Stop> {
+        let machine = &self.run.machine;
+        let mut world = ContextWorld {
+            scheduler: &self.run.scheduler,
+            shared: machine.shared.as_ref()?,
+            tx: self.tx,
+            asker: &mut self.asker.borrow_mut(),
+            waker,
+            sidecars: machine.block[self.tx.get()].sidecars(),
+            trouble: None,
+        };
+        f(&mut world);
+        world.trouble.map(Stop::Shared)
+    }
 }
 
 impl<K, V, T, E> Machine for NativeMachine<K, V, T, E>
@@ -197,7 +271,7 @@ where
     }
 
     fn start(run: &Arc<Run<Self>>, (): &mut (), tx: TxIndex) -> Self::Task {
-        let world = Box::new(Below { run: run.clone(), tx });
+        let world = Box::new(Below { run: run.clone(), tx, asker: RefCell::default() });
         Task::new(&run.machine.block[tx.get()], tx.get(), world, context_waker(run, tx))
     }
 
@@ -207,7 +281,9 @@ where
         task: &mut Self::Task,
     ) -> Poll<Attempt<Self::Trace>> {
         task.poll().map(|end| match end {
-            End::Finished(overlay, ending) => Attempt::Finished(run.machine.trace(overlay, ending)),
+            End::Finished(overlay, effects, ending) => {
+                Attempt::Finished(run.machine.trace(overlay, effects, ending))
+            }
             End::Abandoned(wasted) => Attempt::Doomed { wasted },
         })
     }
@@ -218,16 +294,25 @@ where
 
     fn end_block((): &mut ()) {}
 
+    #[inline]
+    fn serve(&self) {
+        if let Some(shared) = &self.shared {
+            shared.serve();
+        }
+    }
+
     fn worker_died(worker: usize) -> BlockError {
         BlockError::Worker { worker }
     }
 
     fn validate(&self, _: TxIndex, trace: &Self::Trace) -> bool {
         trace.reads.iter().all(|(id, seen)| self.table.entry(*id).holds(seen))
+            && self.regions_of(trace).is_none_or(|(shared, regions)| shared.validate(regions))
     }
 
     fn may_hold(&self, tx: TxIndex, trace: &Self::Trace) -> bool {
         trace.reads.iter().all(|(id, seen)| self.table.entry(*id).may_hold(tx, seen))
+            && self.regions_of(trace).is_none_or(|(shared, regions)| shared.may_hold(tx, regions))
     }
 
     fn publish(
@@ -242,10 +327,16 @@ where
                 self.table.entry(*id).publish(tx, change, told);
             }
         }
+        if let (Some(shared), Some(regions)) = (&self.shared, &mut trace.regions) {
+            shared.regions.publish(tx, regions, told);
+        }
         self.withdraw_rest(tx, trace, previous.as_ref(), told);
     }
 
     fn retract(&self, tx: TxIndex, trace: &Self::Trace) {
+        if let Some((shared, regions)) = self.regions_of(trace) {
+            shared.retract(tx, regions);
+        }
         for (id, _) in &trace.writes {
             self.table.entry(*id).retract(tx);
         }
@@ -267,6 +358,7 @@ where
             Ending::Returned(result) => result,
             Ending::Panic(message) => return Err(BlockError::Panic { index, message }),
             Ending::Base(key, source) => return Err(BlockError::Base { index, key, source }),
+            Ending::Shared(reason) => return Err(BlockError::SharedMemory { index, reason }),
         };
         let mut committed = self.committed.lock();
         for (id, change) in &trace.writes {
@@ -275,6 +367,9 @@ where
                 Some(change) => self.table.entry(*id).commit_change(tx, change, told),
             }
             committed.note(*id);
+        }
+        if let (Some(shared), Some(regions)) = (&self.shared, &trace.regions) {
+            shared.regions.commit(tx, regions, &mut committed.regions, told);
         }
         committed.results.push(result);
         Ok(())

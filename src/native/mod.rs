@@ -41,12 +41,12 @@
 //! |---|---|
 //! | `transaction` | an async closure with its hints |
 //! | `view` | what the closure sees; where it waits, and where a doomed one stops |
+//! | `regions` | shared memory, as a closure uses it |
 //! | `overlay` | what one incarnation saw and wrote, and the checks of credits and debits |
 //! | `cell` | what a location holds, how it changes, what can be observed of it |
 //! | `amount` | numbers of all types on one scale |
 //! | `base` | the state before the block |
 //! | `task` | a running closure: one poll, and what it ended in |
-//! | `waker` | waking a suspended context from outside of the block |
 //! | `machine` | blocks of closures as a [`Machine`](crate::context::Machine) |
 //! | `direct` | one after another: the reference, and the direct path |
 //! | `engine`, `outcome` | the façade |
@@ -73,18 +73,19 @@ mod engine;
 mod machine;
 mod outcome;
 mod overlay;
+mod regions;
 mod task;
 mod transaction;
 mod view;
-mod waker;
 
 pub use self::{
     amount::{Amount, Number},
     base::{Base, BaseError},
     cell::{Key, Value},
-    direct::execute_sequential,
+    direct::{execute_sequential, execute_sequential_with},
     engine::{Engine, EngineBuilder},
     outcome::{BlockError, Outcome, Statistics},
+    regions::{Checkpoint, Regions, SharedError},
     transaction::Transaction,
     view::{AmountError, View},
 };

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::BaseError;
+use crate::region::{change::RegionChanges, sidecar::SidecarError};
 
 /// Results and changes of a block; exactly those of a sequential run.
 #[derive(Clone, Debug)]
@@ -15,6 +16,9 @@ pub struct Outcome<K, V, T, E> {
     /// Every location that was written, with its value after the block (`None`: deleted), in the
     /// order in which the locations were first written. A value may be the one from before.
     pub changes: Vec<(K, Option<V>)>,
+    /// What the block changed of shared regions, if it had shared memory. Make it the state of the
+    /// next block by [`SharedMemory::commit`](crate::engine::SharedMemory::commit).
+    pub regions: Option<RegionChanges>,
     /// How the block was executed. Unlike the rest this depends on the schedule.
     pub statistics: Statistics,
 }
@@ -56,6 +60,22 @@ pub enum BlockError {
         index: usize,
         /// What it said.
         message: String,
+    },
+    /// Shared memory failed.
+    #[error("transaction {index}, shared memory: {reason}")]
+    SharedMemory {
+        /// Position of the transaction.
+        index: usize,
+        /// What failed.
+        reason: String,
+    },
+    /// More is attached to a transaction than the chain allows.
+    #[error("transaction {index}: {source}")]
+    Sidecar {
+        /// Position of the transaction.
+        index: usize,
+        /// What is wrong with it.
+        source: SidecarError,
     },
     /// The base could not be read.
     #[error("transaction {index}, reading {key}: {source}")]

@@ -14,6 +14,7 @@ use super::{
     transaction::Running,
     view::{Incarnation, Stop, World},
 };
+use crate::region::session::Effects;
 
 /// What an incarnation ended in.
 pub(crate) enum Ending<T, E> {
@@ -23,12 +24,14 @@ pub(crate) enum Ending<T, E> {
     Panic(String),
     /// The base failed.
     Base(String, BaseError),
+    /// Shared memory failed.
+    Shared(String),
 }
 
 /// The end of a task.
 pub(crate) enum End<K, V, T, E> {
     /// An outcome, with what was seen and written. Writes stand only with an `Ok`.
-    Finished(Overlay<K, V>, Ending<T, E>),
+    Finished(Overlay<K, V>, Option<Box<Effects>>, Ending<T, E>),
     /// In vain, after that many accesses.
     Abandoned(u64),
 }
@@ -48,7 +51,7 @@ impl<K: Key, V: Value, T: 'static, E: 'static> Task<K, V, T, E> {
         world: Box<dyn World<K, V>>,
         waker: Waker,
     ) -> Self {
-        let incarnation = Incarnation::new(index, world, waker.clone());
+        let incarnation = Incarnation::new(index, transaction.actor(), world, waker.clone());
         let incarnation = Rc::new(RefCell::new(incarnation));
         let running = transaction.start(View::new(incarnation.clone()));
         Self { running: Some(running), incarnation, waker }
@@ -72,20 +75,26 @@ impl<K: Key, V: Value, T: 'static, E: 'static> Task<K, V, T, E> {
             return Poll::Pending;
         }
         let dropped = self.drop_running();
-        let mut overlay = std::mem::take(&mut self.incarnation.borrow_mut().overlay);
+        let (mut overlay, session) = {
+            let mut incarnation = self.incarnation.borrow_mut();
+            (std::mem::take(&mut incarnation.overlay), incarnation.session.take())
+        };
         let ending = match (stop, polled, dropped) {
             (Some(Stop::Doomed | Stop::Cancelled), ..) => {
                 return Poll::Ready(End::Abandoned(overlay.accesses()));
             }
             (Some(Stop::Base(key, error)), ..) => Ending::Base(key, error),
+            (Some(Stop::Shared(trouble)), ..) => Ending::Shared(trouble.to_string()),
             (None, Err(panic), _) | (None, Ok(_), Err(panic)) => Ending::Panic(message(&*panic)),
             (None, Ok(Poll::Ready(result)), Ok(())) => Ending::Returned(result),
             (None, Ok(Poll::Pending), Ok(())) => return Poll::Pending,
         };
-        if !matches!(ending, Ending::Returned(Ok(_))) {
+        let stands = matches!(ending, Ending::Returned(Ok(_)));
+        if !stands {
             overlay.roll_back();
         }
-        Poll::Ready(End::Finished(overlay, ending))
+        let effects = session.map(|session| Box::new(session.finish(stands)));
+        Poll::Ready(End::Finished(overlay, effects, ending))
     }
 
     /// Drops the closure's future; what it holds may panic at that.

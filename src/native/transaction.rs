@@ -3,7 +3,10 @@
 use std::{future::Future, pin::Pin};
 
 use super::{Key, Value, View};
-use crate::sync::Arc;
+use crate::{
+    region::{Address, sidecar::Sidecar},
+    sync::Arc,
+};
 
 /// A started closure. It stays on the worker that started it, so it need not be `Send`.
 pub(crate) type Running<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
@@ -14,11 +17,18 @@ type Body<K, V, T, E> = dyn Fn(View<K, V>) -> Running<T, E> + Send + Sync;
 pub struct Transaction<K, V, T, E> {
     body: Arc<Body<K, V, T, E>>,
     write_hints: Arc<[K]>,
+    actor: Address,
+    sidecars: Arc<[Arc<Sidecar>]>,
 }
 
 impl<K, V, T, E> Clone for Transaction<K, V, T, E> {
     fn clone(&self) -> Self {
-        Self { body: self.body.clone(), write_hints: self.write_hints.clone() }
+        Self {
+            body: self.body.clone(),
+            write_hints: self.write_hints.clone(),
+            actor: self.actor,
+            sidecars: self.sidecars.clone(),
+        }
     }
 }
 
@@ -50,6 +60,8 @@ impl<K: Key, V: Value, T: 'static, E: 'static> Transaction<K, V, T, E> {
                 Box::pin(async move { body(view).await })
             }),
             write_hints: Arc::new([]),
+            actor: Address::default(),
+            sidecars: Arc::new([]),
         }
     }
 
@@ -59,6 +71,30 @@ impl<K: Key, V: Value, T: 'static, E: 'static> Transaction<K, V, T, E> {
     pub fn with_write_hints(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.write_hints = keys.into_iter().collect();
         self
+    }
+
+    /// Whose address the transaction acts with on regions of shared memory: what it creates belongs
+    /// to it. Without one it is the address of zeros.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Address) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// Attaches read-only data, which the transaction maps by its handle
+    /// ([`SharedMemory::attach`](crate::engine::SharedMemory::attach)).
+    #[must_use]
+    pub fn with_sidecars(mut self, sidecars: impl IntoIterator<Item = Arc<Sidecar>>) -> Self {
+        self.sidecars = sidecars.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn actor(&self) -> Address {
+        self.actor
+    }
+
+    pub(crate) fn sidecars(&self) -> &Arc<[Arc<Sidecar>]> {
+        &self.sidecars
     }
 
     pub(crate) fn write_hints(&self) -> &[K] {

@@ -13,7 +13,11 @@ use super::{
     cell::Interest,
     overlay::{Overlay, Place, Refusal},
 };
-use crate::state::EntryId;
+use crate::{
+    engine::shared::Trouble,
+    region::{self, Address, Session},
+    state::EntryId,
+};
 
 /// Why an incarnation stops before its end.
 pub(crate) enum Stop {
@@ -23,6 +27,8 @@ pub(crate) enum Stop {
     Cancelled,
     /// The base failed; the key, and how.
     Base(String, BaseError),
+    /// Shared memory failed.
+    Shared(Trouble),
 }
 
 /// What a read of an outer value came to.
@@ -40,10 +46,28 @@ pub(crate) enum Found<V> {
 /// What lies outside of an incarnation: the effects of the transactions before it.
 pub(crate) trait World<K, V> {
     /// Why the incarnation has to stop now, if it has to.
-    fn check(&self, overlay: &Overlay<K, V>) -> Option<Stop>;
+    fn check(&self, overlay: &Overlay<K, V>, session: Option<&Session>) -> Option<Stop>;
 
     /// Reads a location.
     fn read(&self, key: &K, id: Option<EntryId>, interest: Interest<V>) -> Found<V>;
+
+    /// A session for the regions of shared memory; `None` if the block has none.
+    fn session(&self) -> Option<Session>;
+
+    /// Calls `f` with the regions, once. What is not there yet wakes `waker`. Says why the
+    /// incarnation has to stop, if they said so.
+    fn with_regions(
+        &self,
+        waker: &Waker,
+        f: &mut dyn FnMut(&mut dyn region::world::World),
+    ) -> Option<Stop>;
+}
+
+/// Who acts in a frame.
+#[derive(Clone, Copy)]
+pub(crate) struct FrameOf {
+    pub(crate) actor: Address,
+    pub(crate) is_static: bool,
 }
 
 /// One incarnation on its way.
@@ -51,20 +75,31 @@ pub(crate) struct Incarnation<K, V> {
     pub(crate) overlay: Overlay<K, V>,
     /// Set where the incarnation has to stop. From then on nothing it does has an effect.
     pub(crate) stop: Option<Stop>,
+    /// Its regions of shared memory, from the first operation on.
+    pub(crate) session: Option<Box<Session>>,
+    /// Whose address stands behind each of its frames, and whether the frame may only look.
+    pub(crate) frames: Vec<FrameOf>,
     /// `None` once it has ended.
-    world: Option<Box<dyn World<K, V>>>,
+    pub(super) world: Option<Box<dyn World<K, V>>>,
     index: usize,
     /// What its task is polled with.
-    waker: Waker,
+    pub(super) waker: Waker,
     /// Others that wait for a location: combinators poll their parts with wakers of their own.
-    others: Vec<Waker>,
+    pub(super) others: Vec<Waker>,
 }
 
 impl<K: Key, V: Value> Incarnation<K, V> {
-    pub(crate) fn new(index: usize, world: Box<dyn World<K, V>>, waker: Waker) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        actor: Address,
+        world: Box<dyn World<K, V>>,
+        waker: Waker,
+    ) -> Self {
         Self {
             overlay: Overlay::default(),
             stop: None,
+            session: None,
+            frames: vec![FrameOf { actor, is_static: false }],
             world: Some(world),
             index,
             waker,
@@ -77,7 +112,7 @@ impl<K: Key, V: Value> Incarnation<K, V> {
         if self.stop.is_none()
             && let Some(world) = &self.world
         {
-            self.stop = world.check(&self.overlay);
+            self.stop = world.check(&self.overlay, self.session.as_deref());
         }
         self.stop.is_none() && self.world.is_some()
     }
@@ -193,7 +228,7 @@ pub enum AmountError {
 /// Clones are the same view. It ends with the incarnation it was made for: whatever is still done
 /// with it then has no effect, and what is awaited never comes.
 pub struct View<K, V> {
-    incarnation: Rc<RefCell<Incarnation<K, V>>>,
+    pub(super) incarnation: Rc<RefCell<Incarnation<K, V>>>,
 }
 
 impl<K, V> Clone for View<K, V> {

@@ -6,7 +6,7 @@
 pub use std::sync::{Arc, Weak};
 
 pub use super::twin::channel;
-pub use super::twin::{Condvar, Mutex, MutexGuard};
+pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
@@ -18,6 +18,47 @@ pub type OnceLock<T> = std::sync::OnceLock<T>;
 pub fn weakened(place: &'static str) -> bool {
     static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     CHOSEN.get_or_init(|| std::env::var("CHORUS_WEAKEN").ok()).as_deref() == Some(place)
+}
+
+/// Memory that safe references reach, made visible to the search.
+///
+/// The std back end says what it is for. Loom lets nobody touch an atomic who is not ordered after
+/// its creation, so a renewed witness is a new atomic. That the writer is the only holder is not
+/// checked here: `Arc::get_mut` and `Arc::make_mut` say so, and they order the writer after whoever
+/// held the data before, which is std's promise and not part of a model.
+#[derive(Debug, Default)]
+pub struct Witness {
+    /// How often the data was written while it was shared.
+    overwritten: atomic::AtomicU32,
+}
+
+impl Clone for Witness {
+    /// The witness of a copy, which nobody else has seen.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Witness {
+    /// The data is read.
+    ///
+    /// # Panics
+    ///
+    /// Unless this is ordered after the last write, or if the data was written while it was shared.
+    pub fn read(&self) {
+        let overwritten = self.overwritten.load(atomic::Ordering::Relaxed);
+        assert_eq!(overwritten, 0, "shared data was written while it was held");
+    }
+
+    /// The data is written by its only holder: all reads from now on must be ordered after this.
+    pub fn renew(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The data would be written while others hold it. Only a weakened place does that.
+    pub fn overwrite(&self) {
+        self.overwritten.fetch_add(1, atomic::Ordering::Relaxed);
+    }
 }
 
 /// Atomic integers and fences.

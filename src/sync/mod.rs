@@ -4,7 +4,7 @@
 //!
 //! | cfg | back end | used by |
 //! |---|---|---|
-//! | none | std, parking_lot, crossbeam | everyone |
+//! | none | std, parking_lot, crossbeam, arc-swap | everyone |
 //! | `chorus_loom` | loom | `cargo loom`: every interleaving of small models |
 //! | `chorus_shuttle` | shuttle | randomised schedules of the whole engine |
 //!

@@ -5,7 +5,7 @@
 pub use std::sync::{Arc, Weak};
 
 pub use super::twin::channel;
-pub use super::twin::{Condvar, Mutex, MutexGuard};
+pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
@@ -15,6 +15,24 @@ pub type OnceLock<T> = std::sync::OnceLock<T>;
 #[must_use]
 pub const fn weakened(_place: &'static str) -> bool {
     false
+}
+
+/// Memory that safe references reach, made visible to an explorer; only loom looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Witness(());
+
+impl Witness {
+    /// The data is read.
+    #[inline(always)]
+    pub fn read(&self) {}
+
+    /// The data is written by its only holder: all reads from now on must be ordered after this.
+    #[inline(always)]
+    pub fn renew(&mut self) {}
+
+    /// The data would be written while others hold it. Only a weakened place does that.
+    #[inline(always)]
+    pub fn overwrite(&self) {}
 }
 
 /// Atomic integers and fences.

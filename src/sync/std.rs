@@ -1,5 +1,6 @@
 //! Back end for production: std atomics and threads, parking_lot locks, crossbeam channels.
 
+use std::ops::Deref;
 pub use std::sync::{Arc, Weak};
 
 /// A cell that is written once.
@@ -11,6 +12,50 @@ pub type MutexGuard<'a, T> = parking_lot::MutexGuard<'a, T>;
 /// A condition variable that never wakes spuriously.
 pub type Condvar = parking_lot::Condvar;
 
+/// A place for an [`Arc`] that is replaced whole, and read without a lock.
+///
+/// A wrapper rather than an alias: what it offers is what the explorers' twin promises.
+#[derive(Debug)]
+pub struct ArcSwap<T>(arc_swap::ArcSwap<T>);
+
+/// A short loan of what an [`ArcSwap`] holds. It is cheaper than an [`Arc`] while a thread has few
+/// of them, because it writes to memory of its own thread alone.
+#[derive(Debug)]
+pub struct ArcSwapGuard<T>(arc_swap::Guard<Arc<T>>);
+
+impl<T> ArcSwap<T> {
+    /// A place that holds `value`.
+    #[must_use]
+    pub fn new(value: Arc<T>) -> Self {
+        Self(arc_swap::ArcSwap::new(value))
+    }
+
+    /// What it holds, on loan.
+    #[must_use]
+    pub fn load(&self) -> ArcSwapGuard<T> {
+        ArcSwapGuard(self.0.load())
+    }
+
+    /// What it holds, to keep.
+    #[must_use]
+    pub fn load_full(&self) -> Arc<T> {
+        self.0.load_full()
+    }
+
+    /// Replaces what it holds.
+    pub fn store(&self, value: Arc<T>) {
+        self.0.store(value);
+    }
+}
+
+impl<T> Deref for ArcSwapGuard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// Whether the named place in the code is to be weakened, to show that a model notices.
 ///
 /// Always false here, so the optimiser removes the weakened branch. Under loom it is true for the
@@ -19,6 +64,29 @@ pub type Condvar = parking_lot::Condvar;
 #[must_use]
 pub const fn weakened(_place: &'static str) -> bool {
     false
+}
+
+/// Memory that safe references reach, made visible to an explorer. Nothing here.
+///
+/// Loom sees atomics and locks, not plain data. A type whose claim is "this never changes once it is
+/// shared" holds one of these: whoever reads the data reads the witness, and whoever has the data
+/// for itself renews the witness when it writes. Under loom a read that is not ordered after the
+/// last write fails the model, and so does a write to what others hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Witness(());
+
+impl Witness {
+    /// The data is read.
+    #[inline(always)]
+    pub fn read(&self) {}
+
+    /// The data is written by its only holder: all reads from now on must be ordered after this.
+    #[inline(always)]
+    pub fn renew(&mut self) {}
+
+    /// The data would be written while others hold it. Only a weakened place does that.
+    #[inline(always)]
+    pub fn overwrite(&self) {}
 }
 
 /// Atomic integers and fences.

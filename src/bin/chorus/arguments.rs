@@ -61,6 +61,10 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Write metrics in Prometheus text format; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+
     /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent
     #[arg(long, value_name = "FILE", requires = "block")]
     pub(crate) chain: Option<PathBuf>,

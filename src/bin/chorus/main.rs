@@ -11,6 +11,7 @@ mod check;
 mod executor;
 mod inputs;
 mod measure;
+mod metrics;
 mod progress;
 mod remarks;
 mod report;

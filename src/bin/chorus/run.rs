@@ -2,13 +2,17 @@
 
 use std::io::{self, Write};
 
-use chorus::evm::{BlockError, EngineError, input::InputError};
+use chorus::{
+    evm::{BlockError, EngineError, input::InputError},
+    observe::MetricsSnapshot,
+};
 
 use crate::{
     arguments::Run,
     executor::{self, Baseline, Parallel, Work},
     inputs::{self, Source},
     measure::{Measurement, measure},
+    metrics::{Destination, MetricsError, Totals},
     progress::Progress,
     remarks,
     report::Report,
@@ -43,6 +47,9 @@ pub(crate) enum RunError {
     /// The engine cannot be set up as asked.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The metrics cannot be written.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The output cannot be written.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
@@ -54,6 +61,8 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
     let sources = inputs::sources(arguments)?;
     let mut baseline = Baseline::new(arguments);
     let mut engine = Parallel::new(arguments)?;
+    let metrics = arguments.metrics.as_deref().map(Destination::open).transpose()?;
+    let mut totals = Totals::new(arguments.threads());
     let mut table = Table::default();
     let progress = Progress::new(sources.len() as u64 * u64::from(arguments.repeat));
     let mut verdict = Verdict::Matched;
@@ -71,6 +80,9 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
         for line in remarks::left_out(&measurement, &work).iter().chain(&complaints) {
             progress.aside(|| eprintln!("chorus: {name}: {line}"));
         }
+        if let Some(report) = &report {
+            totals.count(report);
+        }
         match report {
             Some(report) if arguments.json => {
                 let line = serde_json::to_string(&report).map_err(io::Error::from)?;
@@ -83,6 +95,10 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
     drop(progress);
     if !arguments.json {
         table.print(&mut io::stdout().lock())?;
+    }
+    if let Some(metrics) = metrics {
+        // The engine has no shared memory yet, so nothing was done with it.
+        metrics.write(&totals, &MetricsSnapshot::default())?;
     }
     Ok(verdict)
 }

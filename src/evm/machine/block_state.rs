@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     evm::{Block, InvalidPolicy, StateStore, TransactionOutcome, rules::BlockSums},
+    region::config::ChainConfig,
     state::{EntryId, Table, TxIndex},
     sync::{Arc, Mutex},
 };
@@ -26,6 +27,8 @@ pub(crate) struct EvmMachine {
     pub(super) policy: InvalidPolicy,
     pub(super) committed: Mutex<Committed>,
     pub(crate) prelude: Option<Box<Prelude>>,
+    /// What the chain fixes of shared memory, if it is in force in the block.
+    pub(crate) shared: Option<Arc<ChainConfig>>,
 }
 
 /// What the commit cursor has produced so far.
@@ -66,6 +69,7 @@ impl EvmMachine {
             policy,
             committed,
             prelude: None,
+            shared: None,
         }
     }
 

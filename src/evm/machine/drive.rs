@@ -224,6 +224,7 @@ impl Machine for EvmMachine {
             result,
             tx_type: env.tx_type,
             cumulative_gas,
+            diagnostics: trace.shared.diagnostics,
         }));
         Ok(())
     }

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     context::{Attempt, Run},
-    evm::rules,
+    evm::{rules, shared::Shared},
     state::TxIndex,
     sync::Arc,
 };
@@ -88,7 +88,12 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
             Command::Run(run, tx) => {
                 let cfg = rules::cfg_env(&run.machine.block);
                 let evm = match &mut evm {
-                    Some(evm) if evm.ctx.cfg.spec == cfg.spec => {
+                    // Instructions and precompiles depend on the spec and on shared memory.
+                    Some(evm)
+                        if evm.ctx.cfg.spec == cfg.spec
+                            && evm.ctx.journaled_state.shared.active()
+                                == run.machine.shared.as_ref() =>
+                    {
                         evm.ctx.block = run.machine.block.env.clone();
                         evm.ctx.cfg = cfg;
                         evm
@@ -147,7 +152,8 @@ fn build<'y>(
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
     let spec = cfg.spec;
-    let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes);
+    let shared = Shared::new(run.machine.shared.clone());
+    let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes, shared);
     journal.set_spec_id(spec);
     let context = Context {
         block: run.machine.block.env.clone(),
@@ -172,6 +178,8 @@ fn execute(
     let machine = &run.machine;
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
+    let executed = matches!(result, Ok(Ok(_)));
+    let shared = evm.ctx.journaled_state.shared.end(executed);
     let mut state = evm.ctx.journaled_state.finalize();
     let failed = evm.ctx.journaled_state.failed.take();
     let notes = std::mem::take(&mut *evm.ctx.journaled_state.notes().borrow_mut());
@@ -188,7 +196,8 @@ fn execute(
                 Stop::Store(error) => Ending::Store(error),
             },
             (None, Ok(result)) => {
-                let trace = Trace::executed(machine, tx, notes, &mut state, result);
+                let mut trace = Trace::executed(machine, tx, notes, &mut state, result);
+                trace.shared = shared;
                 evm.ctx.journaled_state.recycle(state);
                 return Attempt::Finished(trace);
             }
@@ -196,7 +205,10 @@ fn execute(
             (None, Err(other)) => Ending::Environment(other.to_string()),
         },
     };
-    Attempt::Finished(Trace::failed(notes, ending))
+    let mut trace = Trace::failed(notes, ending);
+    // What it saw of regions may have been what made it fail.
+    trace.shared = shared;
+    Attempt::Finished(trace)
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

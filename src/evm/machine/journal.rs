@@ -33,10 +33,13 @@ use revm::{
 };
 
 use super::{
+    super::shared::{RegionSource, Shared, SharedJournal, take_off},
     cells::field,
     view::{Stop, View},
     watched::WatchedJournal,
 };
+
+use crate::region::{Call, Fault, Operation, session::Plan};
 
 type Load<T> = Result<StateLoad<T>, JournalLoadError<Stop>>;
 
@@ -49,7 +52,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         Self: 'a;
 
     fn new(database: View<'y>) -> Self {
-        Self::over(database, Rc::default())
+        Self::over(database, Rc::default(), Shared::default())
     }
 
     fn db_and_state(&self) -> (&View<'y>, &EvmState) {
@@ -268,14 +271,17 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     }
 
     fn checkpoint(&mut self) -> JournalCheckpoint {
+        self.shared.checkpoint();
         self.stock.checkpoint()
     }
 
     fn checkpoint_commit(&mut self) {
+        self.shared.commit();
         self.stock.checkpoint_commit()
     }
 
     fn checkpoint_revert(&mut self, checkpoint: JournalCheckpoint) {
+        self.shared.revert();
         self.stock.checkpoint_revert(checkpoint)
     }
 
@@ -309,7 +315,9 @@ impl<'y> JournalTr for WatchedJournal<'y> {
             self.debit(caller, balance);
             self.credit(address, balance);
         }
-        self.stock.create_account_checkpoint(caller, address, balance, spec)
+        let checkpoint = self.stock.create_account_checkpoint(caller, address, balance, spec)?;
+        self.shared.checkpoint();
+        Ok(checkpoint)
     }
 
     fn depth(&self) -> usize {
@@ -325,7 +333,12 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     }
 
     fn finalize(&mut self) -> EvmState {
-        self.stock.finalize()
+        self.shared.discard();
+        let mut state = self.stock.finalize();
+        if let Some(precompile) = self.shared.precompile() {
+            take_off(&mut state, precompile);
+        }
+        state
     }
 
     fn load_account_info_skip_cold_load(
@@ -355,5 +368,24 @@ impl<'y> JournalTr for WatchedJournal<'y> {
             load.is_cold,
             account.state_clear_aware_is_empty(spec),
         ))
+    }
+}
+
+impl SharedJournal for WatchedJournal<'_> {
+    fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
+        let depth = self.stock.inner.depth;
+        self.shared.analyse(&mut self.stock.database, depth, call, operation)
+    }
+
+    fn take_shared_failure(&mut self) -> Option<Stop> {
+        self.stock.database.take_region_failure()
+    }
+
+    fn shared_depth(&self) -> usize {
+        self.stock.inner.depth
     }
 }

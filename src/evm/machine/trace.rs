@@ -13,7 +13,7 @@ use super::{
     notes::Notes,
 };
 use crate::{
-    evm::StoreError,
+    evm::{StoreError, shared::SharedEnd},
     state::{Cell, EntryId, TxIndex},
 };
 
@@ -42,12 +42,16 @@ pub(crate) struct Trace {
     /// The fee of a beneficiary that the transaction did not load.
     pub(crate) reward: Option<AccountChange>,
     pub(crate) ending: Ending,
+    /// What it saw and did of shared memory.
+    pub(crate) shared: SharedEnd,
 }
 
 impl Trace {
     /// A trace without writes.
     pub(crate) fn failed(notes: Notes, ending: Ending) -> Box<Self> {
-        Box::new(Self { notes, accounts: Vec::new(), slots: Vec::new(), reward: None, ending })
+        let shared = SharedEnd::default();
+        let (accounts, slots) = (Vec::new(), Vec::new());
+        Box::new(Self { notes, accounts, slots, reward: None, ending, shared })
     }
 
     /// Turns revm's final state of a transaction into changes. Some of them depend on the account
@@ -91,7 +95,8 @@ impl Trace {
         // Fees are not published: who looks at the beneficiary's balance is found at the cursor.
         let reward =
             notes.reward.map(|amount| AccountChange::Reward { amount, state_clear, generation });
-        Box::new(Self { notes, accounts, slots, reward, ending: Ending::Executed(result) })
+        let (ending, shared) = (Ending::Executed(result), SharedEnd::default());
+        Box::new(Self { notes, accounts, slots, reward, ending, shared })
     }
 }
 

@@ -21,7 +21,10 @@ use super::{
 };
 use crate::{
     context::Run,
-    evm::StoreError,
+    evm::{
+        StoreError,
+        shared::{RegionSource, put_on},
+    },
     state::{Read, TxIndex},
     sync::Arc,
 };
@@ -182,13 +185,22 @@ impl<'y> View<'y> {
     }
 }
 
+/// Transactions in parallel have no regions yet.
+impl RegionSource for View<'_> {}
+
 impl Database for View<'_> {
     type Error = Stop;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Stop> {
         self.check()?;
         let (account, at) = self.load_account(address)?;
-        Ok(account.to_info().map(|mut info| {
+        let mut info = account.to_info();
+        if let Some(shared) = &self.run().machine.shared
+            && shared.precompile.0 == address.0
+        {
+            info = put_on(info);
+        }
+        Ok(info.map(|mut info| {
             info.account_id = AccountId::new(at);
             info
         }))

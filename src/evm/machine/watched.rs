@@ -6,6 +6,7 @@ use alloy_primitives::{Address, U256};
 use revm::{Journal, context::JournalTr, state::EvmState};
 
 use super::{
+    super::shared::Shared,
     cells::field,
     notes::Notes,
     view::{Stop, View},
@@ -15,6 +16,8 @@ use super::{
 pub(crate) struct WatchedJournal<'y> {
     pub(super) stock: Journal<View<'y>>,
     pub(super) notes: Rc<RefCell<Notes>>,
+    /// The session of shared memory.
+    pub(crate) shared: Shared,
     /// Set when a storage check that revm's interface gives no error for has failed.
     pub(crate) failed: Option<Stop>,
     /// Set when a transaction panicked in the middle of something.
@@ -22,8 +25,8 @@ pub(crate) struct WatchedJournal<'y> {
 }
 
 impl<'y> WatchedJournal<'y> {
-    pub(crate) fn over(view: View<'y>, notes: Rc<RefCell<Notes>>) -> Self {
-        Self { stock: Journal::new(view), notes, failed: None, poisoned: false }
+    pub(crate) fn over(view: View<'y>, notes: Rc<RefCell<Notes>>, shared: Shared) -> Self {
+        Self { stock: Journal::new(view), notes, shared, failed: None, poisoned: false }
     }
 
     pub(crate) fn notes(&self) -> &RefCell<Notes> {

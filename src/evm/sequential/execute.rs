@@ -4,7 +4,7 @@ use super::{Failure, Machine, epilogue, prologue};
 use crate::{
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateStore, Statistics,
-        TransactionOutcome, rules::BlockSums,
+        TransactionOutcome, rules::BlockSums, shared::SharedBlock,
     },
     sync::time::Instant,
 };
@@ -30,8 +30,24 @@ impl Sequential {
         store: &S,
         policy: InvalidPolicy,
     ) -> Result<BlockOutcome, BlockError> {
+        self.execute_shared(block, store, policy, None)
+    }
+
+    /// Executes a block over the state and the regions it starts from. The regions are left as they
+    /// are when the block ends.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sequential::execute`].
+    pub fn execute_shared<'a, S: StateStore + ?Sized>(
+        &mut self,
+        block: &'a Block,
+        store: &'a S,
+        policy: InvalidPolicy,
+        shared: Option<SharedBlock<'a>>,
+    ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
-        let mut machine = Machine::new(block, store);
+        let mut machine = Machine::with_shared(block, store, shared);
         prologue(&mut machine, block)?;
         let prologue_end = Instant::now();
 
@@ -39,6 +55,7 @@ impl Sequential {
         let mut transactions = Vec::with_capacity(block.transactions.len());
         for (index, transaction) in block.transactions.iter().enumerate() {
             let tx = &transaction.env;
+            machine.state().begin_regions(index);
             let result = match sums.admit(block, tx) {
                 Ok(()) => match machine.transact(tx) {
                     Err(Failure::Invalid(reason)) => Err(Invalid::Transaction(reason)),
@@ -53,6 +70,7 @@ impl Sequential {
                         result,
                         tx_type: tx.tx_type,
                         cumulative_gas: sums.gas_used,
+                        diagnostics: machine.take_diagnostics(),
                     })
                 }
                 (Err(reason), InvalidPolicy::Skip) => TransactionOutcome::Skipped(reason),

@@ -14,7 +14,9 @@ use revm::{
 
 use super::SequentialState;
 use crate::evm::{
-    Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, rules::cfg_env,
+    Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
+    rules::cfg_env,
+    shared::{Diagnostic, Shared, SharedBlock, in_force},
 };
 
 /// revm's context over a sequential state.
@@ -111,26 +113,38 @@ fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
 #[allow(missing_debug_implementations, reason = "revm's EVM has none that would help")]
 pub struct Machine<'a, S: StateStore + ?Sized> {
     pub(crate) evm: MainnetEvm<SequentialContext<'a, S>>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     /// A machine at the beginning of the block.
     pub fn new(block: &'a Block, store: &'a S) -> Self {
+        Self::with_shared(block, store, None)
+    }
+
+    /// A machine at the beginning of the block, with shared memory if that is in force by then.
+    pub fn with_shared(block: &'a Block, store: &'a S, shared: Option<SharedBlock<'a>>) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
         // Most transactions bring a sender and a recipient of their own.
         state.reserve(2 * block.transactions.len() + 8);
+        let config = in_force(shared.as_ref().map(|shared| &shared.config), block);
+        if let (Some(shared), Some(config)) = (shared, &config) {
+            state.set_regions(Address::new(config.precompile.0), shared.regions);
+        }
+        let journal = CollisionJournal::new(state).with_shared(Shared::new(config));
         let context: SequentialContext<'a, S> = Context {
             block: block.env.clone(),
             tx: TxEnv::default(),
             cfg: CfgEnv::default(),
-            journaled_state: CollisionJournal::new(state),
+            journaled_state: journal,
             chain: (),
             local: LocalContext::default(),
             error: Ok(()),
         };
         // `with_cfg` tells the journal about the spec, which a field assignment would not.
-        Self { evm: context.with_cfg(cfg_env(block)).build_mainnet() }
+        let evm = context.with_cfg(cfg_env(block)).build_mainnet();
+        Self { evm, diagnostics: Vec::new() }
     }
 
     /// Runs a transaction and commits what it changed. A transaction that fails leaves no trace.
@@ -159,8 +173,15 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         if self.state().account(address)?.is_none_or(|info| info.is_empty_code_hash()) {
             return Ok(None);
         }
+        self.evm.ctx.journaled_state.pause_shared(true);
         let result = self.evm.system_call_one(address, data);
+        self.evm.ctx.journaled_state.pause_shared(false);
         self.settle(result).map(Some)
+    }
+
+    /// Which operations on shared memory failed in the last transaction.
+    pub fn take_diagnostics(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.diagnostics)
     }
 
     /// The block's state.
@@ -179,6 +200,11 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         &mut self,
         result: Result<ExecutionResult, EVMError<StoreError>>,
     ) -> Result<ExecutionResult, Failure> {
+        let shared = self.evm.ctx.journaled_state.end_shared(result.is_ok());
+        self.diagnostics = shared.diagnostics;
+        if let (Some(effects), true) = (shared.effects, result.is_ok()) {
+            self.state().commit_regions(*effects);
+        }
         let mut changes = self.evm.finalize();
         self.commit(result, &mut changes).inspect(|_| {
             self.evm.ctx.journaled_state.recycle(changes);

@@ -9,7 +9,13 @@ use revm::{
 };
 
 use super::cached::{Cached, Slot, normalise};
-use crate::evm::{BlockHashes, StateDiff, StateStore, StorageProbe, StoreError};
+use crate::{
+    evm::{
+        BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
+        shared::{BlockRegions, RegionSource, put_on},
+    },
+    region::{session::Effects, world::World},
+};
 
 /// A [`StateStore`] seen through the changes of a block: revm's database while the block runs
 /// sequentially, and the state on which the prologue and the epilogue act.
@@ -19,7 +25,6 @@ use crate::evm::{BlockHashes, StateDiff, StateStore, StorageProbe, StoreError};
 ///
 /// Accounts carry their position in this cache as revm's `account_id`, so a slot is found without
 /// looking its account up again.
-#[derive(Debug)]
 pub struct SequentialState<'a, S: ?Sized> {
     store: &'a S,
     block_hashes: &'a BlockHashes,
@@ -29,6 +34,14 @@ pub struct SequentialState<'a, S: ?Sized> {
     accounts: Vec<Cached>,
     /// The error of a probe for storage, which revm's journal cannot return.
     failure: Option<StoreError>,
+    /// Shared memory, with the address of its precompile.
+    shared: Option<(Address, &'a mut dyn BlockRegions)>,
+}
+
+impl<S: ?Sized> std::fmt::Debug for SequentialState<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SequentialState").field("accounts", &self.accounts).finish_non_exhaustive()
+    }
 }
 
 impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
@@ -41,6 +54,27 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             positions: AddressMap::default(),
             accounts: Vec::new(),
             failure: None,
+            shared: None,
+        }
+    }
+
+    /// Gives the block regions, and a byte of code to the precompile that answers for them.
+    pub(crate) fn set_regions(&mut self, precompile: Address, regions: &'a mut dyn BlockRegions) {
+        self.shared = Some((precompile, regions));
+    }
+
+    /// Turns to a transaction of the block.
+    #[inline]
+    pub(crate) fn begin_regions(&mut self, index: usize) {
+        if let Some((_, regions)) = &mut self.shared {
+            regions.begin(index);
+        }
+    }
+
+    /// Applies what a transaction did to regions.
+    pub(crate) fn commit_regions(&mut self, effects: Effects) {
+        if let Some((_, regions)) = &mut self.shared {
+            regions.commit(effects);
         }
     }
 
@@ -217,7 +251,11 @@ impl<S: StateStore + ?Sized> Database for SequentialState<'_, S> {
     #[inline]
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
         let position = self.position(address, None)?;
-        Ok(self.accounts[position].now.clone())
+        let info = self.accounts[position].now.clone();
+        Ok(match &self.shared {
+            Some((precompile, _)) if *precompile == address => put_on(info),
+            _ => info,
+        })
     }
 
     /// Never asked by revm, since [`basic`](Self::basic) gives code along.
@@ -271,5 +309,11 @@ impl<S: StateStore + ?Sized> StorageProbe for SequentialState<'_, S> {
             self.failure = Some(error);
             true
         })
+    }
+}
+
+impl<S: StateStore + ?Sized> RegionSource for SequentialState<'_, S> {
+    fn regions(&mut self) -> Option<&mut dyn World> {
+        self.shared.as_mut().map(|(_, regions)| &mut **regions as &mut dyn World)
     }
 }

@@ -1,4 +1,5 @@
-//! What loom and shuttle share: parking_lot's locks and crossbeam's channels, as models of them.
+//! What loom and shuttle share: parking_lot's locks, crossbeam's channels and arc-swap's place, as
+//! models of them.
 //!
 //! A third-party primitive is an axiom of the proofs. Its twin promises what the crate's
 //! documentation promises and, where that is possible, nothing else, so that a protocol cannot
@@ -7,6 +8,8 @@
 //! - [`lock`]: mutual exclusion; a lock happens after the unlock before it; no poisoning.
 //! - [`channel`]: first in, first out; a receive happens after *its* send. Finding a channel empty
 //!   or full orders nothing, and may rest on an old value.
+//! - [`place`]: a load finds some stored value whole and happens after *its* store; the loads and
+//!   stores of one place have one order for everybody, and no order with any other location.
 
 #[cfg(chorus_loom)]
 use ::loom::sync as raw;
@@ -15,6 +18,8 @@ use ::shuttle::sync as raw;
 
 pub mod channel;
 mod lock;
+mod place;
 mod queue;
 
 pub use lock::{Condvar, Mutex, MutexGuard};
+pub use place::{ArcSwap, ArcSwapGuard};

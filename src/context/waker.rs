@@ -1,9 +1,10 @@
-//! The waker of a context: whatever a closure awaits outside of the block wakes it by this.
+//! The waker of a context: whatever it awaits besides other transactions wakes it by this, be it the
+//! registry or something outside of the block.
 
 use std::task::{Wake, Waker};
 
+use super::{Machine, Run};
 use crate::{
-    context::{Machine, Run},
     state::TxIndex,
     sync::{Arc, Weak},
 };

@@ -1,0 +1,299 @@
+//! What a host holds of shared memory, and does with it.
+
+use super::registry::{CollectReport, Message, Registry, Stats, Wanted};
+use crate::{
+    observe::{MetricsSnapshot, RegionMetrics},
+    region::{
+        change::RegionChanges,
+        config::{ChainConfig, ConfigError, SharedMemoryConfig},
+        direct::DirectRegions,
+        error::CreateError,
+        handle::{Address, Handle, Name},
+        meta::Meta,
+        regions::{ApplyError, Regions, Use},
+        rights::{Permissions, RegionOptions, SecurityLevel},
+        sidecar::{Sidecar, SidecarError},
+        versions::BlockRegions,
+    },
+    registry::{Actor, CallError, Published, Snapshot},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use super::SharedBlock;
+
+/// Why the host's request failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// The registry has stopped.
+    #[error("the region registry does not answer: {0}")]
+    Registry(#[from] CallError),
+    /// The changes do not belong to the regions as they are.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The region was not created.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The data was not attached.
+    #[error(transparent)]
+    Sidecar(#[from] SidecarError),
+    /// There is no such region.
+    #[error("{handle} is not the handle of a persistent region")]
+    NoRegion {
+        /// What was given.
+        handle: Handle,
+    },
+}
+
+/// A region as the host sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionInfo {
+    /// Its handle.
+    pub handle: Handle,
+    /// Its metadata.
+    pub meta: Meta,
+    /// Pages present.
+    pub pages: u64,
+    /// How it was used.
+    pub uses: Use,
+}
+
+/// Shared memory of an engine, or of several that execute one chain.
+pub struct SharedMemory {
+    config: Arc<SharedMemoryConfig>,
+    chain: Arc<ChainConfig>,
+    registry: Actor<Registry>,
+    table: Published<Regions>,
+    metrics: Arc<RegionMetrics>,
+    enabled: AtomicBool,
+    /// Number of the block committed last, for what the host does between blocks.
+    block: AtomicU64,
+}
+
+impl std::fmt::Debug for SharedMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedMemory")
+            .field("enabled", &self.is_enabled())
+            .field("regions", &self.table.load().live().count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SharedMemory {
+    /// Shared memory without a region.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the fields that contradict each other.
+    pub fn new(config: SharedMemoryConfig) -> Result<Arc<Self>, ConfigError> {
+        config.validate()?;
+        if config.chain.security_level == SecurityLevel::None && config.chain.active_from.is_some()
+        {
+            tracing::warn!("shared memory without permission checks: for development only");
+        }
+        let enabled = AtomicBool::new(config.host.enable_shared_memory);
+        let (config, chain) = (Arc::new(config.clone()), Arc::new(config.chain));
+        let metrics = Arc::new(RegionMetrics::new(1));
+        let registry = Registry::new(config.clone(), metrics.clone());
+        let table = registry.table();
+        let registry = Actor::new(registry, config.host.registry_mailbox.max(1));
+        let block = AtomicU64::new(0);
+        Ok(Arc::new(Self { config, chain, registry, table, metrics, enabled, block }))
+    }
+
+    /// Shared memory that no chain has switched on.
+    #[must_use]
+    pub fn off() -> Arc<Self> {
+        // The configuration is a constant of this crate that agrees with itself.
+        Self::new(SharedMemoryConfig::off()).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn config(&self) -> &SharedMemoryConfig {
+        &self.config
+    }
+
+    /// Takes part from the next block on, if the chain has activated it.
+    pub fn enable(&self) {
+        // Relaxed: the next block is begun by a call that comes after this one, or beside it.
+        self.enabled.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes no part from the next block on: opcodes are undefined, the precompile is an ordinary
+    /// account. Regions stay.
+    pub fn disable(&self) {
+        self.enabled.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the next block can use it, as far as the host goes.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Whether a block can use it: the chain has activated it and the host takes part.
+    #[must_use]
+    pub fn is_active(&self, block: u64) -> bool {
+        self.is_enabled() && self.chain.is_active(block)
+    }
+
+    /// All persistent regions as they are; what is done later does not show in it.
+    #[must_use]
+    pub fn regions(&self) -> Arc<Snapshot<Regions>> {
+        self.table.load_full()
+    }
+
+    /// The commitment to all persistent regions.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        self.table.load().root()
+    }
+
+    /// The regions that exist, by id.
+    #[must_use]
+    pub fn list(&self) -> Vec<RegionInfo> {
+        let regions = self.regions();
+        let info = |(handle, record): (Handle, &Arc<crate::region::regions::Record>)| RegionInfo {
+            handle,
+            meta: record.meta().clone(),
+            pages: record.pages().len() as u64,
+            uses: record.uses(),
+        };
+        regions.live().map(info).collect()
+    }
+
+    /// Creates a persistent region between blocks, as a genesis would.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Create`] as for a transaction; [`HostError::Registry`] if it has stopped.
+    pub fn create(
+        &self,
+        owner: Address,
+        name: Name,
+        size: u64,
+        ceiling: Permissions,
+        options: RegionOptions,
+    ) -> Result<Handle, HostError> {
+        let max = self.chain.max_region_size;
+        if size == 0 {
+            return Err(CreateError::ZeroSize.into());
+        }
+        if size > max {
+            let size = ruint::aliases::U256::from(size);
+            return Err(CreateError::RegionTooLarge { size, max }.into());
+        }
+        let copy_on_write = options.contains(RegionOptions::COPY_ON_WRITE);
+        if options.compression().is_none() || copy_on_write && !self.chain.enable_copy_on_write {
+            let option = ruint::aliases::U256::from(options.bits());
+            return Err(CreateError::InvalidOption { option }.into());
+        }
+        let options = options | RegionOptions::PERSISTENT;
+        let wanted = Wanted { owner, name, size, ceiling, options };
+        let block = self.block.load(Ordering::Relaxed);
+        Ok(self.registry.call(|reply| Message::Create { wanted, block, reply })??)
+    }
+
+    /// Destroys a persistent region between blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NoRegion`], or [`HostError::Registry`] if it has stopped.
+    pub fn destroy(&self, handle: Handle) -> Result<(), HostError> {
+        let block = self.block.load(Ordering::Relaxed);
+        let found = self.registry.call(|reply| Message::Destroy { handle, block, reply })?;
+        if found { Ok(()) } else { Err(HostError::NoRegion { handle }) }
+    }
+
+    /// Reads a persistent region as it stands: as many bytes as there are from `offset`, at most
+    /// those of `into`. Says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NoRegion`].
+    pub fn read(&self, handle: Handle, offset: u64, into: &mut [u8]) -> Result<usize, HostError> {
+        let regions = self.table.load();
+        regions.read(handle, offset, into).ok_or(HostError::NoRegion { handle })
+    }
+
+    /// Makes data a sidecar, to be attached to a block or a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Sidecar`] for no data, or more than the chain allows.
+    pub fn attach(&self, bytes: &[u8]) -> Result<Arc<Sidecar>, HostError> {
+        let sidecar = Sidecar::new(bytes)?;
+        let attached = std::slice::from_ref(&sidecar);
+        Sidecar::check(attached, self.chain.max_sidecars, self.chain.max_sidecar_size)?;
+        Ok(sidecar)
+    }
+
+    /// Makes a block's changes the regions that the next block starts from.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Apply`] if the block started from other regions; [`HostError::Registry`].
+    pub fn commit(&self, changes: &RegionChanges) -> Result<(), HostError> {
+        let changes = Box::new(changes.clone());
+        let block = changes.block;
+        self.registry.call(|reply| Message::Commit { changes, reply })??;
+        self.block.store(block, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Frees what nobody can reach any more.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Registry`].
+    pub fn collect(&self) -> Result<CollectReport, HostError> {
+        Ok(self.registry.call(|reply| Message::Collect { reply })?)
+    }
+
+    /// How the registry stands.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Registry`].
+    pub fn stats(&self) -> Result<Stats, HostError> {
+        Ok(self.registry.call(|reply| Message::Stats { reply })?)
+    }
+
+    /// What was done with shared memory so far.
+    #[must_use]
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.metrics.snapshot()
+    }
+
+    /// Number of the block after the one committed last, for blocks that bring none.
+    pub(crate) fn next_block(&self) -> u64 {
+        self.block.load(Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn registry(&self) -> &Actor<Registry> {
+        &self.registry
+    }
+
+    /// Regions for a block that runs one by one; `None` if it does not use shared memory.
+    pub(crate) fn begin_direct(&self, block: u64) -> Option<DirectRegions> {
+        let base = Arc::new(Regions::clone(&self.table.load()));
+        self.is_active(block).then(|| DirectRegions::new(self.chain.clone(), base, block))
+    }
+
+    /// Regions for a block that runs in parallel; `None` if it does not use shared memory.
+    pub(crate) fn begin_parallel(
+        self: &Arc<Self>,
+        block: u64,
+        sidecars: Arc<[Arc<Sidecar>]>,
+    ) -> Option<SharedBlock> {
+        if !self.is_active(block) {
+            return None;
+        }
+        let base = Arc::new(Regions::clone(&self.table.load()));
+        let regions = Arc::new(BlockRegions::new(self.chain.clone(), base, block));
+        Some(SharedBlock { memory: self.clone(), regions, sidecars })
+    }
+}

@@ -1,0 +1,44 @@
+//! Shared memory of a running engine: the registry actor with its messages, and the host's side.
+//!
+//! ```text
+//!  context ── look up(id) ──┐                          ┌─► BlockRegions: versions below the context
+//!  host ──── create, ... ───┼─► mailbox ─► Registry ───┼─► publisher of the table
+//!  host ──── commit ────────┤      ▲                   └─► limbo of destroyed regions
+//!  host ──── collect ───────┘      │ polled by workers ahead of contexts, and by whoever asked
+//!                                  └ replies wake contexts
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `memory` | [`SharedMemory`]: what a host holds and does |
+//! | `registry` | the actor: its messages, and what it answers |
+//! | `ask` | a context's question to the registry |
+//! | `block` | shared memory within one block that runs in parallel |
+//! | `world` | the regions below a context |
+//!
+//! Invariants
+//!
+//! 1. The registry alone publishes the table. It changes at a commit, and when the host creates or
+//!    destroys a region between blocks; never for what a transaction does.
+//! 2. What it answers a context is a function of the block's table and the versions below the
+//!    context, and is part of the context's read set.
+//! 3. A block runs on the table that was published when it began. Executing a block changes nothing:
+//!    its outcome carries the changes, and committing them is a step of its own, as it is for
+//!    accounts. The same block can be executed again.
+//! 4. Enabling and disabling take effect at the next block.
+
+mod ask;
+mod block;
+mod memory;
+mod registry;
+mod world;
+
+pub(crate) use self::{
+    ask::Asker,
+    block::{SharedBlock, Trouble},
+    world::ContextWorld,
+};
+pub use self::{
+    memory::{HostError, RegionInfo, SharedMemory},
+    registry::{CollectReport, Stats},
+};

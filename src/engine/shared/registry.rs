@@ -1,0 +1,229 @@
+//! The registry actor's behaviour.
+
+use crate::{
+    observe::RegionMetrics,
+    region::{
+        change::{RegionChange, RegionChanges},
+        config::SharedMemoryConfig,
+        error::CreateError,
+        handle::{Address, Handle, Kind, Name, RegionId},
+        meta::{Birth, Live, Meta},
+        page::PAGE_BYTES,
+        regions::{ApplyError, Record, Regions},
+        rights::{Permissions, RegionOptions},
+        versions::BlockRegions,
+    },
+    registry::{Behaviour, Lease, Limbo, Publisher, ReplySender},
+    state::{EntryId, Read, TxIndex},
+    sync::{
+        Arc,
+        time::{Duration, Instant},
+    },
+};
+
+/// Destroyed regions that may wait for their leases to end. Beyond that they are dropped from the
+/// registry's sight at once: their pages live as long as somebody holds them.
+const LIMBO: usize = 65_536;
+/// Destroyed regions that one collection looks at.
+const SWEEP: usize = 4_096;
+
+/// What a context learns of an id.
+pub(crate) struct Looked {
+    pub(crate) entry: EntryId,
+    /// The metadata, or the transaction that will write it.
+    pub(crate) meta: Read<Meta>,
+    pub(crate) lease: Option<Lease>,
+}
+
+/// A region that the host wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) owner: Address,
+    pub(crate) name: Name,
+    pub(crate) size: u64,
+    pub(crate) ceiling: Permissions,
+    pub(crate) options: RegionOptions,
+}
+
+/// What the registry is told and asked.
+pub(crate) enum Message {
+    /// A context looks up metadata.
+    Look { block: Arc<BlockRegions>, tx: TxIndex, id: RegionId, reply: ReplySender<Looked> },
+    /// A block's changes become the table.
+    Commit { changes: Box<RegionChanges>, reply: ReplySender<Result<(), ApplyError>> },
+    /// The host creates a region between blocks.
+    Create { wanted: Wanted, block: u64, reply: ReplySender<Result<Handle, CreateError>> },
+    /// The host destroys a region between blocks; `false`: there is none.
+    Destroy { handle: Handle, block: u64, reply: ReplySender<bool> },
+    /// Frees what nobody can reach.
+    Collect { reply: ReplySender<CollectReport> },
+    /// How things stand.
+    Stats { reply: ReplySender<Stats> },
+}
+
+/// What a collection did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CollectReport {
+    /// Destroyed regions dropped.
+    pub regions: u64,
+    /// Destroyed regions that somebody still reaches.
+    pub waiting: u64,
+    /// Bytes of pages freed.
+    pub bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How the registry stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Regions that exist.
+    pub regions: u64,
+    /// Bytes of their pages.
+    pub page_bytes: u64,
+    /// Destroyed regions that wait for their leases to end.
+    pub waiting: u64,
+    /// Bytes of the pages of those.
+    pub waiting_bytes: u64,
+    /// Messages handled.
+    pub requests: u64,
+}
+
+/// The one writer of the table.
+pub(crate) struct Registry {
+    table: Publisher<Regions>,
+    current: Regions,
+    limbo: Limbo<Arc<Record>>,
+    metrics: Arc<RegionMetrics>,
+    config: Arc<SharedMemoryConfig>,
+    requests: u64,
+}
+
+impl Registry {
+    pub(crate) fn new(config: Arc<SharedMemoryConfig>, metrics: Arc<RegionMetrics>) -> Self {
+        let current = Regions::new();
+        let table = Publisher::new(current.clone());
+        let limbo = Limbo::new(LIMBO);
+        Self { table, current, limbo, metrics, config, requests: 0 }
+    }
+
+    pub(crate) fn table(&self) -> crate::registry::Published<Regions> {
+        self.table.published()
+    }
+
+    /// Puts another table in place of the current one.
+    fn publish(&mut self, next: Regions, changed: impl Iterator<Item = RegionId>) {
+        for id in changed {
+            // A region that is gone, or has given its place to a successor.
+            if let Some(old) = self.current.record(id)
+                && old.meta().live.is_some()
+                && next.find(id.at(old.meta().generation)).is_none()
+            {
+                // A full limbo lets go of it, which is safe: whoever reaches it keeps it.
+                let _ = self.limbo.push(old.clone(), old.leases.clone());
+            }
+        }
+        let (before, after) = (self.current.page_bytes(), next.page_bytes());
+        if after >= before {
+            self.metrics.page_bytes().add(after - before);
+        } else {
+            self.metrics.page_bytes().sub(before - after);
+        }
+        self.current = next.clone();
+        self.table.publish(next);
+    }
+
+    fn commit(&mut self, changes: &RegionChanges) -> Result<(), ApplyError> {
+        let next = self.current.apply(changes)?;
+        self.publish(next, changes.regions.iter().map(|change| change.id));
+        self.metrics.absorb(0, &changes.usage);
+        if self.config.host.collector.enabled && self.config.host.collector.eager {
+            self.collect();
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, wanted: Wanted, block: u64) -> Result<Handle, CreateError> {
+        let Wanted { owner, name, size, ceiling, options } = wanted;
+        let id = RegionId::of(Kind::Persistent, owner, Some(name));
+        let Meta { generation, live } = self.current.meta(id);
+        if live.is_some() {
+            return Err(CreateError::RegionExists { handle: id.at(generation) });
+        }
+        let birth = Arc::new(Birth { owner, name: Some(name), ceiling, options });
+        let live = Some(Live { birth, size, grants: Default::default() });
+        let after = Meta { generation: generation + 1, live };
+        self.change(RegionChange { id, after, pages: Vec::new() }, block);
+        Ok(id.at(generation + 1))
+    }
+
+    fn destroy(&mut self, handle: Handle, block: u64) -> bool {
+        let found = self.current.find(handle).is_some();
+        if found {
+            let after = Meta { generation: handle.generation(), live: None };
+            self.change(RegionChange { id: handle.id(), after, pages: Vec::new() }, block);
+        }
+        found
+    }
+
+    fn change(&mut self, change: RegionChange, block: u64) {
+        let mut next = self.current.clone();
+        next.change(&change, block);
+        self.publish(next, std::iter::once(change.id));
+    }
+
+    fn collect(&mut self) -> CollectReport {
+        let began = Instant::now();
+        let mut bytes = 0;
+        let swept = self.limbo.sweep(SWEEP, |record| {
+            bytes += record.pages().len() as u64 * PAGE_BYTES as u64;
+        });
+        let took = began.elapsed();
+        self.metrics.collection(0, bytes, took);
+        CollectReport { regions: swept.freed as u64, waiting: swept.waiting as u64, bytes, took }
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            regions: self.current.live().count() as u64,
+            page_bytes: self.current.page_bytes(),
+            waiting: self.limbo.len() as u64,
+            waiting_bytes: self.limbo.iter().map(|record| record.page_bytes()).sum(),
+            requests: self.requests,
+        }
+    }
+}
+
+impl Behaviour for Registry {
+    type Message = Message;
+
+    fn handle(&mut self, message: Message) {
+        self.requests += 1;
+        self.metrics.registry_requests(0, 1);
+        match message {
+            Message::Look { block, tx, id, reply } => {
+                if reply.is_cancelled() {
+                    return;
+                }
+                let (entry, meta) = block.meta(tx, id);
+                reply.send(Looked { entry, meta, lease: block.lease(id) });
+            }
+            // Whoever has stopped waiting does not need the answer.
+            Message::Commit { changes, reply } => {
+                reply.send(self.commit(&changes));
+            }
+            Message::Create { wanted, block, reply } => {
+                reply.send(self.create(wanted, block));
+            }
+            Message::Destroy { handle, block, reply } => {
+                reply.send(self.destroy(handle, block));
+            }
+            Message::Collect { reply } => {
+                reply.send(self.collect());
+            }
+            Message::Stats { reply } => {
+                reply.send(self.stats());
+            }
+        }
+    }
+}

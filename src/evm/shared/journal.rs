@@ -1,0 +1,212 @@
+//! What shared memory asks of a journal, and the part that each journal holds for it.
+//!
+//! Checkpoints of the journal are checkpoints of the session, from the session's creation on. It is
+//! created by the transaction's first operation, so a transaction without one pays a branch for each
+//! checkpoint, and nothing else.
+
+use alloy_primitives::Address;
+use revm::{Database, context::JournalTr};
+
+use super::diagnostic::{Diagnostic, MOST_DIAGNOSTICS};
+use crate::{
+    region::{
+        Call, Fault, Operation, Session,
+        config::ChainConfig,
+        session::{Effects, Plan},
+        world::World,
+    },
+    sync::Arc,
+};
+
+/// A database that knows the regions before the transaction.
+pub trait RegionSource: Database {
+    /// The regions as the transaction finds them; `None` without shared memory.
+    fn regions(&mut self) -> Option<&mut dyn World> {
+        None
+    }
+
+    /// Suspends until the regions have what they were asked for. `false`: they never will.
+    fn wait_for_regions(&mut self) -> bool {
+        false
+    }
+
+    /// Why the regions stopped the transaction, if they did.
+    fn take_region_failure(&mut self) -> Option<Self::Error> {
+        None
+    }
+}
+
+/// Regions of a block that runs one transaction after another.
+pub trait BlockRegions: World {
+    /// Turns to a transaction of the block, by its position.
+    fn begin(&mut self, index: usize);
+
+    /// Makes what a transaction did part of what the later ones find.
+    fn commit(&mut self, effects: Effects);
+}
+
+/// Shared memory for a block that runs one transaction after another.
+pub struct SharedBlock<'a> {
+    /// What the chain fixes. Whether it is active in the block is looked up there.
+    pub config: Arc<ChainConfig>,
+    /// The regions before the block, and after it as far as it got.
+    pub regions: &'a mut dyn BlockRegions,
+}
+
+impl std::fmt::Debug for SharedBlock<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedBlock").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A journal through which a transaction uses shared memory.
+pub trait SharedJournal: JournalTr {
+    /// The journal's part for shared memory.
+    fn shared(&mut self) -> &mut Shared;
+
+    /// Analyses an operation, after whatever waiting that takes. Never [`Fault::Wait`]; after
+    /// [`Fault::Stop`] there may be a reason in [`SharedJournal::take_shared_failure`].
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault>;
+
+    /// Why the last [`Fault::Stop`] was, for the context's host error.
+    fn take_shared_failure(&mut self) -> Option<<Self::Database as Database>::Error>;
+
+    /// Number of open checkpoints: the depth of the innermost frame, 0 for the transaction itself.
+    fn shared_depth(&self) -> usize;
+}
+
+/// A journal's part for shared memory.
+#[derive(Debug, Default)]
+pub struct Shared {
+    config: Option<Arc<ChainConfig>>,
+    paused: bool,
+    session: Option<Box<Session>>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// What a transaction leaves of its use of shared memory.
+#[derive(Debug, Default)]
+pub struct SharedEnd {
+    /// What it saw and did; `None` if it did not use shared memory.
+    pub effects: Option<Box<Effects>>,
+    /// What failed.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Shared {
+    /// The part of a journal for blocks in which shared memory is active, or not.
+    #[must_use]
+    pub fn new(config: Option<Arc<ChainConfig>>) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// What the chain fixes, where shared memory can be used.
+    #[inline]
+    #[must_use]
+    pub fn active(&self) -> Option<&Arc<ChainConfig>> {
+        self.config.as_ref().filter(|_| !self.paused)
+    }
+
+    /// Switches shared memory off for a while: system calls do without.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Where the precompile answers, if it does in this block.
+    #[inline]
+    #[must_use]
+    pub fn precompile(&self) -> Option<Address> {
+        self.config.as_ref().map(|config| Address::new(config.precompile.0))
+    }
+
+    /// The transaction's session, if it has used shared memory.
+    #[inline]
+    pub fn session(&mut self) -> Option<&mut Session> {
+        self.session.as_deref_mut()
+    }
+
+    /// Follows the journal: a frame begins.
+    #[inline]
+    pub fn checkpoint(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.checkpoint(true);
+        }
+    }
+
+    /// Follows the journal: a frame ends well.
+    #[inline]
+    pub fn commit(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.commit();
+        }
+    }
+
+    /// Follows the journal: a frame is undone.
+    #[inline]
+    pub fn revert(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.revert();
+        }
+    }
+
+    /// Analyses an operation over what a database knows, in a journal with `depth` open checkpoints.
+    /// Notes why, if it fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`], but not to wait.
+    pub fn analyse<DB: RegionSource>(
+        &mut self,
+        database: &mut DB,
+        depth: usize,
+        call: &Call,
+        operation: &Operation,
+    ) -> Result<Plan, Fault> {
+        let Some(config) = self.active().cloned() else { return Err(Fault::Stop) };
+        let session =
+            self.session.get_or_insert_with(|| Box::new(Session::new(config.clone(), depth)));
+        debug_assert_eq!(session.depth(), depth, "checkpoints of journal and session go together");
+        let result = loop {
+            let Some(world) = database.regions() else { return Err(Fault::Stop) };
+            match session.analyse(world, call, operation) {
+                Err(Fault::Wait) if database.wait_for_regions() => {}
+                Err(Fault::Wait) => break Err(Fault::Stop),
+                result => break result,
+            }
+        };
+        if let Err(Fault::Failed { error, .. }) = &result
+            && self.diagnostics.len() < MOST_DIAGNOSTICS
+        {
+            self.diagnostics.push(Diagnostic {
+                depth: call.frame,
+                actor: Address::new(call.actor.0),
+                operation: operation.kind(),
+                error: error.clone(),
+            });
+        }
+        result
+    }
+
+    /// Ends the transaction's session. With `keep`, for a transaction that was executed, what it did
+    /// and did not revert stands.
+    #[inline]
+    pub fn end(&mut self, keep: bool) -> SharedEnd {
+        SharedEnd {
+            effects: self.session.take().map(|session| Box::new(session.finish(keep))),
+            diagnostics: std::mem::take(&mut self.diagnostics),
+        }
+    }
+
+    /// Drops what a transaction left that nobody asked for.
+    #[inline]
+    pub fn discard(&mut self) {
+        if self.session.is_some() || !self.diagnostics.is_empty() {
+            self.session = None;
+            self.diagnostics.clear();
+        }
+    }
+}

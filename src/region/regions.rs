@@ -1,0 +1,275 @@
+//! All persistent regions at one point of the chain: what blocks start from and end in.
+//!
+//! ```text
+//!  Regions ── records ──► Record ── pages ──► page     persistent maps: a block's outcome shares
+//!     │                     │                          all that it did not change
+//!     └─ commitment ◄───────┴─ commitment of pages
+//! ```
+//!
+//! # The root
+//!
+//! | what | bytes hashed with keccak256 |
+//! |---|---|
+//! | a page's key | page number, 8 bytes big-endian |
+//! | a page's value | the 4096 bytes |
+//! | a region's key | the id's 24 bytes, and 8 zeros (not hashed) |
+//! | a region's value | `00` ‖ generation (8), for one that is destroyed |
+//! | | `01` ‖ generation (8) ‖ owner (20) ‖ name (32) ‖ ceiling (1) ‖ options (1) ‖ size (8) ‖ number of grants (8) ‖ address (20) and permissions (1) of each, by address ‖ root of the pages (32) |
+//! | the root | of the [`MerkleMap`] of all regions |
+//!
+//! Numbers are big-endian. A destroyed region keeps its place, since its generation decides which
+//! handle its successor gets.
+
+use im::OrdMap;
+
+use super::{
+    change::{RegionChange, RegionChanges},
+    content::PageKey,
+    handle::{Handle, RegionId},
+    keccak::keccak256,
+    merkle::MerkleMap,
+    meta::Meta,
+    page::{PAGE_BYTES, Page},
+    page_map::{PageMap, PageNumber},
+};
+use crate::{registry::Leases, sync::Arc};
+
+/// What is remembered of a region's use, for the collector and the curious. No contract sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Use {
+    /// Transactions that used the region.
+    pub accesses: u64,
+    /// Number of the last block that used it.
+    pub last_block: u64,
+    /// Changed since the host cleared the flag last.
+    pub dirty: bool,
+}
+
+/// One region, or what is left of a destroyed one.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub(crate) meta: Meta,
+    pub(crate) pages: PageMap<Arc<Page>>,
+    commitment: MerkleMap,
+    pub(crate) leases: Leases,
+    pub(crate) uses: Use,
+}
+
+impl Record {
+    fn new(meta: Meta) -> Self {
+        Self {
+            meta,
+            pages: PageMap::new(),
+            commitment: MerkleMap::new(),
+            leases: Leases::new(),
+            uses: Use::default(),
+        }
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Its present pages.
+    #[must_use]
+    pub fn pages(&self) -> &PageMap<Arc<Page>> {
+        &self.pages
+    }
+
+    /// How it was used.
+    #[must_use]
+    pub fn uses(&self) -> Use {
+        self.uses
+    }
+
+    /// Bytes of its pages.
+    #[must_use]
+    pub fn page_bytes(&self) -> u64 {
+        self.pages.len() as u64 * PAGE_BYTES as u64
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        let generation = self.meta.generation.to_be_bytes();
+        let Some(live) = &self.meta.live else { return keccak256(&[&[0], &generation]) };
+        let birth = &live.birth;
+        let name = birth.name.map_or([0; 32], |name| *name.bytes());
+        let mut grants = Vec::with_capacity(live.grants.len() * 21);
+        for (address, permissions) in &live.grants {
+            grants.extend_from_slice(&address.0);
+            grants.push(permissions.bits());
+        }
+        keccak256(&[
+            &[1],
+            &generation,
+            &birth.owner.0,
+            &name,
+            &[birth.ceiling.bits(), birth.options.bits()],
+            &live.size.to_be_bytes(),
+            &(live.grants.len() as u64).to_be_bytes(),
+            &grants,
+            &self.commitment.root(),
+        ])
+    }
+}
+
+/// Changes that do not belong to these regions.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// They were made from others.
+    #[error(
+        "the changes start from regions with root 0x{}, these have 0x{}",
+        hex(expected),
+        hex(found)
+    )]
+    OtherBase {
+        /// What the changes start from.
+        expected: [u8; 32],
+        /// What these regions have.
+        found: [u8; 32],
+    },
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All persistent regions. Cloning it, and keeping an old one, costs nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Regions {
+    records: OrdMap<RegionId, Arc<Record>>,
+    commitment: MerkleMap,
+    page_bytes: u64,
+}
+
+impl Regions {
+    /// No region.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The commitment to all of them; zeros if there never was one.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        self.commitment.root()
+    }
+
+    /// What stands behind an id.
+    #[must_use]
+    pub fn record(&self, id: RegionId) -> Option<&Arc<Record>> {
+        self.records.get(&id)
+    }
+
+    /// The live region of a handle.
+    #[must_use]
+    pub fn find(&self, handle: Handle) -> Option<&Arc<Record>> {
+        let record = self.record(handle.id())?;
+        let meta = record.meta();
+        (meta.live.is_some() && meta.generation == handle.generation()).then_some(record)
+    }
+
+    /// The live regions with their handles, by id.
+    pub fn live(&self) -> impl Iterator<Item = (Handle, &Arc<Record>)> {
+        self.records
+            .iter()
+            .filter(|(_, record)| record.meta.live.is_some())
+            .map(|(id, record)| (id.at(record.meta.generation), record))
+    }
+
+    /// What is known of an id, if anything ever was.
+    #[must_use]
+    pub fn meta(&self, id: RegionId) -> Meta {
+        self.record(id).map(|record| record.meta.clone()).unwrap_or_default()
+    }
+
+    /// A page, if the region has that generation and the page is present.
+    #[must_use]
+    pub fn page(&self, key: PageKey) -> Option<&Arc<Page>> {
+        let record = self.record(key.region)?;
+        (record.meta.generation == key.generation).then(|| record.pages.get(key.page)).flatten()
+    }
+
+    /// Bytes of all pages.
+    #[must_use]
+    pub fn page_bytes(&self) -> u64 {
+        self.page_bytes
+    }
+
+    /// Reads bytes of a live region as it stands, as many as there are; `None` if there is no such
+    /// region.
+    #[must_use]
+    pub fn read(&self, handle: Handle, offset: u64, into: &mut [u8]) -> Option<usize> {
+        let record = self.find(handle)?;
+        let size = record.meta.live.as_ref()?.size;
+        let bytes =
+            into.len().min(usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX));
+        let mut done = 0;
+        while done < bytes {
+            let at = offset + done as u64;
+            let begin = (at % PAGE_BYTES as u64) as usize;
+            let count = (PAGE_BYTES - begin).min(bytes - done);
+            let part = &mut into[done..done + count];
+            match record.pages.get(PageNumber(at / PAGE_BYTES as u64)) {
+                Some(page) => part.copy_from_slice(&page.bytes()[begin..begin + count]),
+                None => part.fill(0),
+            }
+            done += count;
+        }
+        Some(bytes)
+    }
+
+    /// The regions after a block.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`] for changes that start from other regions.
+    pub fn apply(&self, changes: &RegionChanges) -> Result<Self, ApplyError> {
+        if changes.base_root != self.root() {
+            let (expected, found) = (changes.base_root, self.root());
+            return Err(ApplyError::OtherBase { expected, found });
+        }
+        let mut next = self.clone();
+        for change in &changes.regions {
+            next.change(change, changes.block);
+        }
+        for (id, accesses) in &changes.accesses {
+            if let Some(record) = next.records.get_mut(id) {
+                let record = Arc::make_mut(record);
+                record.uses.accesses += accesses;
+                record.uses.last_block = changes.block;
+            }
+        }
+        Ok(next)
+    }
+
+    /// Applies one change, whatever its base.
+    pub(crate) fn change(&mut self, change: &RegionChange, block: u64) {
+        let old = self.records.get(&change.id);
+        let mut record = match old {
+            Some(record) if record.meta.generation == change.after.generation => {
+                Record::clone(record)
+            }
+            _ => Record::new(change.after.clone()),
+        };
+        let before = old.map_or(0, |old| old.page_bytes());
+        record.meta = change.after.clone();
+        if record.meta.live.is_none() {
+            record.pages = PageMap::new();
+            record.commitment = MerkleMap::new();
+        }
+        for (number, page) in &change.pages {
+            let key = keccak256(&[&number.0.to_be_bytes()]);
+            record.commitment.insert(key, keccak256(&[page.bytes()]));
+            record.pages.insert(*number, page.clone());
+        }
+        record.uses.dirty = true;
+        record.uses.last_block = block;
+        self.page_bytes = self.page_bytes - before + record.page_bytes();
+        let mut key = [0; 32];
+        key[..24].copy_from_slice(change.id.bytes());
+        self.commitment.insert(key, record.hash());
+        self.records.insert(change.id, Arc::new(record));
+    }
+}

@@ -1,0 +1,337 @@
+//! Moving bytes between a caller, the transaction's overlay and private pages.
+//!
+//! ```text
+//!  shared mapping         overlay leaf ── page ──► what is now        leaf ── base ──► the world's
+//!  copy-on-write mapping  private page, else the snapshot's leaf, else the world's
+//! ```
+//!
+//! Reading a word that the transaction has not written observes it; so does writing a part of one.
+
+use std::ops::Range;
+
+use super::{
+    super::{
+        mask::{ByteMask, WordMask},
+        operation::Output,
+        page::{PAGE_BYTES, Page, page_mut},
+        page_map::PageNumber,
+    },
+    Session,
+    frame::Private,
+    journal::Undo,
+    local::{Leaf, RegionNumber},
+    plan::{Place, Plan, Step},
+};
+use crate::sync::Arc;
+
+/// Cuts `len` bytes from `offset` into parts of single pages: the page, the range within it, and
+/// the range within the whole.
+fn parts(
+    offset: u64,
+    len: usize,
+) -> impl Iterator<Item = (PageNumber, Range<usize>, Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        if done == len {
+            return None;
+        }
+        let at = offset + done as u64;
+        let page = PageNumber(at / PAGE_BYTES as u64);
+        let begin = (at % PAGE_BYTES as u64) as usize;
+        let count = (PAGE_BYTES - begin).min(len - done);
+        let part = (page, begin..begin + count, done..done + count);
+        done += count;
+        Some(part)
+    })
+}
+
+impl Session {
+    /// Carries out a read: the first [`Plan::bytes`] bytes of `into` are set, if it has so many.
+    pub fn read(&mut self, plan: Plan, into: &mut [u8]) -> Output {
+        let Step::Read { place, offset } = plan.step else { return self.execute(plan) };
+        self.begin(&plan);
+        let bytes = into.len().min(plan.bytes as usize);
+        self.read_bytes(place, offset, &mut into[..bytes]);
+        self.usage.bytes_read += plan.bytes;
+        Output::Bytes(plan.bytes)
+    }
+
+    /// Carries out a read of whole pages: hands them over without copying a byte. `None`, and nothing
+    /// is done, if the plan's range does not begin at a page. Bytes of the last page beyond the range
+    /// are whatever the page holds.
+    #[must_use]
+    pub fn read_pages(&mut self, plan: Plan) -> Option<Vec<Arc<Page>>> {
+        let Step::Read { place, offset } = plan.step else { return None };
+        if !offset.is_multiple_of(PAGE_BYTES as u64) {
+            return None;
+        }
+        self.begin(&plan);
+        self.usage.bytes_read += plan.bytes;
+        let pages = parts(offset, plan.bytes as usize)
+            .map(|(page, range, _)| self.page_to_read(place, page, range))
+            .map(|page| page.unwrap_or_else(Page::zeroed));
+        Some(pages.collect())
+    }
+
+    /// Carries out a write of [`Plan::bytes`] bytes; `data` has as many, or more.
+    pub fn write(&mut self, plan: Plan, data: &[u8]) -> Output {
+        let Step::Write { place, offset, grow } = plan.step else { return self.execute(plan) };
+        self.begin(&plan);
+        self.grow_for(place, grow);
+        let bytes = data.len().min(plan.bytes as usize);
+        self.write_bytes(place, offset, &data[..bytes]);
+        self.usage.bytes_written += plan.bytes;
+        Output::Bytes(plan.bytes)
+    }
+
+    /// Carries out a write of whole pages, which are taken over without copying a byte. `None`, and
+    /// nothing is done, if the plan's range does not begin at a page. Of a page at the region's end
+    /// only what lies within is taken, by copying.
+    #[must_use]
+    pub fn write_pages(&mut self, plan: Plan, pages: &[Arc<Page>]) -> Option<Output> {
+        let Step::Write { place, offset, grow } = plan.step else { return None };
+        if !offset.is_multiple_of(PAGE_BYTES as u64) {
+            return None;
+        }
+        self.begin(&plan);
+        self.grow_for(place, grow);
+        for ((page, range, _), data) in parts(offset, plan.bytes as usize).zip(pages) {
+            if range.len() == PAGE_BYTES && self.mapping_at(place).snapshot.is_none() {
+                let region = self.mapping_at(place).region;
+                self.touch_to_write(place.frame, region, page);
+                if let Some(leaf) = self.regions[region].pages.get_mut(page) {
+                    leaf.page = Some(data.clone());
+                    leaf.written = WordMask::FULL;
+                }
+            } else {
+                let at = page.0 * PAGE_BYTES as u64 + range.start as u64;
+                self.write_bytes(place, at, &data.bytes()[range]);
+            }
+        }
+        self.usage.bytes_written += plan.bytes;
+        Some(Output::Bytes(plan.bytes))
+    }
+
+    /// Carries out an exec as far as the region goes: its bytes.
+    pub fn code(&mut self, plan: Plan) -> Vec<u8> {
+        let Step::Code { region, offset } = plan.step else { return Vec::new() };
+        self.begin(&plan);
+        let mut code = vec![0; plan.bytes as usize];
+        for (page, range, whole) in parts(offset, code.len()) {
+            if let Some(page) = self.shared_page(region, page, range.clone()) {
+                code[whole].copy_from_slice(&page.bytes()[range]);
+            }
+        }
+        code
+    }
+
+    fn grow_for(&mut self, place: Place, grow: Option<u64>) {
+        if let Some(size) = grow {
+            let region = self.mapping_at(place).region;
+            self.grow(region, size);
+        }
+    }
+
+    fn read_bytes(&mut self, place: Place, offset: u64, into: &mut [u8]) {
+        for (page, range, whole) in parts(offset, into.len()) {
+            match self.page_to_read(place, page, range.clone()) {
+                Some(page) => into[whole].copy_from_slice(&page.bytes()[range]),
+                None => into[whole].fill(0),
+            }
+        }
+    }
+
+    /// What a mapping shows of a page. The range of it is observed and touched.
+    fn page_to_read(
+        &mut self,
+        place: Place,
+        page: PageNumber,
+        range: Range<usize>,
+    ) -> Option<Arc<Page>> {
+        let mapping = &self.frames[place.frame].mappings[place.at];
+        let region = mapping.region;
+        let Some(snapshot) = &mapping.snapshot else {
+            return self.shared_page(region, page, range);
+        };
+        let kept = snapshot.pages.get(page).filter(|leaf| leaf.loaded);
+        let own = kept.map_or(WordMask::EMPTY, |leaf| leaf.written);
+        let shown = match (snapshot.private.get(page), kept) {
+            (Some(private), _) => Some(Some(private.page.clone())),
+            (None, Some(leaf)) => Some(leaf.page.clone()),
+            (None, None) => None,
+        };
+        self.observe(region, page, WordMask::covering(range).without(own));
+        shown.unwrap_or_else(|| self.regions[region].pages.get(page)?.base.clone())
+    }
+
+    fn shared_page(
+        &mut self,
+        region: RegionNumber,
+        page: PageNumber,
+        range: Range<usize>,
+    ) -> Option<Arc<Page>> {
+        let written = self.regions[region].pages.get(page)?.written;
+        self.observe(region, page, WordMask::covering(range).without(written));
+        self.regions[region].pages.get(page)?.page.clone()
+    }
+
+    /// Notes that words of what the world holds matter, and that the page is warm.
+    fn observe(&mut self, region: RegionNumber, page: PageNumber, words: WordMask) {
+        let local = &mut self.regions[region];
+        let words = if local.from_world { words } else { WordMask::EMPTY };
+        let Some(leaf) = local.pages.get(page) else { return };
+        if leaf.warm && leaf.seen.contains_all(words) {
+            return;
+        }
+        let Some(leaf) = local.pages.get_mut(page) else { return };
+        leaf.seen = leaf.seen.union(words);
+        if !std::mem::replace(&mut leaf.warm, true) {
+            self.usage.pages_touched += 1;
+            self.enter(Undo::PageWarm { region, page });
+        }
+    }
+
+    /// Enters a leaf that is about to be written into the journal, and settles what its write
+    /// costs once.
+    fn touch_to_write(&mut self, frame: usize, region: RegionNumber, page: PageNumber) {
+        self.observe(region, page, WordMask::EMPTY);
+        let epoch = self.mark_epoch();
+        let local = &mut self.regions[region];
+        let Some(leaf) = local.pages.get_mut(page) else { return };
+        let is_new = leaf.page.is_none();
+        let before = (leaf.saved < epoch).then(|| leaf.clone());
+        leaf.saved = leaf.saved.max(epoch);
+        leaf.paid = true;
+        if let Some(before) = before {
+            self.enter(Undo::Leaf { region, page, before });
+        }
+        let key = (region, page);
+        if self.frames[frame].written.insert(key) {
+            self.enter(Undo::Written { frame, key });
+            if is_new {
+                self.usage.pages_created += 1;
+            } else {
+                self.usage.copy_on_write_faults += 1;
+            }
+        }
+    }
+
+    fn write_bytes(&mut self, place: Place, offset: u64, data: &[u8]) {
+        let mapping = &self.frames[place.frame].mappings[place.at];
+        let region = mapping.region;
+        if mapping.snapshot.is_some() {
+            for (page, range, whole) in parts(offset, data.len()) {
+                self.write_private(place, page, range, &data[whole]);
+            }
+        } else {
+            for (page, range, whole) in parts(offset, data.len()) {
+                self.write_shared(place.frame, region, page, range, &data[whole]);
+            }
+        }
+    }
+
+    fn write_shared(
+        &mut self,
+        frame: usize,
+        region: RegionNumber,
+        page: PageNumber,
+        range: Range<usize>,
+        data: &[u8],
+    ) {
+        self.touch_to_write(frame, region, page);
+        let local = &mut self.regions[region];
+        let Some(leaf) = local.pages.get_mut(page) else { return };
+        if local.from_world {
+            let partial = WordMask::partial(range.clone()).without(leaf.written);
+            leaf.seen = leaf.seen.union(partial);
+        }
+        leaf.written = leaf.written.union(WordMask::covering(range.clone()));
+        page_mut(leaf.page.get_or_insert_with(Page::zeroed))[range].copy_from_slice(data);
+    }
+
+    fn write_private(&mut self, place: Place, page: PageNumber, range: Range<usize>, data: &[u8]) {
+        let Place { frame, at } = place;
+        let region = self.mapping_at(place).region;
+        self.observe(region, page, WordMask::EMPTY);
+        let epoch = self.mark_epoch();
+        let base = self.regions[region].pages.get(page).and_then(|leaf| leaf.base.clone());
+        let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
+        let before = snapshot.private.get(page).cloned();
+        let is_new = before.is_none();
+        let saved = before.as_ref().map_or(0, |private| private.saved);
+        if is_new {
+            let kept = snapshot.pages.get(page).filter(|leaf: &&Leaf| leaf.loaded);
+            let shown = kept.map_or(base, |leaf| leaf.page.clone());
+            let page_now = shown.unwrap_or_else(Page::zeroed);
+            let private = Private { page: page_now, bytes: ByteMask::new(), saved: epoch };
+            snapshot.private.insert(page, private);
+        }
+        if let Some(private) = snapshot.private.get_mut(page) {
+            private.saved = private.saved.max(epoch);
+            if saved >= epoch {
+                // The entry in hand is not needed, and would only make the page be copied.
+                drop(before);
+                page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
+                private.bytes.insert(range);
+                self.note_private(is_new, None);
+            } else {
+                let undo = Undo::Private { frame, at, page, before };
+                page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
+                private.bytes.insert(range);
+                self.note_private(is_new, Some(undo));
+            }
+        }
+    }
+
+    fn note_private(&mut self, is_new: bool, undo: Option<Undo>) {
+        self.usage.copy_on_write_faults += u64::from(is_new);
+        if let Some(undo) = undo {
+            self.enter(undo);
+        }
+    }
+
+    pub(super) fn copy(
+        &mut self,
+        place: Place,
+        destination: u64,
+        source: u64,
+        len: u64,
+        grow: Option<u64>,
+    ) {
+        // Through a buffer, so that overlap is of no concern.
+        let mut buffer = vec![0; len as usize];
+        self.read_bytes(place, source, &mut buffer);
+        self.grow_for(place, grow);
+        self.write_bytes(place, destination, &buffer);
+        self.usage.bytes_read += len;
+        self.usage.bytes_written += len;
+    }
+
+    pub(super) fn publish(&mut self, place: Place) {
+        let Place { frame, at } = place;
+        let epoch = self.mark_epoch();
+        let region = self.mapping_at(place).region;
+        let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
+        let changed: Vec<(PageNumber, Private)> = snapshot
+            .private
+            .iter()
+            .filter(|(_, private)| !private.bytes.is_empty())
+            .map(|(page, private)| (page, private.clone()))
+            .collect();
+        for (page, private) in changed {
+            for range in private.bytes.runs() {
+                let data = &private.page.bytes()[range.clone()];
+                self.write_shared(frame, region, page, range.clone(), data);
+                self.usage.bytes_written += data.len() as u64;
+            }
+            let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { continue };
+            let Some(published) = snapshot.private.get_mut(page) else { continue };
+            published.bytes = ByteMask::new();
+            if published.saved < epoch {
+                published.saved = epoch;
+                let before = Some(private);
+                self.enter(Undo::Private { frame, at, page, before });
+            }
+        }
+    }
+}

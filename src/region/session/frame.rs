@@ -1,0 +1,62 @@
+//! Call frames with their mappings.
+
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
+
+use super::{
+    super::{
+        mask::ByteMask,
+        page::Page,
+        page_map::{PageMap, PageNumber},
+        rights::{MapOptions, Permissions},
+    },
+    local::{Leaf, RegionNumber},
+};
+use crate::sync::Arc;
+
+/// A page that a copy-on-write mapping wrote.
+#[derive(Clone)]
+pub(super) struct Private {
+    pub(super) page: Arc<Page>,
+    /// The bytes to publish.
+    pub(super) bytes: ByteMask,
+    pub(super) saved: u64,
+}
+
+/// What a copy-on-write mapping holds of its own.
+pub(super) struct Snapshot {
+    /// The region's pages when it was mapped, as far as the transaction knew them. Pages that are not
+    /// here are those of the world, which does not change under a transaction.
+    pub(super) pages: PageMap<Leaf>,
+    pub(super) size: u64,
+    pub(super) private: PageMap<Private>,
+}
+
+/// A frame's right to access a window of a region.
+pub(super) struct Mapping {
+    pub(super) region: RegionNumber,
+    pub(super) options: MapOptions,
+    pub(super) rights: Permissions,
+    pub(super) start: u64,
+    /// `None`: to the end, wherever that is.
+    pub(super) len: Option<u64>,
+    pub(super) snapshot: Option<Box<Snapshot>>,
+    /// Not unmapped yet.
+    pub(super) live: bool,
+}
+
+/// A call frame, or the body of a closure.
+#[derive(Default)]
+pub(super) struct Frame {
+    /// By ordinal, which counts from 1.
+    pub(super) mappings: Vec<Mapping>,
+    /// Pages that the frame has written, which it pays for once.
+    pub(super) written: HashSet<(RegionNumber, PageNumber), RandomState>,
+}
+
+impl Frame {
+    pub(super) fn live(&self) -> impl Iterator<Item = &Mapping> {
+        self.mappings.iter().filter(|mapping| mapping.live)
+    }
+}

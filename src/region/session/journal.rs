@@ -1,0 +1,270 @@
+//! The ordered record of a transaction's region operations, with nested checkpoints.
+//!
+//! ```text
+//!  journal   [ undo | undo | undo | undo | undo ]
+//!  marks       ▲0            ▲1            ▲2      one per open checkpoint: a position and an epoch
+//!  frames    base            1             2       one more than marks that are frames
+//! ```
+//!
+//! Taking a checkpoint notes a position. Reverting plays the entries above it backwards. Committing
+//! forgets the mark; the entries stay, for the checkpoint outside. A page or private page is entered
+//! once per checkpoint: it carries the epoch of the checkpoint that has it, and epochs only grow, so
+//! "entered since the innermost open checkpoint" is one comparison. Whatever a leaf's entry holds on
+//! to is shared, so the next write copies the page: that is the copy-on-write fault.
+//!
+//! Not journaled: what was observed (it decided what happened, so it stays an observation whatever is
+//! reverted), what was loaded from the world, and counts of operations.
+//!
+//! A frame ends at commit, and its mappings with it. Its end is an entry of its own, which holds the
+//! frame, so that an outer revert finds the mappings that the frame's own entries speak of.
+
+use super::{
+    super::{
+        handle::{Address, Handle, RegionId},
+        page_map::PageNumber,
+        rights::Permissions,
+    },
+    Session,
+    frame::{Frame, Private},
+    local::{Leaf, RegionNumber},
+};
+use crate::pool::Class;
+
+/// What takes one change back.
+pub(super) enum Undo {
+    /// A page's content and what goes with it.
+    Leaf {
+        region: RegionNumber,
+        page: PageNumber,
+        before: Leaf,
+    },
+    /// A page was touched first.
+    PageWarm {
+        region: RegionNumber,
+        page: PageNumber,
+    },
+    /// A name or region was looked up first.
+    Warm(RegionId),
+    /// What a name stands for.
+    Name {
+        id: RegionId,
+        generation: u64,
+        current: Option<RegionNumber>,
+    },
+    /// A region was created. Its number is not used again: regions loaded from the world since may
+    /// stand behind it.
+    Created {
+        region: RegionNumber,
+        handle: Option<Handle>,
+    },
+    /// A name of the transaction's own stands for another region.
+    OwnName {
+        id: RegionId,
+        before: Option<Handle>,
+    },
+    /// A region was destroyed.
+    Destroyed {
+        region: RegionNumber,
+        live: Box<super::super::meta::Live>,
+    },
+    Size {
+        region: RegionNumber,
+        before: u64,
+    },
+    Grant {
+        region: RegionNumber,
+        address: Address,
+        before: Permissions,
+    },
+    /// The last mapping of a frame was made.
+    Mapped {
+        frame: usize,
+    },
+    Unmapped {
+        frame: usize,
+        at: usize,
+    },
+    /// A private page of a mapping.
+    Private {
+        frame: usize,
+        at: usize,
+        page: PageNumber,
+        before: Option<Private>,
+    },
+    /// A frame wrote a page first.
+    Written {
+        frame: usize,
+        key: (RegionNumber, PageNumber),
+    },
+    Memory {
+        words: u64,
+    },
+    /// A block was taken, or given back.
+    Block {
+        class: Class,
+        before: u32,
+    },
+    FrameEnded {
+        depth: usize,
+        frame: Box<Frame>,
+    },
+}
+
+/// An open checkpoint.
+pub(super) struct Mark {
+    position: usize,
+    epoch: u64,
+    /// It began a frame.
+    frame: bool,
+    /// Frames there were before it.
+    frames: usize,
+}
+
+impl Session {
+    /// Opens a checkpoint. `frame` tells whether a call frame begins with it: its mappings end when
+    /// the checkpoint does.
+    pub fn checkpoint(&mut self, frame: bool) {
+        self.epoch += 1;
+        let (position, frames) = (self.journal.len(), self.frames.len());
+        self.marks.push(Mark { position, epoch: self.epoch, frame, frames });
+        if frame {
+            self.frames.push(Frame::default());
+        }
+    }
+
+    /// Number of open checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Depth of the innermost frame, 0 for the transaction itself.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.frames.len() - 1
+    }
+
+    /// Closes the innermost checkpoint; what was done since stays. Without one, nothing happens.
+    pub fn commit(&mut self) {
+        let Some(mark) = self.marks.pop() else { return };
+        if mark.frame
+            && let Some(frame) = self.frames.pop()
+            && !(frame.mappings.is_empty() && frame.written.is_empty())
+        {
+            for mapping in frame.live() {
+                self.regions[mapping.region].mappings -= 1;
+            }
+            let depth = self.frames.len();
+            self.journal.push(Undo::FrameEnded { depth, frame: Box::new(frame) });
+        }
+        if self.marks.is_empty() {
+            // Nothing can be reverted any more but by leaving the whole session.
+            self.journal.clear();
+        }
+    }
+
+    /// Takes back everything since the innermost checkpoint, and closes it. Without one, nothing
+    /// happens.
+    pub fn revert(&mut self) {
+        let Some(mark) = self.marks.pop() else { return };
+        while self.journal.len() > mark.position {
+            let Some(undo) = self.journal.pop() else { break };
+            self.undo(undo);
+        }
+        self.frames.truncate(mark.frames);
+    }
+
+    /// Epoch of the innermost open checkpoint.
+    pub(super) fn mark_epoch(&self) -> u64 {
+        self.marks.last().map_or(0, |mark| mark.epoch)
+    }
+
+    /// Enters a change, if there is a checkpoint to go back to.
+    pub(super) fn enter(&mut self, undo: Undo) {
+        if !self.marks.is_empty() {
+            self.journal.push(undo);
+        }
+    }
+
+    fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Leaf { region, page, before } => {
+                if let Some(leaf) = self.regions[region].pages.get_mut(page) {
+                    // What was seen stays seen.
+                    let (seen, presence) = (leaf.seen, leaf.presence);
+                    *leaf = Leaf { seen, presence, ..before };
+                }
+            }
+            Undo::PageWarm { region, page } => {
+                if let Some(leaf) = self.regions[region].pages.get_mut(page) {
+                    leaf.warm = false;
+                }
+            }
+            Undo::Warm(id) => {
+                self.warm.remove(&id);
+            }
+            Undo::Name { id, generation, current } => {
+                if let Some(name) = self.names.get_mut(&id) {
+                    name.generation = generation;
+                    name.current = current;
+                }
+            }
+            Undo::Created { region, handle } => {
+                self.regions[region].live = None;
+                self.created -= 1;
+                if let Some(handle) = handle {
+                    self.handles.remove(&handle);
+                    self.ordinal -= 1;
+                }
+            }
+            Undo::OwnName { id, before } => {
+                match before {
+                    Some(handle) => self.own_names.insert(id, handle),
+                    None => self.own_names.remove(&id),
+                };
+            }
+            Undo::Destroyed { region, live } => self.regions[region].live = Some(*live),
+            Undo::Size { region, before } => {
+                if let Some(live) = &mut self.regions[region].live {
+                    live.size = before;
+                }
+            }
+            Undo::Grant { region, address, before } => {
+                if let Some(live) = &mut self.regions[region].live {
+                    live.grant(address, before);
+                }
+            }
+            Undo::Mapped { frame } => {
+                if let Some(mapping) = self.frames[frame].mappings.pop() {
+                    self.regions[mapping.region].mappings -= 1;
+                }
+            }
+            Undo::Unmapped { frame, at } => {
+                let mapping = &mut self.frames[frame].mappings[at];
+                mapping.live = true;
+                self.regions[mapping.region].mappings += 1;
+            }
+            Undo::Private { frame, at, page, before } => {
+                if let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot {
+                    match before {
+                        Some(before) => drop(snapshot.private.insert(page, before)),
+                        None => drop(snapshot.private.remove(page)),
+                    }
+                }
+            }
+            Undo::Written { frame, key } => {
+                self.frames[frame].written.remove(&key);
+            }
+            Undo::Memory { words } => self.words = words,
+            Undo::Block { class, before } => self.blocks[class as usize] = before,
+            Undo::FrameEnded { depth, frame } => {
+                for mapping in frame.live() {
+                    self.regions[mapping.region].mappings += 1;
+                }
+                // Frames that ended without a trace may lie below it, and its elder sisters above.
+                self.frames.resize_with(depth, Frame::default);
+                self.frames.push(*frame);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One transaction's regions: what it knows, what it changed, and what it may take back.
+//!
+//! ```text
+//!  analyse(call, operation) ──► Plan ──► execute / read / write
+//!     │ lookups, pages                       │ journal, overlay
+//!     ▼                                      ▼
+//!   World: registry, pages of lower     regions, frames, marks ──► Effects
+//!   transactions, sidecars                                         observations, changes, usage
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `local` | a region as the transaction sees it |
+//! | `frame` | call frames with their mappings |
+//! | `journal` | checkpoints: what takes changes back |
+//! | `lookup` | from handles and names to regions, rights |
+//! | `plan` | what an analysis has decided |
+//! | `analyse` | checks and gas of operations on regions as a whole |
+//! | `access` | checks and gas of operations on bytes |
+//! | `execute` | operations on regions as a whole, decided already |
+//! | `bytes` | moving bytes between callers, overlays and private pages |
+//! | `effects` | what is left when the transaction ends |
+//!
+//! Invariants
+//!
+//! 1. `analyse` changes nothing that an operation could observe. What it learns from the world stays,
+//!    so asking again after [`Fault::Wait`](super::Fault::Wait) goes on where it stopped.
+//! 2. A plan is carried out at once or not at all, and carrying it out cannot fail.
+//! 3. Whatever of the world an answer depended on is in the effects, whether or not the operation
+//!    came about, and whether or not it was reverted.
+//! 4. Gas and results depend on the world's answers, the configuration and the transaction's own
+//!    earlier operations, and on nothing else.
+//!
+//! Where the specification leaves a choice:
+//!
+//! - Names of `Transaction` regions are a namespace of their own, so creating one depends on no other
+//!   transaction. `open` finds a transaction's own region before a persistent one of the same name.
+//! - A mapping of "to the end" follows the region as it grows, unless it is a snapshot. A window
+//!   keeps its size: a write past it is clipped, and does not grow the region.
+//! - Mapping the same window with the same options twice in a frame is `AlreadyMapped`; different
+//!   windows or options of one region can stand side by side.
+//! - `copy` moves everything or nothing, since it has no result to tell a part by.
+//! - A pool block has the size that was asked for, and can grow up to its class.
+//! - After `publish` a mapping still shows its own writes; publishing again applies what was written
+//!   since.
+//! - At levels below `Strict` nobody is kept from what only the owner may do.
+//! - `destroy` takes pool blocks too; `free` takes nothing but pool blocks.
+
+mod access;
+mod analyse;
+mod bytes;
+mod effects;
+mod execute;
+mod frame;
+mod journal;
+mod local;
+mod lookup;
+mod plan;
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+pub use self::{
+    effects::{Denied, Effects},
+    plan::Plan,
+};
+use self::{
+    frame::Frame,
+    journal::{Mark, Undo},
+    local::{Local, Name, RegionNumber},
+};
+use super::{
+    config::ChainConfig,
+    handle::{Handle, RegionId},
+};
+use crate::{observe::Usage, sync::Arc};
+
+/// The regions of one transaction.
+pub struct Session {
+    config: Arc<ChainConfig>,
+    regions: Vec<Local>,
+    /// Persistent regions and names that were looked up.
+    names: HashMap<RegionId, Name, RandomState>,
+    /// The transaction's own regions and its sidecars.
+    handles: HashMap<Handle, RegionNumber, RandomState>,
+    /// What the transaction calls its own regions.
+    own_names: HashMap<RegionId, Handle, RandomState>,
+    /// Names and regions looked up before, so cheap to look up.
+    warm: HashSet<RegionId, RandomState>,
+    frames: Vec<Frame>,
+    journal: Vec<Undo>,
+    marks: Vec<Mark>,
+    epoch: u64,
+    /// Words of page memory charged.
+    words: u64,
+    /// Regions created.
+    created: u32,
+    /// The last ordinal of a region of the transaction's own.
+    ordinal: u64,
+    /// Pool blocks held, by class.
+    blocks: [u32; 4],
+    usage: Usage,
+    denied: Vec<Denied>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("regions", &self.regions.len())
+            .field("depth", &self.depth())
+            .field("journal", &self.journal.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session for a transaction that is within `depth` call frames already.
+    #[must_use]
+    pub fn new(config: Arc<ChainConfig>, depth: usize) -> Self {
+        let mut session = Self {
+            config,
+            regions: Vec::new(),
+            names: HashMap::default(),
+            handles: HashMap::default(),
+            own_names: HashMap::default(),
+            warm: HashSet::default(),
+            frames: vec![Frame::default()],
+            journal: Vec::new(),
+            marks: Vec::new(),
+            epoch: 0,
+            words: 0,
+            created: 0,
+            ordinal: 0,
+            blocks: [0; 4],
+            usage: Usage::default(),
+            denied: Vec::new(),
+        };
+        for _ in 0..depth {
+            session.checkpoint(true);
+        }
+        session
+    }
+
+    /// What the chain fixes.
+    #[must_use]
+    pub fn config(&self) -> &Arc<ChainConfig> {
+        &self.config
+    }
+}

@@ -1,0 +1,227 @@
+//! Regions of a block whose transactions run in parallel: two tables of versioned locations.
+//!
+//! The metadata of regions is read through the registry actor only; pages are read directly. What a
+//! finished incarnation leaves ([`RegionTrace`]) takes part in the phases of its machine's trace:
+//! validated, published, retracted, committed beside the machine's own locations.
+
+use super::{
+    change::{RegionChanges, RegionSums},
+    config::ChainConfig,
+    content::{PageCell, PageChange, PageKey, PageSeen},
+    handle::RegionId,
+    meta::{Meta, MetaCell, MetaChange, MetaSeen},
+    page::Page,
+    regions::Regions,
+    session::{Denied, Effects, Session},
+};
+use crate::{
+    observe::Usage,
+    registry::Lease,
+    state::{EntryId, Read, Table, TxIndex},
+    sync::Arc,
+};
+
+/// What a finished incarnation leaves of regions.
+#[derive(Debug, Default)]
+pub struct RegionTrace {
+    metas_seen: Vec<(EntryId, MetaSeen)>,
+    pages_seen: Vec<(EntryId, PageSeen)>,
+    /// A change is gone once it is published.
+    metas: Vec<(EntryId, Option<MetaChange>)>,
+    pages: Vec<(EntryId, Option<PageChange>)>,
+    usage: Usage,
+    denied: Vec<Denied>,
+    used: Vec<RegionId>,
+}
+
+/// The versions of all regions within one block.
+pub struct BlockRegions {
+    config: Arc<ChainConfig>,
+    base: Arc<Regions>,
+    block: u64,
+    metas: Table<MetaCell>,
+    pages: Table<PageCell>,
+}
+
+impl std::fmt::Debug for BlockRegions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockRegions").field("block", &self.block).finish_non_exhaustive()
+    }
+}
+
+impl BlockRegions {
+    /// The regions before the first transaction of a block.
+    #[must_use]
+    pub fn new(config: Arc<ChainConfig>, base: Arc<Regions>, block: u64) -> Self {
+        Self { config, base, block, metas: Table::new(), pages: Table::new() }
+    }
+
+    /// What the chain fixes.
+    #[must_use]
+    pub fn config(&self) -> &Arc<ChainConfig> {
+        &self.config
+    }
+
+    /// Metadata as of the transactions below `tx`. Called by the registry.
+    #[must_use]
+    pub fn meta(&self, tx: TxIndex, id: RegionId) -> (EntryId, Read<Meta>) {
+        let at = self.metas.intern(&id);
+        let entry = self.metas.entry(at);
+        loop {
+            match entry.read(tx) {
+                Read::Unknown => entry.fill(self.base.meta(id)),
+                read => return (at, read),
+            }
+        }
+    }
+
+    /// What keeps the region that the block found behind an id from the collector.
+    #[must_use]
+    pub fn lease(&self, id: RegionId) -> Option<Lease> {
+        self.base.record(id)?.leases.try_lease()
+    }
+
+    /// A page as of the transactions below `tx`.
+    #[must_use]
+    pub fn page(&self, tx: TxIndex, key: PageKey) -> (EntryId, Read<Option<Arc<Page>>>) {
+        let at = self.pages.intern(&key);
+        let entry = self.pages.entry(at);
+        loop {
+            match entry.read(tx) {
+                Read::Unknown => entry.fill(self.base.page(key).cloned()),
+                read => return (at, read),
+            }
+        }
+    }
+
+    /// Whether what a running incarnation saw may yet hold.
+    #[must_use]
+    pub fn session_may_hold(&self, tx: TxIndex, session: &Session) -> bool {
+        let (mut metas, mut pages) = session.observations();
+        metas.all(|(id, seen)| self.metas.entry(id).may_hold(tx, &seen))
+            && pages.all(|(id, seen)| self.pages.entry(id).may_hold(tx, &seen))
+    }
+
+    /// A finished session as what the phases of a context work on.
+    #[must_use]
+    pub fn trace(&self, effects: Effects) -> Box<RegionTrace> {
+        let meta_at = |entry: Option<EntryId>, key: &RegionId| {
+            entry.unwrap_or_else(|| self.metas.intern(key))
+        };
+        let page_at =
+            |entry: Option<EntryId>, key: &PageKey| entry.unwrap_or_else(|| self.pages.intern(key));
+        let metas_seen = effects.meta_seen.into_iter();
+        let pages_seen = effects.pages_seen.into_iter();
+        let metas = effects.meta_changes.into_iter();
+        let pages = effects.page_changes.into_iter();
+        Box::new(RegionTrace {
+            metas_seen: metas_seen.map(|at| (meta_at(at.entry, &at.key), at.what)).collect(),
+            pages_seen: pages_seen.map(|at| (page_at(at.entry, &at.key), at.what)).collect(),
+            metas: metas.map(|at| (meta_at(at.entry, &at.key), Some(at.what))).collect(),
+            pages: pages.map(|at| (page_at(at.entry, &at.key), Some(at.what))).collect(),
+            usage: effects.usage,
+            denied: effects.denied,
+            used: effects.used,
+        })
+    }
+
+    /// Whether all that was observed would be observed again, at the commit cursor.
+    #[must_use]
+    pub fn validate(&self, trace: &RegionTrace) -> bool {
+        trace.metas_seen.iter().all(|(id, seen)| self.metas.entry(*id).holds(seen))
+            && trace.pages_seen.iter().all(|(id, seen)| self.pages.entry(*id).holds(seen))
+    }
+
+    /// Whether it may yet hold.
+    #[must_use]
+    pub fn may_hold(&self, tx: TxIndex, trace: &RegionTrace) -> bool {
+        trace.metas_seen.iter().all(|(id, seen)| self.metas.entry(*id).may_hold(tx, seen))
+            && trace.pages_seen.iter().all(|(id, seen)| self.pages.entry(*id).may_hold(tx, seen))
+    }
+
+    /// Makes the changes visible to higher transactions. Readers to be told are appended to `told`.
+    pub fn publish(&self, tx: TxIndex, trace: &mut RegionTrace, told: &mut Vec<TxIndex>) {
+        for (id, change) in &mut trace.metas {
+            if let Some(change) = change.take() {
+                self.metas.entry(*id).publish(tx, change, told);
+            }
+        }
+        for (id, change) in &mut trace.pages {
+            if let Some(change) = change.take() {
+                self.pages.entry(*id).publish(tx, change, told);
+            }
+        }
+    }
+
+    /// Turns published changes into estimates.
+    pub fn retract(&self, tx: TxIndex, trace: &RegionTrace) {
+        for (id, _) in &trace.metas {
+            self.metas.entry(*id).retract(tx);
+        }
+        for (id, _) in &trace.pages {
+            self.pages.entry(*id).retract(tx);
+        }
+    }
+
+    /// Withdraws what `previous` changed and `kept` does not.
+    pub fn withdraw(
+        &self,
+        tx: TxIndex,
+        previous: &RegionTrace,
+        kept: Option<&RegionTrace>,
+        told: &mut Vec<TxIndex>,
+    ) {
+        let empty = RegionTrace::default();
+        let kept = kept.unwrap_or(&empty);
+        for (id, _) in &previous.metas {
+            if !kept.metas.iter().any(|(other, _)| other == id) {
+                self.metas.entry(*id).withdraw(tx, told);
+            }
+        }
+        let pages: std::collections::HashSet<EntryId> =
+            kept.pages.iter().map(|(id, _)| *id).collect();
+        for (id, _) in &previous.pages {
+            if !pages.contains(id) {
+                self.pages.entry(*id).withdraw(tx, told);
+            }
+        }
+    }
+
+    /// Makes the changes part of the committed regions, published before or not.
+    pub(crate) fn commit(
+        &self,
+        tx: TxIndex,
+        trace: &RegionTrace,
+        sums: &mut RegionSums,
+        told: &mut Vec<TxIndex>,
+    ) {
+        for (id, change) in &trace.metas {
+            match change {
+                None => self.metas.entry(*id).commit(tx),
+                Some(change) => self.metas.entry(*id).commit_change(tx, change, told),
+            }
+        }
+        for (id, change) in &trace.pages {
+            match change {
+                None => self.pages.entry(*id).commit(tx),
+                Some(change) => self.pages.entry(*id).commit_change(tx, change, told),
+            }
+        }
+        for denied in &trace.denied {
+            denied.audit();
+        }
+        sums.add(&trace.usage, &trace.used);
+    }
+
+    /// What the block changed, once it has ended.
+    pub(crate) fn finish(&self, sums: RegionSums) -> RegionChanges {
+        let metas = self.metas.iter().filter_map(|(_, id, entry)| {
+            entry.difference(|_, now| now.clone()).map(|now| (*id, now))
+        });
+        let pages = self.pages.iter().filter_map(|(_, key, entry)| {
+            let now = entry.difference(|_, now| now.clone()).flatten()?;
+            Some((*key, now))
+        });
+        RegionChanges::between(&self.base, self.block, metas, pages, sums)
+    }
+}
