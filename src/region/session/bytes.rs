@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::{
     super::{
-        mask::{ByteMask, WordMask},
+        mask::WordMask,
         operation::Output,
         page::{PAGE_BYTES, Page, page_mut},
         page_map::PageNumber,
@@ -326,7 +326,7 @@ impl Session {
             }
             let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { continue };
             let Some(published) = snapshot.private.get_mut(page) else { continue };
-            published.bytes = Box::default();
+            *published.bytes = Default::default();
             if published.saved < epoch {
                 published.saved = epoch;
                 let before = Some(private);
