@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use foldhash::fast::RandomState;
-
 use super::{
     super::{
         mask::ByteMask,
@@ -13,7 +11,7 @@ use super::{
     },
     local::{Leaf, RegionNumber},
 };
-use crate::sync::Arc;
+use crate::sync::{Arc, RandomState};
 
 /// A page that a copy-on-write mapping wrote.
 #[derive(Clone)]

@@ -60,8 +60,6 @@ mod plan;
 
 use std::collections::{HashMap, HashSet};
 
-use foldhash::fast::RandomState;
-
 pub use self::{
     effects::{Denied, Effects},
     plan::Plan,
@@ -75,7 +73,10 @@ use super::{
     config::ChainConfig,
     handle::{Handle, RegionId},
 };
-use crate::{observe::Usage, sync::Arc};
+use crate::{
+    observe::Usage,
+    sync::{Arc, RandomState},
+};
 
 /// The regions of one transaction.
 pub struct Session {
