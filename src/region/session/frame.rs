@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use super::{
     super::{
-        mask::ByteMask,
+        mask::{ByteMask, WordMask},
         page::Page,
         page_map::{PageMap, PageNumber},
         rights::{MapOptions, Permissions},
@@ -21,7 +21,27 @@ pub(super) struct Private {
     pub(super) page: Arc<Page>,
     /// The bytes to publish.
     pub(super) bytes: ByteMask,
+    /// Words of it that were published: wholly the transaction's own, as are whole words of `bytes`.
+    pub(super) published: WordMask,
     pub(super) saved: u64,
+}
+
+impl Private {
+    /// A page as the mapping shows it before it writes.
+    pub(super) fn new(page: Arc<Page>, saved: u64) -> Self {
+        Self { page, bytes: ByteMask::new(), published: WordMask::EMPTY, saved }
+    }
+
+    /// Words of which nothing is left of what the world holds.
+    pub(super) fn own_words(&self) -> WordMask {
+        self.published.union(self.bytes.full_words())
+    }
+
+    /// Notes that everything written so far is published.
+    pub(super) fn publish(&mut self) {
+        self.published = self.own_words();
+        self.bytes = ByteMask::new();
+    }
 }
 
 /// What a copy-on-write mapping holds of its own.
