@@ -58,8 +58,13 @@ pub(super) struct Bill {
 
 impl Bill {
     pub(super) fn charge(&mut self, gas: u64) -> Analysis<()> {
-        self.spent = self.spent.saturating_add(gas);
-        if self.spent > self.limit { Err(Refusal::Fault(Fault::OutOfGas)) } else { Ok(()) }
+        match self.spent.checked_add(gas).filter(|spent| *spent <= self.limit) {
+            Some(spent) => {
+                self.spent = spent;
+                Ok(())
+            }
+            None => Err(Refusal::Fault(Fault::OutOfGas)),
+        }
     }
 }
 
