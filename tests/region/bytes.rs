@@ -302,9 +302,9 @@ fn pages_that_are_handed_over_are_those_that_are_read() {
     let call = run.call_in(0);
     let plan = run.session.analyse(&mut run.world, &call, &write(mapping, 4096, 4096)).unwrap();
     let output = run.session.write_pages(plan, std::slice::from_ref(&page));
-    assert_eq!(output, Output::Bytes(4096));
+    assert_eq!(output, Some(Output::Bytes(4096)));
     let plan = run.session.analyse(&mut run.world, &call, &read(mapping, 0, 10_000)).unwrap();
-    let pages = run.session.read_pages(plan);
+    let pages = run.session.read_pages(plan).unwrap();
     assert_eq!(pages.len(), 3);
     assert!(std::sync::Arc::ptr_eq(&pages[1], &page));
     // What was handed over is not changed by later writes.
@@ -322,7 +322,7 @@ fn pages_handed_over_to_a_snapshot_are_its_own() {
     let call = run.call_in(0);
     run.enter();
     let plan = run.session.analyse(&mut run.world, &call, &write(snapshot, 0, 4096)).unwrap();
-    run.session.write_pages(plan, &[page]);
+    run.session.write_pages(plan, &[page]).unwrap();
     run.session.commit();
     assert_eq!(run.read(shared, 0, 2), [0, 0]);
     assert_eq!(run.read(snapshot, 4095, 1), [7]);
