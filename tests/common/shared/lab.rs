@@ -82,6 +82,11 @@ impl Lab {
         })
     }
 
+    /// Gives a transaction less gas.
+    pub(crate) fn limit(&mut self, at: usize, gas: u64) {
+        self.transactions[at].env.gas_limit = gas;
+    }
+
     /// Who sent the last transaction.
     pub(crate) fn sender(&self) -> Address {
         account(0x5e, self.senders)

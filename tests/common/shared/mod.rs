@@ -18,7 +18,7 @@ mod step;
 pub(crate) use code::Code;
 pub(crate) use lab::{GAS, Lab, Ran, account};
 pub(crate) use step::{
-    Interface, Left, MEMORY, Step, calldata, error_data, opcode_of, operands, program,
+    Interface, Left, MEMORY, Step, calldata, error_data, mixed, opcode_of, operands, program,
 };
 
 use alloy_primitives::{Address, U256, address};

@@ -172,6 +172,15 @@ pub(crate) fn program(config: &ChainConfig, interface: Interface, steps: &[Step]
     })
 }
 
+/// A program of all steps in one frame, each by an opcode or not.
+pub(crate) fn mixed(config: &ChainConfig, steps: &[Step], by_opcode: &[bool]) -> Code {
+    let steps = steps.iter().zip(by_opcode).enumerate();
+    steps.fold(Code::new().memory(ENOUGH), |code, (at, (step, by_opcode))| {
+        let base = at as u64 * SLOTS;
+        if *by_opcode { opcode(code, config, step, base) } else { precompile(code, step, base) }
+    })
+}
+
 fn opcode(code: Code, config: &ChainConfig, step: &Step, base: u64) -> Code {
     let kind = step.operation.kind();
     let mut code = code.data(&step.data, MEMORY).ops(&[op::GAS]);
