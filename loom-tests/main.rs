@@ -34,7 +34,11 @@ fn main() {
 mod context_run;
 #[cfg(chorus_loom)]
 mod observe_metrics;
+#[cfg(chorus_loom)]
+mod pool;
+#[cfg(chorus_loom)]
 mod region_pages;
+#[cfg(chorus_loom)]
 mod registry_actor;
 #[cfg(chorus_loom)]
 mod registry_lease;
@@ -80,6 +84,7 @@ mod models {
     const REGISTRY: &[(&str, &[Model])] = &[
         ("context_run", crate::context_run::MODELS),
         ("observe_metrics", crate::observe_metrics::MODELS),
+        ("pool", crate::pool::MODELS),
         ("registry_actor", crate::registry_actor::MODELS),
         ("registry_lease", crate::registry_lease::MODELS),
         ("registry_reply", crate::registry_reply::MODELS),

@@ -95,7 +95,7 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
                     Some(evm)
                         if evm.ctx.cfg.spec == cfg.spec
                             && evm.ctx.journaled_state.shared.active()
-                                == run.machine.shared.as_ref() =>
+                                == run.machine.shared_config() =>
                     {
                         evm.ctx.block = run.machine.block.env.clone();
                         evm.ctx.cfg = cfg;
@@ -155,7 +155,7 @@ fn build<'y>(
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
     let spec = cfg.spec;
-    let shared = Shared::new(run.machine.shared.clone());
+    let shared = Shared::new(run.machine.shared_config().cloned());
     let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes, shared);
     journal.set_spec_id(spec);
     let context = Context {
@@ -197,10 +197,11 @@ fn execute(
                     return Attempt::Doomed { wasted: notes.wasted };
                 }
                 Stop::Store(error) => Ending::Store(error),
+                Stop::Shared(trouble) => Ending::Shared(trouble.to_string()),
             },
             (None, Ok(result)) => {
-                let mut trace = Trace::executed(machine, tx, notes, &mut state, result);
-                trace.shared = shared;
+                let trace = Trace::executed(machine, tx, notes, &mut state, result)
+                    .with_shared(machine, shared);
                 evm.ctx.journaled_state.recycle(state);
                 return Attempt::Finished(trace);
             }
@@ -208,10 +209,8 @@ fn execute(
             (None, Err(other)) => Ending::Environment(other.to_string()),
         },
     };
-    let mut trace = Trace::failed(notes, ending);
     // What it saw of regions may have been what made it fail.
-    trace.shared = shared;
-    Attempt::Finished(trace)
+    Attempt::Finished(Trace::failed(notes, ending).with_shared(machine, shared))
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -14,7 +14,8 @@ use crate::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
         shared::{RegionSource, put_on},
     },
-    region::{direct::DirectRegions, session::Effects, world::World},
+    region::{direct::DirectRegions, session::Effects, sidecar::Sidecar, world::World},
+    sync::Arc,
 };
 
 /// A [`StateStore`] seen through the changes of a block: revm's database while the block runs
@@ -61,6 +62,14 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
     /// Gives the block regions, and a byte of code to the precompile that answers for them.
     pub(crate) fn set_regions(&mut self, precompile: Address, regions: &'a mut DirectRegions) {
         self.shared = Some((precompile, regions));
+    }
+
+    /// Turns to a transaction with what is attached to it.
+    #[inline]
+    pub(crate) fn attach(&mut self, sidecars: &[Arc<Sidecar>]) {
+        if let Some((_, regions)) = &mut self.shared {
+            regions.attach_to_transaction(sidecars);
+        }
     }
 
     /// Applies what a transaction did to regions.

@@ -20,6 +20,7 @@
 //! | `disassemble` | opcodes by name |
 //! | `journal` | what is asked of a journal, and the part that each journal holds |
 //! | `diagnostic` | why operations failed, for the outcome |
+//! | `attached` | what is attached to a block and its transactions |
 //! | `code` | the byte of code at the precompile's address |
 //!
 //! Invariants
@@ -35,6 +36,7 @@
 //! and epilogue do without it as well.
 
 mod abi;
+mod attached;
 mod build;
 mod code;
 mod diagnostic;
@@ -44,7 +46,10 @@ mod instructions;
 mod journal;
 mod precompile;
 
-pub(crate) use self::code::{put_on, take_off};
+pub(crate) use self::{
+    attached::check_sidecars,
+    code::{put_on, take_off},
+};
 pub use self::{
     build::{SharedEvm, build},
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},

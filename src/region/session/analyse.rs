@@ -192,15 +192,13 @@ impl Analyst<'_> {
         let Some(class) = class.or_else(|| Class::smallest_for(bytes)) else {
             return Err(too_large.into());
         };
-        let session = &mut *self.session;
-        let max = session.config.max_shared_regions;
-        if session.created >= max {
-            return Err(AllocError::TooManyRegions { max }.into());
-        }
+        // A block does not count as one of the regions that a transaction may create: the quota of its
+        // class is what bounds it.
+        let session = &*self.session;
         if session.blocks[class as usize] >= session.config.pool_blocks[class as usize] {
             return Err(AllocError::PoolExhausted { class }.into());
         }
-        self.add_words(class.words() as u64)?;
+        self.add_words(class.words())?;
         let birth = Birth {
             owner: self.call.actor,
             name: None,

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::{
     super::{
-        mask::{ByteMask, WordMask},
+        mask::WordMask,
         operation::Output,
         page::{PAGE_BYTES, Page, page_mut},
         page_map::PageNumber,
@@ -199,7 +199,7 @@ impl Session {
         let local = &mut self.regions[region];
         let Some(leaf) = local.pages.get_mut(page) else { return };
         let is_new = leaf.page.is_none();
-        let before = (leaf.saved < epoch).then(|| leaf.clone());
+        let before = (leaf.saved < epoch).then(|| leaf.before());
         leaf.saved = leaf.saved.max(epoch);
         leaf.paid = true;
         if let Some(before) = before {
@@ -263,7 +263,7 @@ impl Session {
             let kept = snapshot.pages.get(page).filter(|leaf: &&Leaf| leaf.loaded);
             let shown = kept.map_or(base, |leaf| leaf.page.clone());
             let page_now = shown.unwrap_or_else(Page::zeroed);
-            let private = Private { page: page_now, bytes: ByteMask::new(), saved: epoch };
+            let private = Private { page: page_now, bytes: Box::default(), saved: epoch };
             snapshot.private.insert(page, private);
         }
         if let Some(private) = snapshot.private.get_mut(page) {
@@ -326,7 +326,7 @@ impl Session {
             }
             let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { continue };
             let Some(published) = snapshot.private.get_mut(page) else { continue };
-            published.bytes = ByteMask::new();
+            *published.bytes = Default::default();
             if published.saved < epoch {
                 published.saved = epoch;
                 let before = Some(private);

@@ -20,7 +20,7 @@ use crate::sync::Arc;
 pub(super) struct Private {
     pub(super) page: Arc<Page>,
     /// The bytes to publish.
-    pub(super) bytes: ByteMask,
+    pub(super) bytes: Box<ByteMask>,
     pub(super) saved: u64,
 }
 

@@ -40,6 +40,7 @@
 //! - Mapping the same window with the same options twice in a frame is `AlreadyMapped`; different
 //!   windows or options of one region can stand side by side.
 //! - `copy` moves everything or nothing, since it has no result to tell a part by.
+//! - A pool block does not count against `max_shared_regions`: what bounds it is its class's quota.
 //! - A pool block has the size that was asked for, and can grow up to its class.
 //! - After `publish` a mapping still shows its own writes; publishing again applies what was written
 //!   since.
@@ -94,7 +95,7 @@ pub struct Session {
     epoch: u64,
     /// Words of page memory charged.
     words: u64,
-    /// Regions created.
+    /// Regions created, pool blocks aside.
     created: u32,
     /// The last ordinal of a region of the transaction's own.
     ordinal: u64,
