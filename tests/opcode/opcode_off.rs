@@ -1,12 +1,14 @@
 //! Off means off.
 
+use alloy_eips::{eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS};
+use alloy_primitives::B256;
 use chorus::{
     evm::{InvalidPolicy, Sequential},
     region::{OperationKind, config::SharedMemoryConfig},
 };
 use revm::{bytecode::opcode as op, context::result::HaltReason};
 
-use super::shared::{Code, Lab, PRECOMPILE, operation::CONTRACT};
+use super::shared::{Code, Lab, PRECOMPILE, operation::CONTRACT, word};
 
 /// A chain that has never switched shared memory on, or does so in a later block.
 fn off() -> [Lab; 2] {
@@ -74,6 +76,21 @@ fn a_block_comes_out_as_without_shared_memory_at_all() {
         assert_eq!(ran.outcome.diff, without.diff);
         assert!(ran.changes.regions.is_empty());
     }
+}
+
+#[test]
+fn system_calls_do_without() {
+    let mut lab = Lab::new();
+    lab.system.beacon_root = Some(B256::repeat_byte(1));
+    lab.system.parent_hash = Some(B256::repeat_byte(2));
+    // One looks at the precompile's code, the other uses an opcode.
+    let code = Code::new().address(PRECOMPILE).ops(&[op::EXTCODESIZE]).push(1);
+    lab.contract(BEACON_ROOTS_ADDRESS, code.ops(&[op::ADD]).keep(0).bytes());
+    let code = Code::new().push(1).keep(0).push(4).push(64).ops(&[0xE0]).keep(1);
+    lab.contract(HISTORY_STORAGE_ADDRESS, code.bytes());
+    let ran = lab.run();
+    assert_eq!(ran.slot(BEACON_ROOTS_ADDRESS, 0), word(1));
+    assert!(ran.change(HISTORY_STORAGE_ADDRESS).is_none());
 }
 
 #[test]

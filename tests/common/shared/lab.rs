@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
 use chorus::{
+    engine::SharedMemory,
     evm::{
-        AccountChange, BlobSchedule, Block, BlockEnv, BlockOutcome, Executed, HeaderClaims,
-        InvalidPolicy, Sequential, SpecId, SystemRules, Transaction, TransactionOutcome, TxEnv,
-        shared::{Diagnostic, SharedRegions},
+        AccountChange, Block, BlockEnv, BlockOutcome, Engine, Executed, InvalidPolicy, Path,
+        Sequential, SpecId, StateStore, SystemRules, Transaction, TransactionOutcome, TxEnv,
+        shared::Diagnostic,
     },
     region::{
         change::RegionChanges,
         config::{ChainConfig, SharedMemoryConfig},
-        direct::DirectRegions,
-        regions::Regions,
     },
     store::{MemoryStore, MemoryStoreBuilder},
 };
@@ -34,8 +33,11 @@ pub(crate) struct Lab {
     pub(crate) config: ChainConfig,
     pub(crate) spec: SpecId,
     pub(crate) store: MemoryStoreBuilder,
-    pub(crate) regions: Arc<Regions>,
+    /// What earlier blocks changed of regions.
+    history: Vec<RegionChanges>,
     number: u64,
+    /// System calls of the block.
+    pub(crate) system: SystemRules,
     transactions: Vec<Transaction>,
     senders: u8,
 }
@@ -50,8 +52,9 @@ impl Lab {
             config,
             spec: SpecId::PRAGUE,
             store: MemoryStore::builder(),
-            regions: Arc::default(),
+            history: Vec::new(),
             number: 1_000,
+            system: SystemRules::default(),
             transactions: Vec::new(),
             senders: 0,
         }
@@ -93,7 +96,7 @@ impl Lab {
     }
 
     pub(crate) fn send(&mut self, env: TxEnv) -> usize {
-        self.transactions.push(Transaction { env, hash: B256::ZERO });
+        self.transactions.push(env.into());
         self.transactions.len() - 1
     }
 
@@ -105,39 +108,47 @@ impl Lab {
             ..BlockEnv::default()
         };
         env.set_blob_excess_gas_and_price(0, 3_338_477);
-        Block {
-            spec: self.spec,
-            chain_id: 1,
-            env,
-            transactions: self.transactions.clone(),
-            withdrawals: Vec::new(),
-            ommers: Vec::new(),
-            block_hashes: Default::default(),
-            blobs: BlobSchedule {
-                max_blobs: 6,
-                max_blobs_per_transaction: None,
-                update_fraction: 3_338_477,
-            },
-            system: SystemRules::default(),
-            claims: HeaderClaims::default(),
-        }
+        let mut block = Block::new(self.spec, 1, env, self.transactions.clone());
+        block.system = self.system.clone();
+        block
     }
 
-    /// Runs the block, and leaves the chain as it was before.
+    /// The chain's regions before the block.
+    fn memory(&self) -> Arc<SharedMemory> {
+        let host = SharedMemoryConfig::testing().host;
+        let config = SharedMemoryConfig { chain: self.config.clone(), host };
+        let memory = SharedMemory::new(config).expect("a configuration that agrees with itself");
+        for changes in &self.history {
+            memory.commit(changes).expect("changes of this chain");
+        }
+        memory
+    }
+
+    /// Runs the block, one by one and in parallel, which must come to the same, and leaves the chain
+    /// as it was before.
     pub(crate) fn run(&mut self) -> Ran {
-        let block = self.block();
-        let store = self.store.clone().build();
-        let config = Arc::new(self.config.clone());
-        let mut regions = DirectRegions::new(config.clone(), self.regions.clone(), self.number);
-        let shared = Some(SharedRegions { config, regions: &mut regions });
-        let outcome = Sequential::new().execute_shared(&block, &store, InvalidPolicy::Fail, shared);
-        Ran { outcome: outcome.expect("a valid block"), changes: regions.finish() }
+        let block = Arc::new(self.block());
+        let store: Arc<dyn StateStore> = Arc::new(self.store.clone().build());
+        let memory = self.memory();
+        let outcome = Sequential::with_shared_memory(memory.clone())
+            .execute(&block, &*store, InvalidPolicy::Fail)
+            .expect("a valid block");
+        for (threads, window) in [(1, 1), (1, 256), (2, 256)] {
+            let engine = Engine::builder().threads(threads).window(window).path(Path::Parallel);
+            let engine = engine.shared_memory(memory.clone()).build().expect("the workers start");
+            let parallel = engine.execute(&block, &store).expect("a valid block");
+            assert_eq!(parallel.transactions, outcome.transactions, "{threads} threads");
+            assert_eq!(parallel.diff, outcome.diff, "{threads} threads");
+            assert_eq!(parallel.regions, outcome.regions, "{threads} threads");
+        }
+        let changes = outcome.regions.clone().unwrap_or_default();
+        Ran { outcome, changes }
     }
 
     /// Runs the block and turns to the next, on the same accounts and on what it left of regions.
     pub(crate) fn advance(&mut self) -> Ran {
         let ran = self.run();
-        self.regions = Arc::new(self.regions.apply(&ran.changes).expect("changes of this chain"));
+        self.history.extend(ran.outcome.regions.clone());
         self.transactions.clear();
         self.number += 1;
         ran
