@@ -90,6 +90,9 @@ impl Session {
         call: &Call,
         operation: &Operation,
     ) -> Result<Plan, Fault> {
+        if let Some(plan) = self.quick(call, operation) {
+            return Ok(plan);
+        }
         let kind = operation.kind();
         let bill = Bill { spent: 0, limit: call.gas };
         let base = self.config.gas.base[kind as usize];
