@@ -248,33 +248,23 @@ impl Session {
         let epoch = self.mark_epoch();
         let base = self.regions[region].pages.get(page).and_then(|leaf| leaf.base.clone());
         let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
-        let before = snapshot.private.get(page).cloned();
-        let is_new = before.is_none();
-        let saved = before.as_ref().map_or(0, |private| private.saved);
+        let private = snapshot.private.get(page);
+        let is_new = private.is_none();
+        let undo = if private.is_some_and(|private| private.saved >= epoch) {
+            None
+        } else {
+            let before = private.cloned().map(Box::new);
+            Some(Undo::Private { frame, at, page, before })
+        };
         if is_new {
             let kept = snapshot.pages.get(page).filter(|leaf: &&Leaf| leaf.loaded);
             let shown = kept.map_or(base, |leaf| leaf.page.clone());
-            let page_now = shown.unwrap_or_else(Page::zeroed);
-            snapshot.private.insert(page, Private::new(page_now, epoch));
+            let private = Private::new(shown.unwrap_or_else(Page::zeroed), epoch);
+            snapshot.private.insert(page, private);
         }
-        if let Some(private) = snapshot.private.get_mut(page) {
-            private.saved = private.saved.max(epoch);
-            if saved >= epoch {
-                // The entry in hand is not needed, and would only make the page be copied.
-                drop(before);
-                page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
-                private.bytes.insert(range);
-                self.note_private(is_new, None);
-            } else {
-                let undo = Undo::Private { frame, at, page, before };
-                page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
-                private.bytes.insert(range);
-                self.note_private(is_new, Some(undo));
-            }
-        }
-    }
-
-    fn note_private(&mut self, is_new: bool, undo: Option<Undo>) {
+        let Some(private) = snapshot.private.get_mut(page) else { return };
+        private.saved = private.saved.max(epoch);
+        private.write(range, data);
         self.usage.copy_on_write_faults += u64::from(is_new);
         if let Some(undo) = undo {
             self.enter(undo);
@@ -320,7 +310,7 @@ impl Session {
             published.publish();
             if published.saved < epoch {
                 published.saved = epoch;
-                let before = Some(private);
+                let before = Some(Box::new(private));
                 self.enter(Undo::Private { frame, at, page, before });
             }
         }

@@ -1,13 +1,13 @@
 //! Call frames with their mappings.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use foldhash::fast::RandomState;
 
 use super::{
     super::{
         mask::{ByteMask, WordMask},
-        page::Page,
+        page::{Page, page_mut},
         page_map::{PageMap, PageNumber},
         rights::{MapOptions, Permissions},
     },
@@ -35,6 +35,12 @@ impl Private {
     /// Words of which nothing is left of what the world holds.
     pub(super) fn own_words(&self) -> WordMask {
         self.published.union(self.bytes.full_words())
+    }
+
+    /// Writes bytes that are to be published.
+    pub(super) fn write(&mut self, range: Range<usize>, data: &[u8]) {
+        page_mut(&mut self.page)[range.clone()].copy_from_slice(data);
+        self.bytes.insert(range);
     }
 
     /// Notes that everything written so far is published.

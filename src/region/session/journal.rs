@@ -89,7 +89,7 @@ pub(super) enum Undo {
         frame: usize,
         at: usize,
         page: PageNumber,
-        before: Option<Private>,
+        before: Option<Box<Private>>,
     },
     /// A frame wrote a page first.
     Written {
@@ -247,7 +247,7 @@ impl Session {
             Undo::Private { frame, at, page, before } => {
                 if let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot {
                     match before {
-                        Some(before) => drop(snapshot.private.insert(page, before)),
+                        Some(before) => drop(snapshot.private.insert(page, *before)),
                         None => drop(snapshot.private.remove(page)),
                     }
                 }
