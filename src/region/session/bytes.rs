@@ -1,8 +1,8 @@
-//! Moving bytes between a caller, the transaction's overlay and private pages.
+//! Moving bytes between a caller and the transaction's overlay.
 //!
 //! ```text
 //!  shared mapping         overlay leaf ── page ──► what is now        leaf ── base ──► the world's
-//!  copy-on-write mapping  private page, else the snapshot's leaf, else the world's
+//!  copy-on-write mapping  private page, else the snapshot's leaf, else the world's: `snapshot`
 //! ```
 //!
 //! Reading a word that the transaction has not written observes it; so does writing a part of one.

@@ -1,6 +1,9 @@
 //! Call frames with their mappings.
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use foldhash::fast::RandomState;
 
@@ -72,11 +75,23 @@ pub(super) struct Mapping {
     pub(super) live: bool,
 }
 
+/// What two live mappings of a frame must not have in common: region, start, length and options.
+pub(super) type Window = (RegionNumber, u64, Option<u64>, MapOptions);
+
+impl Mapping {
+    pub(super) fn window(&self) -> Window {
+        (self.region, self.start, self.len, self.options)
+    }
+}
+
 /// A call frame, or the body of a closure.
 #[derive(Default)]
 pub(super) struct Frame {
     /// By ordinal, which counts from 1.
     pub(super) mappings: Vec<Mapping>,
+    /// Where the live ones stand. Without it, a frame of many mappings would search them all for
+    /// every new one.
+    pub(super) windows: HashMap<Window, usize, RandomState>,
     /// Pages that the frame has written, which it pays for once.
     pub(super) written: HashSet<(RegionNumber, PageNumber), RandomState>,
 }

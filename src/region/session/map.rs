@@ -53,14 +53,9 @@ impl Analyst<'_> {
         let out_of_bounds = MapError::OutOfBounds { offset, len: size, size: region_size };
         let start = u64::try_from(offset).unwrap_or(u64::MAX);
         let len = (!size.is_zero()).then(|| u64::try_from(size).unwrap_or(u64::MAX));
-        let mappings = &self.session.frames[self.call.frame].mappings;
-        let same = mappings.iter().position(|mapping| {
-            mapping.live
-                && (mapping.region, mapping.start, mapping.len) == (region, start, len)
-                && mapping.options == options
-        });
-        if let Some(at) = same {
-            return Err(MapError::AlreadyMapped { mapping: at as u64 + 1 }.into());
+        let windows = &self.session.frames[self.call.frame].windows;
+        if let Some(at) = windows.get(&(region, start, len, options)) {
+            return Err(MapError::AlreadyMapped { mapping: *at as u64 + 1 }.into());
         }
         let fits = match len {
             None => start < region_size,
