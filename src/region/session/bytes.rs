@@ -45,6 +45,13 @@ fn parts(
     })
 }
 
+/// A page with these bytes of another, which begin where it does, and zeros.
+fn begin_of(page: &Page, range: Range<usize>) -> Arc<Page> {
+    let mut begin = Page::zeroed();
+    page_mut(&mut begin)[range.clone()].copy_from_slice(&page.bytes()[range]);
+    begin
+}
+
 impl Session {
     /// Carries out a read: the first [`Plan::bytes`] bytes of `into` are set, if it has so many.
     pub fn read(&mut self, plan: Plan, into: &mut [u8]) -> Output {
@@ -57,8 +64,9 @@ impl Session {
     }
 
     /// Carries out a read of whole pages: hands them over without copying a byte. `None`, and nothing
-    /// is done, if the plan's range does not begin at a page. Bytes of the last page beyond the range
-    /// are whatever the page holds.
+    /// is done, if the plan's range does not begin at a page. Of a page that the range ends in, only what
+    /// lies within is handed over, by copying; the rest of it is no business of the caller's, nor among
+    /// what was observed.
     #[must_use]
     pub fn read_pages(&mut self, plan: Plan) -> Option<Vec<Arc<Page>>> {
         let Step::Read { place, offset } = plan.step else { return None };
@@ -68,8 +76,12 @@ impl Session {
         self.begin(&plan);
         self.usage.bytes_read += plan.bytes;
         let pages = parts(offset, plan.bytes as usize)
-            .map(|(page, range, _)| self.page_to_read(place, page, range))
-            .map(|page| page.unwrap_or_else(Page::zeroed));
+            .map(|(page, range, _)| (self.page_to_read(place, page, range.clone()), range))
+            .map(|(page, range)| match page {
+                Some(page) if range.len() < PAGE_BYTES => begin_of(&page, range),
+                Some(page) => page,
+                None => Page::zeroed(),
+            });
         Some(pages.collect())
     }
 
