@@ -34,7 +34,13 @@ fn main() {
 mod context_run;
 #[cfg(chorus_loom)]
 mod observe_metrics;
+#[cfg(chorus_loom)]
+mod pool;
+#[cfg(chorus_loom)]
 mod region_pages;
+#[cfg(chorus_loom)]
+mod region_versions;
+#[cfg(chorus_loom)]
 mod registry_actor;
 #[cfg(chorus_loom)]
 mod registry_lease;
@@ -80,11 +86,13 @@ mod models {
     const REGISTRY: &[(&str, &[Model])] = &[
         ("context_run", crate::context_run::MODELS),
         ("observe_metrics", crate::observe_metrics::MODELS),
+        ("pool", crate::pool::MODELS),
+        ("region_pages", crate::region_pages::MODELS),
+        ("region_versions", crate::region_versions::MODELS),
         ("registry_actor", crate::registry_actor::MODELS),
         ("registry_lease", crate::registry_lease::MODELS),
         ("registry_reply", crate::registry_reply::MODELS),
         ("registry_table", crate::registry_table::MODELS),
-        ("region_pages", crate::region_pages::MODELS),
         ("scheduler", crate::scheduler::MODELS),
         ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),

@@ -6,11 +6,11 @@ mod executor;
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
+use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
 use chorus::{
     evm::{
         BlobSchedule, Block, BlockEnv, Engine, HeaderClaims, InvalidPolicy, Path, Sequential,
-        SpecId, StateStore, SystemRules, Transaction, TxEnv,
+        SpecId, StateStore, SystemRules, TxEnv,
     },
     store::MemoryStore,
 };
@@ -50,7 +50,7 @@ fn block() -> (Block, MemoryStore) {
         store.slot(contract(i), U256::ONE, U256::from(5));
         let kind = TxKind::Call(contract(i));
         let env = TxEnv { caller: sender(i), gas_limit: 100_000, kind, ..TxEnv::default() };
-        Transaction { env, hash: B256::ZERO }
+        env.into()
     });
     let block = Block {
         spec: SpecId::PRAGUE,
@@ -63,6 +63,7 @@ fn block() -> (Block, MemoryStore) {
         blobs: BlobSchedule { max_blobs: 0, max_blobs_per_transaction: None, update_fraction: 1 },
         system: SystemRules::default(),
         claims: HeaderClaims::default(),
+        sidecars: Vec::new(),
     };
     (block, store.build())
 }

@@ -25,7 +25,7 @@ fn block(spec: SpecId, transactions: Vec<TxEnv>) -> Block {
         ..BlockEnv::default()
     };
     let transactions =
-        transactions.into_iter().map(|env| Transaction { env, hash: B256::ZERO }).collect();
+        transactions.into_iter().map(|env| Transaction { env, ..Transaction::default() }).collect();
     Block {
         spec,
         chain_id: 1,
@@ -41,6 +41,7 @@ fn block(spec: SpecId, transactions: Vec<TxEnv>) -> Block {
         },
         system: SystemRules::default(),
         claims: HeaderClaims::default(),
+        sidecars: Vec::new(),
     }
 }
 

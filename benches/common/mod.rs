@@ -31,7 +31,7 @@ pub(crate) mod table;
 
 use std::{
     hint::black_box,
-    sync::Barrier,
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -105,27 +105,35 @@ pub(crate) fn batched<I, R>(
 }
 
 /// Times the same work on several threads at once, each running it as many times as it is told; it is
-/// given the thread's number. The time is that of the slowest, counted from a common start.
+/// given the thread's number. The time is from the first thread's begin to the last one's end: on a
+/// machine that has no core free for each thread they run in turns, and then it shows the sum.
 pub(crate) fn on_threads(threads: usize, operation: impl Fn(usize) + Sync) -> impl Timed {
     move |times| {
-        let start = Barrier::new(threads);
+        let arrived = AtomicUsize::new(0);
         let run = |thread: usize| {
-            start.wait();
+            arrived.fetch_add(1, Ordering::AcqRel);
+            // Polling, because whoever is woken starts tens of microseconds late.
+            while arrived.load(Ordering::Acquire) < threads {
+                thread::yield_now();
+            }
             let begin = Instant::now();
             for _ in 0..times {
                 operation(thread);
             }
-            begin.elapsed()
+            (begin, Instant::now())
         };
         thread::scope(|scope| {
             let run = &run;
             let others: Vec<_> =
                 (1..threads).map(|thread| scope.spawn(move || run(thread))).collect();
-            let own = run(0);
-            others
-                .into_iter()
-                .map(|other| other.join().expect("a benchmark's thread does not panic"))
-                .fold(own, Duration::max)
+            let (mut begin, mut end) = run(0);
+            for other in others {
+                let (its_begin, its_end) =
+                    other.join().expect("a benchmark's thread does not panic");
+                begin = begin.min(its_begin);
+                end = end.max(its_end);
+            }
+            end - begin
         })
     }
 }

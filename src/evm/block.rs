@@ -8,6 +8,8 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
+use crate::{region::sidecar::Sidecar, sync::Arc};
+
 /// Block number to block hash, for BLOCKHASH.
 pub type BlockHashes = BTreeMap<u64, B256>;
 
@@ -34,6 +36,9 @@ pub struct Block {
     pub system: SystemRules,
     /// What the header says the block produces; fields that the input lacks are `None`.
     pub claims: HeaderClaims,
+    /// Read-only data that all transactions can map
+    /// ([`SharedMemory::attach`](crate::engine::SharedMemory::attach)).
+    pub sidecars: Vec<Arc<Sidecar>>,
 }
 
 impl Block {
@@ -57,6 +62,7 @@ impl Block {
             blobs: BlobSchedule::of_fork(spec),
             system: SystemRules::default(),
             claims: HeaderClaims::default(),
+            sidecars: Vec::new(),
         }
     }
 }
@@ -68,12 +74,14 @@ pub struct Transaction {
     pub env: TxEnv,
     /// Transaction hash, if the input had one; zero otherwise. Used in messages only.
     pub hash: B256,
+    /// Read-only data that this transaction can map.
+    pub sidecars: Vec<Arc<Sidecar>>,
 }
 
 impl From<TxEnv> for Transaction {
     /// A transaction whose hash nobody knows.
     fn from(env: TxEnv) -> Self {
-        Self { env, hash: B256::ZERO }
+        Self { env, ..Self::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 
 use crate::{
     context::Run,
-    engine::{EngineError, Path, WorkerPool},
+    engine::{EngineError, Path, SharedMemory, WorkerPool, shared::SharedBlock},
     sync::{Arc, time::Instant},
 };
 
@@ -13,6 +13,7 @@ use super::{
     machine::{EvmMachine, Hollow, Prelude},
     sequential::{Machine, epilogue, prologue},
     settle,
+    shared::{check_sidecars, in_force},
 };
 
 /// Configures an [`Engine`].
@@ -22,12 +23,18 @@ pub struct EngineBuilder {
     window: u32,
     path: Path,
     policy: InvalidPolicy,
+    memory: Arc<SharedMemory>,
 }
 
 impl Default for EngineBuilder {
     fn default() -> Self {
-        let cores = crate::sync::thread::available_parallelism();
-        Self { threads: cores, window: 256, path: Path::Auto, policy: InvalidPolicy::Fail }
+        Self {
+            threads: crate::sync::thread::available_parallelism(),
+            window: 256,
+            path: Path::Auto,
+            policy: InvalidPolicy::Fail,
+            memory: SharedMemory::off(),
+        }
     }
 }
 
@@ -57,6 +64,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn policy(mut self, policy: InvalidPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Regions that contracts share, if the chain activates them. Default: none. Several engines can
+    /// have the same.
+    #[must_use]
+    pub fn shared_memory(mut self, memory: Arc<SharedMemory>) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -90,6 +105,12 @@ impl Engine {
         EngineBuilder::default()
     }
 
+    /// The regions that contracts share.
+    #[must_use]
+    pub fn shared_memory(&self) -> &Arc<SharedMemory> {
+        &self.config.memory
+    }
+
     /// Executes a block over the state it starts from, and returns exactly what executing its
     /// transactions one by one would have given.
     ///
@@ -111,7 +132,8 @@ impl Engine {
         )
         .entered();
         let outcome = if direct {
-            Sequential::new().execute(block, &**store, self.config.policy)
+            let memory = self.config.memory.clone();
+            Sequential::with_shared_memory(memory).execute(block, &**store, self.config.policy)
         } else {
             self.execute_parallel(block, store)
         };
@@ -181,7 +203,9 @@ impl Engine {
         let hollow = Arc::new(Hollow(store.clone()));
         let crowd = (self.config.window > 1).then_some(crowd);
         let before = |error| BlockError::Store { index: 0, error };
-        let mut machine = EvmMachine::new(Arc::new(block), hollow, self.config.policy);
+        let block = Arc::new(block);
+        let shared = self.begin_shared(&block)?;
+        let mut machine = EvmMachine::new(block, hollow, self.config.policy, shared);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
         self.finish_parallel(machine, [begin, Instant::now()]).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
@@ -214,12 +238,24 @@ impl Engine {
         store: &Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
-        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy);
+        let shared = self.begin_shared(block)?;
+        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared);
         let mut before = Machine::new(block, &**store);
         prologue(&mut before, block)?;
         settle::apply(&machine, &before.into_state().diff(), 0)
             .map_err(|error| BlockError::Store { index: 0, error })?;
         self.finish_parallel(machine, [begin, Instant::now()])
+    }
+
+    /// The block's shared memory, if it has any.
+    fn begin_shared(&self, block: &Block) -> Result<Option<SharedBlock>, BlockError> {
+        let memory = &self.config.memory;
+        if in_force(Some(memory.chain()), block).is_none() {
+            return Ok(None);
+        }
+        check_sidecars(block, memory.chain())?;
+        let number = block.env.number.saturating_to();
+        Ok(memory.begin_parallel(number, block.sidecars.as_slice().into()))
     }
 
     /// Executes a block of which everything before the transactions has been done, between the two
@@ -249,6 +285,8 @@ impl Engine {
         let epilogue_end = Instant::now();
 
         let diff = settle::diff(machine);
+        let regions =
+            machine.shared.as_ref().map(|shared| shared.regions.finish(committed.regions));
         let mut totals = run.totals();
         if let Some(prelude) = &machine.prelude {
             totals.suspensions = prelude.waits();
@@ -274,6 +312,7 @@ impl Engine {
             blob_gas_used: committed.sums.blob_gas_used,
             requests,
             diff,
+            regions,
         })
     }
 }

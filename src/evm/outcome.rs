@@ -10,6 +10,7 @@ use revm::{
 };
 
 use super::{StoreError, shared::Diagnostic};
+use crate::region::{change::RegionChanges, sidecar::SidecarError};
 
 /// What to do with a transaction that may not be in the block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +68,22 @@ pub enum BlockError {
         /// What failed.
         error: StoreError,
     },
+    /// Shared memory failed.
+    #[error("transaction {index}, shared memory: {reason}")]
+    SharedMemory {
+        /// Position in the block.
+        index: usize,
+        /// What failed.
+        reason: String,
+    },
+    /// More is attached than the chain allows.
+    #[error("{}: {source}", attached_to(*index))]
+    Sidecar {
+        /// Position of the transaction; `None` for the block itself.
+        index: Option<usize>,
+        /// What is wrong with it.
+        source: SidecarError,
+    },
     /// A system call of the prologue or epilogue failed.
     #[error("system call to {address}: {reason}")]
     System {
@@ -92,6 +109,10 @@ pub enum BlockError {
     /// The block was cancelled.
     #[error("the block was cancelled")]
     Cancelled,
+}
+
+fn attached_to(index: Option<usize>) -> String {
+    index.map_or_else(|| "block".to_owned(), |index| format!("transaction {index}"))
 }
 
 /// One transaction's part of the outcome.
@@ -198,6 +219,10 @@ pub struct BlockOutcome {
     pub requests: Vec<Bytes>,
     /// What changed.
     pub diff: StateDiff,
+    /// What the block changed of shared regions, with their root, if it had shared memory. Make it
+    /// the state of the next block by
+    /// [`SharedMemory::commit`](crate::engine::SharedMemory::commit).
+    pub regions: Option<RegionChanges>,
     /// How it went.
     pub statistics: Statistics,
 }

@@ -71,7 +71,7 @@ where
     let mut results = Vec::with_capacity(block.len());
     for (index, transaction) in block.iter().enumerate() {
         if let Some(regions) = &mut state.borrow_mut().regions {
-            regions.attach_to_transaction(transaction.sidecars().clone());
+            regions.attach_to_transaction(transaction.sidecars());
         }
         let world = Box::new(Before(state.clone()));
         let mut task = Task::new(transaction, index, world, waker.clone());

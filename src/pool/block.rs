@@ -99,3 +99,22 @@ impl fmt::Debug for Block {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use super::super::{Exhaustion, PoolConfig, Pools};
+    use super::*;
+
+    #[test]
+    fn old_fault_7_the_memory_goes_with_the_last_of_its_blocks() {
+        let pools = Pools::new(&PoolConfig::testing());
+        let allocate = || pools.allocate(Class::K4, Exhaustion::Fail).unwrap();
+        let (first, second) = (allocate(), allocate());
+        let pool = Arc::downgrade(&first.pool);
+        drop(pools);
+        drop(first);
+        assert!(pool.upgrade().is_some(), "a block keeps its pool");
+        drop(second);
+        assert!(pool.upgrade().is_none(), "a block that came back late kept the memory");
+    }
+}

@@ -42,6 +42,27 @@
 //! taken by whoever has the slot's number and by [`Pools::stats`] for a moment. A compaction holds one
 //! for as long as it sorts, and only an allocation waits for it that finds no other block and may not
 //! go to the heap.
+//!
+//! # What was measured
+//!
+//! `cargo bench --bench pool`, one thread, hand-out and return together:
+//!
+//! | what | time | against | ratio |
+//! |---|---|---|---|
+//! | a copy of a page | 77 ns | copying alone | 1.73 |
+//! | the same | 77 ns | copying into a block zeroed before | 0.62 |
+//! | a zeroed block of 4 KiB | 86 ns | `vec![0; 4096]` | 1.5 |
+//! | a zeroed block of 64 KiB, of 1 MiB | 0.62 µs, 11 µs | `vec![0; …]` | 1.05, 1.0 |
+//!
+//! *Zeroing at hand-out*, not at return. The second row is the reason: a return does not know that
+//! the next holder will write everything, a hand-out does. It is also when the zeros are about to be
+//! used, and a block that was never used needs none.
+//!
+//! *One list per class*, not one per thread. Two threads that do nothing but take and return blocks of
+//! one class hand its cache lines to and fro, and then 77 ns become 330. Padding each slot to a
+//! cache line left it between 280 and 360. Lists per thread should mend it, at the price of stealing
+//! from each other, and of an [`Exhaustion::Fail`] that has to find all of them empty at one moment.
+//! They are not built, because no caller is known that takes blocks back to back on all threads.
 mod block;
 mod class;
 mod class_pool;

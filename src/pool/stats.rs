@@ -5,8 +5,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The counters of blocks that come from the heap. Any thread changes them, so they are atomic.
 ///
-/// Those of the pool's own blocks are counted in their slots, under the slot's lock, which costs a
-/// hand-out nothing: five counters that all threads wrote cost it 25 ns.
+/// Those of the pool's own blocks are counted in their slots, under the slot's lock, which costs
+/// nothing: three counters that all threads wrote cost a hand-out and return 18 ns of 62.
 pub(super) struct HeapCounters {
     taken: AtomicU64,
     in_use: AtomicU64,

@@ -58,8 +58,10 @@ impl DirectRegions {
     }
 
     /// What is attached to the transaction that runs next.
-    pub fn attach_to_transaction(&mut self, sidecars: Arc<[Arc<Sidecar>]>) {
-        self.sidecars[1] = sidecars;
+    pub fn attach_to_transaction(&mut self, sidecars: &[Arc<Sidecar>]) {
+        if !(sidecars.is_empty() && self.sidecars[1].is_empty()) {
+            self.sidecars[1] = sidecars.into();
+        }
     }
 
     /// Makes a transaction's effects part of what the next one sees.

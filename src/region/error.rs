@@ -222,12 +222,6 @@ pub enum AllocError {
         /// The class.
         class: Class,
     },
-    /// The transaction has created as many regions as it may.
-    #[error("the transaction has created {max} regions, and may create no more")]
-    TooManyRegions {
-        /// How many it may create.
-        max: u32,
-    },
     /// Not a pool block, or one given back already.
     #[error(transparent)]
     Lookup(#[from] LookupError),
@@ -453,7 +447,6 @@ impl RegionError {
                 AllocError::PoolExhausted { class } => {
                     Reason::new("PoolExhausted(uint8)", [U256::from(*class as u8)])
                 }
-                AllocError::TooManyRegions { max } => Reason::too_many(*max),
                 AllocError::Lookup(error) => Reason::lookup(error),
                 AllocError::NotOwner { actor } => Reason::not_owner(*actor),
                 AllocError::RegionInUse { mappings } => Reason::in_use(*mappings),

@@ -126,6 +126,7 @@ fn block(
         transactions: body.transactions.iter().map(transaction).collect::<Result<_, _>>()?,
         withdrawals: withdrawals.collect(),
         ommers: ommers.collect(),
+        sidecars: Vec::new(),
         block_hashes,
         blobs,
         system: SystemRules {
@@ -165,5 +166,5 @@ fn transaction(tx: &TxEnvelope) -> Result<Transaction, String> {
         max_fee_per_blob_gas: tx.max_fee_per_blob_gas().unwrap_or(0),
         authorization_list: authorizations.cloned().map(Either::Left).collect(),
     };
-    Ok(Transaction { env, hash: *tx.tx_hash() })
+    Ok(Transaction { env, hash: *tx.tx_hash(), ..Transaction::default() })
 }

@@ -10,8 +10,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{B256, TxKind, keccak256};
 use chorus::evm::{
-    Block, BlockEnv, BlockError, BlockOutcome, HeaderClaims, SpecId, SystemRules, Transaction,
-    TxEnv,
+    Block, BlockEnv, BlockError, BlockOutcome, HeaderClaims, SpecId, SystemRules, TxEnv,
 };
 use revm::context::either::Either;
 use revm::context_interface::block::BlobExcessGasAndPrice;
@@ -134,9 +133,10 @@ fn block(env: &Env, tx: TxEnv, spec: SpecId) -> Block {
                 .then(|| BlobExcessGasAndPrice::new(excess, blobs.update_fraction)),
             slot_num: 0,
         },
-        transactions: vec![Transaction { env: tx, hash: B256::ZERO }],
+        transactions: vec![tx.into()],
         withdrawals: Vec::new(),
         ommers: Vec::new(),
+        sidecars: Vec::new(),
         block_hashes: BTreeMap::new(),
         blobs,
         system: SystemRules::default(),

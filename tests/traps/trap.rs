@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
 use chorus::{
     evm::{
         AccountChange, BlobSchedule, Block, BlockEnv, BlockError, BlockOutcome, Executed,
@@ -76,6 +76,7 @@ impl Trap {
             },
             system: SystemRules::default(),
             claims: HeaderClaims::default(),
+            sidecars: Vec::new(),
         };
         let mut store = MemoryStore::builder();
         store.nonce(BUSY, 1).code(BUSY, Code::slow().into());
@@ -105,7 +106,7 @@ impl Trap {
 
     /// Appends a transaction and says where it is.
     pub(crate) fn send(&mut self, env: TxEnv) -> usize {
-        self.block.transactions.push(Transaction { env, hash: B256::ZERO });
+        self.block.transactions.push(Transaction { env, ..Transaction::default() });
         self.block.transactions.len() - 1
     }
 

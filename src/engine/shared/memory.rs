@@ -116,6 +116,12 @@ impl SharedMemory {
         &self.config
     }
 
+    /// The chain's part of it.
+    #[must_use]
+    pub fn chain(&self) -> &Arc<ChainConfig> {
+        &self.chain
+    }
+
     /// Takes part from the next block on, if the chain has activated it.
     pub fn enable(&self) {
         // Relaxed: the next block is begun by a call that comes after this one, or beside it.

@@ -68,6 +68,7 @@ fn block(root: &Field<'_>, chain: &ChainSpec) -> Result<Block, InputError> {
         blobs: rules.blobs,
         system: system(root, &rules, parent_hash)?,
         claims: claims(root, rules.spec)?,
+        sidecars: Vec::new(),
     })
 }
 

@@ -43,7 +43,7 @@ pub(super) fn transaction(
         max_fee_per_blob_gas: parts.max_blob_fee,
         authorization_list: parts.authorizations.into_iter().map(recovered).collect(),
     };
-    Ok(Transaction { env, hash: hash.unwrap_or_default() })
+    Ok(Transaction { env, hash: hash.unwrap_or_default(), ..Transaction::default() })
 }
 
 /// What a transaction says, signature aside. Fields its type lacks are empty.

@@ -9,8 +9,13 @@ use super::{
     trace::Trace,
 };
 use crate::{
+    engine::shared::SharedBlock,
     evm::{Block, InvalidPolicy, StateStore, TransactionOutcome, rules::BlockSums},
-    region::config::ChainConfig,
+    region::{
+        change::RegionSums,
+        config::ChainConfig,
+        versions::{BlockRegions, RegionTrace},
+    },
     state::{EntryId, Table, TxIndex},
     sync::{Arc, Mutex},
 };
@@ -27,8 +32,8 @@ pub(crate) struct EvmMachine {
     pub(super) policy: InvalidPolicy,
     pub(super) committed: Mutex<Committed>,
     pub(crate) prelude: Option<Box<Prelude>>,
-    /// What the chain fixes of shared memory, if it is in force in the block.
-    pub(crate) shared: Option<Arc<ChainConfig>>,
+    /// Shared memory, if it is in force in the block.
+    pub(crate) shared: Option<SharedBlock>,
 }
 
 /// What the commit cursor has produced so far.
@@ -36,6 +41,7 @@ pub(crate) struct EvmMachine {
 pub(crate) struct Committed {
     pub(crate) transactions: Vec<TransactionOutcome>,
     pub(crate) sums: BlockSums,
+    pub(crate) regions: RegionSums,
 }
 
 impl EvmMachine {
@@ -43,6 +49,7 @@ impl EvmMachine {
         block: Arc<Block>,
         store: Arc<dyn StateStore>,
         policy: InvalidPolicy,
+        shared: Option<SharedBlock>,
     ) -> Self {
         let accounts = Table::new();
         let address = block.env.beneficiary;
@@ -69,12 +76,25 @@ impl EvmMachine {
             policy,
             committed,
             prelude: None,
-            shared: None,
+            shared,
         }
     }
 
     pub(crate) fn take_committed(&self) -> Committed {
         std::mem::take(&mut *self.committed.lock())
+    }
+
+    /// What the chain fixes of shared memory, if it is in force in the block.
+    pub(crate) fn shared_config(&self) -> Option<&Arc<ChainConfig>> {
+        self.shared.as_ref().map(|shared| shared.regions.config())
+    }
+
+    /// The regions, with what an incarnation left of them.
+    pub(super) fn regions_of<'a>(
+        &'a self,
+        trace: &'a Trace,
+    ) -> Option<(&'a BlockRegions, &'a RegionTrace)> {
+        Some((&*self.shared.as_ref()?.regions, trace.regions.as_deref()?))
     }
 
     /// Gives the sender of `tx` the nonce it will have when its earlier transactions are through.
@@ -102,6 +122,9 @@ impl EvmMachine {
     }
 
     pub(super) fn withdraw(&self, tx: TxIndex, trace: &Trace, told: &mut Vec<TxIndex>) {
+        if let Some((shared, regions)) = self.regions_of(trace) {
+            shared.withdraw(tx, regions, None, told);
+        }
         for (id, _) in &trace.accounts {
             self.accounts.entry(*id).withdraw(tx, told);
         }
@@ -118,6 +141,9 @@ impl EvmMachine {
         previous: &Trace,
         told: &mut Vec<TxIndex>,
     ) {
+        if let Some((shared, regions)) = self.regions_of(previous) {
+            shared.withdraw(tx, regions, trace.regions.as_deref(), told);
+        }
         for (id, _) in &previous.accounts {
             if !trace.accounts.iter().any(|(other, _)| other == id) {
                 self.accounts.entry(*id).withdraw(tx, told);

@@ -94,6 +94,13 @@ impl Machine for EvmMachine {
         })
     }
 
+    #[inline]
+    fn serve(&self) {
+        if let Some(shared) = &self.shared {
+            shared.serve();
+        }
+    }
+
     fn worker_died(worker: usize) -> BlockError {
         BlockError::Worker { worker }
     }
@@ -106,12 +113,16 @@ impl Machine for EvmMachine {
 
     fn validate(&self, _: TxIndex, trace: &Box<Trace>) -> bool {
         let notes = &trace.notes;
-        notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(&note.seen))
+        let regions = self.regions_of(trace);
+        regions.is_none_or(|(shared, regions)| shared.validate(regions))
+            && notes.accounts.iter().all(|note| self.accounts.entry(note.id).holds(&note.seen))
             && notes.slots.iter().all(|(id, seen)| self.slots.entry(*id).holds(seen))
     }
 
     fn may_hold(&self, tx: TxIndex, trace: &Box<Trace>) -> bool {
-        EvmMachine::may_hold(self, tx, &trace.notes)
+        let regions = self.regions_of(trace);
+        regions.is_none_or(|(shared, regions)| shared.may_hold(tx, regions))
+            && EvmMachine::may_hold(self, tx, &trace.notes)
     }
 
     fn publish(
@@ -129,6 +140,9 @@ impl Machine for EvmMachine {
         for (id, value) in &trace.slots {
             self.slots.entry(*id).publish(tx, *value, told);
         }
+        if let (Some(shared), Some(regions)) = (&self.shared, &mut trace.regions) {
+            shared.regions.publish(tx, regions, told);
+        }
         if let Some(previous) = previous {
             self.withdraw_rest(tx, trace, &previous, told);
         }
@@ -140,6 +154,9 @@ impl Machine for EvmMachine {
         }
         for (id, _) in &trace.slots {
             self.slots.entry(*id).retract(tx);
+        }
+        if let Some((shared, regions)) = self.regions_of(trace) {
+            shared.retract(tx, regions);
         }
     }
 
@@ -170,6 +187,9 @@ impl Machine for EvmMachine {
             (Ok(()), Ending::Store(error)) => {
                 return Err(BlockError::Store { index, error: error.clone() });
             }
+            (Ok(()), Ending::Shared(reason)) => {
+                return Err(BlockError::SharedMemory { index, reason: reason.clone() });
+            }
             (Ok(()), Ending::Panic(message)) => {
                 return Err(BlockError::Panic { index, message: message.clone() });
             }
@@ -196,6 +216,9 @@ impl Machine for EvmMachine {
                 entry.fill(Account::from_info(info));
             }
             entry.commit_change(tx, reward, told);
+        }
+        if let Some((shared, regions)) = self.regions_of(&trace) {
+            shared.commit(tx, regions, &mut committed.regions, told);
         }
         if published {
             for (id, _) in &trace.accounts {
@@ -224,7 +247,7 @@ impl Machine for EvmMachine {
             result,
             tx_type: env.tx_type,
             cumulative_gas,
-            diagnostics: trace.shared.diagnostics,
+            diagnostics: trace.diagnostics,
         }));
         Ok(())
     }

@@ -16,7 +16,7 @@ use std::{
 
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use revm::{
-    Context, MainBuilder,
+    Context,
     context::{CfgEnv, FrameStack, JournalTr, LocalContext, result::EVMError},
     handler::Handler,
 };
@@ -31,7 +31,10 @@ use super::{
 };
 use crate::{
     context::{Attempt, Run},
-    evm::{rules, shared::Shared},
+    evm::{
+        rules,
+        shared::{self, Shared},
+    },
     state::TxIndex,
     sync::Arc,
 };
@@ -92,7 +95,7 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
                     Some(evm)
                         if evm.ctx.cfg.spec == cfg.spec
                             && evm.ctx.journaled_state.shared.active()
-                                == run.machine.shared.as_ref() =>
+                                == run.machine.shared_config() =>
                     {
                         evm.ctx.block = run.machine.block.env.clone();
                         evm.ctx.cfg = cfg;
@@ -152,7 +155,7 @@ fn build<'y>(
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
     let spec = cfg.spec;
-    let shared = Shared::new(run.machine.shared.clone());
+    let shared = Shared::new(run.machine.shared_config().cloned());
     let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes, shared);
     journal.set_spec_id(spec);
     let context = Context {
@@ -164,7 +167,7 @@ fn build<'y>(
         local: LocalContext::default(),
         error: Ok(()),
     };
-    let mut evm = context.build_mainnet();
+    let mut evm = shared::build(context);
     // Frames are 36 KiB each and made on demand: many coroutines wait, few are deep in calls.
     evm.frame_stack = FrameStack::new();
     evm
@@ -194,10 +197,11 @@ fn execute(
                     return Attempt::Doomed { wasted: notes.wasted };
                 }
                 Stop::Store(error) => Ending::Store(error),
+                Stop::Shared(trouble) => Ending::Shared(trouble.to_string()),
             },
             (None, Ok(result)) => {
-                let mut trace = Trace::executed(machine, tx, notes, &mut state, result);
-                trace.shared = shared;
+                let trace = Trace::executed(machine, tx, notes, &mut state, result)
+                    .with_shared(machine, shared);
                 evm.ctx.journaled_state.recycle(state);
                 return Attempt::Finished(trace);
             }
@@ -205,10 +209,8 @@ fn execute(
             (None, Err(other)) => Ending::Environment(other.to_string()),
         },
     };
-    let mut trace = Trace::failed(notes, ending);
     // What it saw of regions may have been what made it fail.
-    trace.shared = shared;
-    Attempt::Finished(trace)
+    Attempt::Finished(Trace::failed(notes, ending).with_shared(machine, shared))
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -6,31 +6,23 @@ use alloy_primitives::U256;
 use revm::{
     Context,
     context::{
-        Block, BlockEnv, CfgEnv, Evm, JournalTr, LocalContextTr, Transaction, TxEnv,
+        Block, BlockEnv, CfgEnv, JournalTr, LocalContextTr, Transaction, TxEnv,
         journaled_state::account::JournaledAccountTr,
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
     },
-    handler::{
-        EthFrame, EthPrecompiles, FrameResult, Handler, instructions::EthInstructions,
-        pre_execution,
-    },
-    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+    handler::{FrameResult, Handler, pre_execution},
+    interpreter::InitialAndFloorGas,
     primitives::hardfork::SpecId,
 };
 
 use super::{
+    super::shared::SharedEvm,
     view::{Stop, View},
     watched::WatchedJournal,
 };
 
 pub(crate) type EvmContext<'y> = Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
-pub(crate) type PooledEvm<'y> = Evm<
-    EvmContext<'y>,
-    (),
-    EthInstructions<EthInterpreter, EvmContext<'y>>,
-    EthPrecompiles,
-    EthFrame<EthInterpreter>,
->;
+pub(crate) type PooledEvm<'y> = SharedEvm<EvmContext<'y>>;
 pub(crate) type ExecutionError = EVMError<Stop, InvalidTransaction>;
 
 #[derive(Default)]

@@ -14,6 +14,7 @@
 //! | `cells` | what an account and a slot hold, how they change, what can be observed |
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
+//! | `regions` | the regions below the transaction; waits for the registry |
 //! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
@@ -33,6 +34,7 @@ mod handler;
 mod journal;
 mod notes;
 mod prelude;
+mod regions;
 mod trace;
 mod view;
 mod watched;

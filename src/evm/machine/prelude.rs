@@ -85,7 +85,7 @@ impl Prelude {
     /// admitted.
     pub(crate) fn placeholder() -> Transaction {
         let env = TxEnv { gas_limit: 0, kind: TxKind::Create, ..TxEnv::default() };
-        Transaction { env, hash: B256::ZERO }
+        Transaction { env, ..Transaction::default() }
     }
 
     /// Makes transaction 0 of the machine, a placeholder, write the locations as they are in the

@@ -13,7 +13,11 @@ use super::{
     notes::Notes,
 };
 use crate::{
-    evm::{StoreError, shared::SharedEnd},
+    evm::{
+        StoreError,
+        shared::{Diagnostic, SharedEnd},
+    },
+    region::versions::RegionTrace,
     state::{Cell, EntryId, TxIndex},
 };
 
@@ -28,6 +32,8 @@ pub(crate) enum Ending {
     Environment(String),
     /// The store failed.
     Store(StoreError),
+    /// Shared memory failed.
+    Shared(String),
     /// It panicked.
     Panic(String),
     /// It was the prelude.
@@ -42,16 +48,37 @@ pub(crate) struct Trace {
     /// The fee of a beneficiary that the transaction did not load.
     pub(crate) reward: Option<AccountChange>,
     pub(crate) ending: Ending,
-    /// What it saw and did of shared memory.
-    pub(crate) shared: SharedEnd,
+    /// What it saw and did of shared regions.
+    pub(crate) regions: Option<Box<RegionTrace>>,
+    /// Operations on them that failed.
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Trace {
     /// A trace without writes.
     pub(crate) fn failed(notes: Notes, ending: Ending) -> Box<Self> {
-        let shared = SharedEnd::default();
-        let (accounts, slots) = (Vec::new(), Vec::new());
-        Box::new(Self { notes, accounts, slots, reward: None, ending, shared })
+        Box::new(Self {
+            notes,
+            accounts: Vec::new(),
+            slots: Vec::new(),
+            reward: None,
+            ending,
+            regions: None,
+            diagnostics: Vec::new(),
+        })
+    }
+
+    /// Adds what the incarnation left of shared memory.
+    pub(crate) fn with_shared(
+        mut self: Box<Self>,
+        machine: &EvmMachine,
+        end: SharedEnd,
+    ) -> Box<Self> {
+        if let (Some(shared), Some(effects)) = (&machine.shared, end.effects) {
+            self.regions = Some(shared.regions.trace(*effects));
+        }
+        self.diagnostics = end.diagnostics;
+        self
     }
 
     /// Turns revm's final state of a transaction into changes. Some of them depend on the account
@@ -95,8 +122,15 @@ impl Trace {
         // Fees are not published: who looks at the beneficiary's balance is found at the cursor.
         let reward =
             notes.reward.map(|amount| AccountChange::Reward { amount, state_clear, generation });
-        let (ending, shared) = (Ending::Executed(result), SharedEnd::default());
-        Box::new(Self { notes, accounts, slots, reward, ending, shared })
+        Box::new(Self {
+            notes,
+            accounts,
+            slots,
+            reward,
+            ending: Ending::Executed(result),
+            regions: None,
+            diagnostics: Vec::new(),
+        })
     }
 }
 

@@ -18,13 +18,12 @@ use super::{
     fiber::{Command, Event},
     notes::Notes,
     prelude::Place,
+    regions::RegionView,
 };
 use crate::{
     context::Run,
-    evm::{
-        StoreError,
-        shared::{RegionSource, put_on},
-    },
+    engine::shared::Trouble,
+    evm::{StoreError, shared::put_on},
     state::{Read, TxIndex},
     sync::Arc,
 };
@@ -41,6 +40,9 @@ pub(crate) enum Stop {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Shared memory failed.
+    #[error(transparent)]
+    Shared(#[from] Trouble),
 }
 
 impl DBErrorMarker for Stop {}
@@ -49,13 +51,14 @@ impl DBErrorMarker for Stop {}
 pub(crate) struct View<'y> {
     yielder: &'y Yielder<Command, Event>,
     run: Option<Arc<Run<EvmMachine>>>,
-    tx: TxIndex,
+    pub(super) tx: TxIndex,
     notes: Rc<RefCell<Notes>>,
+    pub(super) regions: RegionView,
 }
 
 impl<'y> View<'y> {
     pub(crate) fn new(yielder: &'y Yielder<Command, Event>, notes: Rc<RefCell<Notes>>) -> Self {
-        Self { yielder, run: None, tx: TxIndex(0), notes }
+        Self { yielder, run: None, tx: TxIndex(0), notes, regions: RegionView::default() }
     }
 
     /// Turns to a transaction.
@@ -64,6 +67,7 @@ impl<'y> View<'y> {
             self.run = Some(run.clone());
         }
         self.tx = tx;
+        self.regions.clear();
         self.notes.borrow_mut().clear();
     }
 
@@ -78,7 +82,7 @@ impl<'y> View<'y> {
 
     /// Stops an incarnation whose reads have changed under it. Called at every access, so that no
     /// doomed one goes on for long.
-    fn check(&self) -> Result<(), Stop> {
+    pub(super) fn check(&self) -> Result<(), Stop> {
         let run = self.run();
         if run.scheduler.is_stopped() {
             return Err(Stop::Cancelled);
@@ -185,9 +189,6 @@ impl<'y> View<'y> {
     }
 }
 
-/// Transactions in parallel have no regions yet.
-impl RegionSource for View<'_> {}
-
 impl Database for View<'_> {
     type Error = Stop;
 
@@ -195,8 +196,8 @@ impl Database for View<'_> {
         self.check()?;
         let (account, at) = self.load_account(address)?;
         let mut info = account.to_info();
-        if let Some(shared) = &self.run().machine.shared
-            && shared.precompile.0 == address.0
+        if let Some(config) = self.run().machine.shared_config()
+            && config.precompile.0 == address.0
         {
             info = put_on(info);
         }

@@ -2,21 +2,33 @@
 
 use super::{Failure, Machine, epilogue, prologue};
 use crate::{
+    engine::SharedMemory,
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateStore, Statistics,
-        TransactionOutcome, rules::BlockSums, shared::SharedBlock,
+        TransactionOutcome,
+        rules::BlockSums,
+        shared::{SharedRegions, check_sidecars, in_force},
     },
-    sync::time::Instant,
+    sync::{Arc, time::Instant},
 };
 
 /// Executes blocks one transaction after another.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sequential;
+#[derive(Clone, Debug, Default)]
+pub struct Sequential {
+    memory: Option<Arc<SharedMemory>>,
+}
 
 impl Sequential {
     /// A sequential executor.
     pub fn new() -> Self {
-        Self
+        Self::default()
+    }
+
+    /// A sequential executor of a chain with shared memory. Executing a block leaves the regions as
+    /// they are: the outcome says what changes.
+    #[must_use]
+    pub fn with_shared_memory(memory: Arc<SharedMemory>) -> Self {
+        Self { memory: Some(memory) }
     }
 
     /// Executes a block over the state it starts from.
@@ -30,7 +42,21 @@ impl Sequential {
         store: &S,
         policy: InvalidPolicy,
     ) -> Result<BlockOutcome, BlockError> {
-        self.execute_shared(block, store, policy, None)
+        let number = block.env.number.saturating_to();
+        let memory = self.memory.as_ref();
+        let memory = memory.filter(|memory| in_force(Some(memory.chain()), block).is_some());
+        let Some((regions, memory)) = memory.and_then(|m| Some((m.begin_direct(number)?, m)))
+        else {
+            return self.execute_shared(block, store, policy, None);
+        };
+        check_sidecars(block, memory.chain())?;
+        let config = memory.chain().clone();
+        let mut regions = regions;
+        regions.attach_to_block(block.sidecars.as_slice().into());
+        let shared = SharedRegions { config, regions: &mut regions };
+        let mut outcome = self.execute_shared(block, store, policy, Some(shared))?;
+        outcome.regions = Some(regions.finish());
+        Ok(outcome)
     }
 
     /// Executes a block over the state and the regions it starts from. The regions are left as they
@@ -44,7 +70,7 @@ impl Sequential {
         block: &'a Block,
         store: &'a S,
         policy: InvalidPolicy,
-        shared: Option<SharedBlock<'a>>,
+        shared: Option<SharedRegions<'a>>,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let mut machine = Machine::with_shared(block, store, shared);
@@ -55,7 +81,7 @@ impl Sequential {
         let mut transactions = Vec::with_capacity(block.transactions.len());
         for (index, transaction) in block.transactions.iter().enumerate() {
             let tx = &transaction.env;
-            machine.state().begin_regions(index);
+            machine.state().attach(&transaction.sidecars);
             let result = match sums.admit(block, tx) {
                 Ok(()) => match machine.transact(tx) {
                     Err(Failure::Invalid(reason)) => Err(Invalid::Transaction(reason)),
@@ -103,6 +129,7 @@ impl Sequential {
             blob_gas_used: sums.blob_gas_used,
             requests,
             diff,
+            regions: None,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, Bytes};
 use revm::{
-    Context, ExecuteEvm, MainBuilder, MainnetEvm, SystemCallEvm,
+    Context, ExecuteEvm, SystemCallEvm,
     context::{
         BlockEnv, CfgEnv, JournalTr, LocalContext, TxEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction},
@@ -16,7 +16,7 @@ use super::SequentialState;
 use crate::evm::{
     Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
     rules::cfg_env,
-    shared::{Diagnostic, Shared, SharedBlock, in_force},
+    shared::{self, Diagnostic, Shared, SharedEvm, SharedRegions, in_force},
 };
 
 /// revm's context over a sequential state.
@@ -112,7 +112,7 @@ fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
 /// An EVM set up for a block, and the block's state.
 #[allow(missing_debug_implementations, reason = "revm's EVM has none that would help")]
 pub struct Machine<'a, S: StateStore + ?Sized> {
-    pub(crate) evm: MainnetEvm<SequentialContext<'a, S>>,
+    pub(crate) evm: SharedEvm<SequentialContext<'a, S>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -123,7 +123,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     }
 
     /// A machine at the beginning of the block, with shared memory if that is in force by then.
-    pub fn with_shared(block: &'a Block, store: &'a S, shared: Option<SharedBlock<'a>>) -> Self {
+    pub fn with_shared(block: &'a Block, store: &'a S, shared: Option<SharedRegions<'a>>) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
         // Most transactions bring a sender and a recipient of their own.
@@ -143,7 +143,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             error: Ok(()),
         };
         // `with_cfg` tells the journal about the spec, which a field assignment would not.
-        let evm = context.with_cfg(cfg_env(block)).build_mainnet();
+        let evm = shared::build(context.with_cfg(cfg_env(block)));
         Self { evm, diagnostics: Vec::new() }
     }
 
@@ -173,10 +173,16 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         if self.state().account(address)?.is_none_or(|info| info.is_empty_code_hash()) {
             return Ok(None);
         }
-        self.evm.ctx.journaled_state.pause_shared(true);
+        self.pause_shared(true);
         let result = self.evm.system_call_one(address, data);
-        self.evm.ctx.journaled_state.pause_shared(false);
+        self.pause_shared(false);
         self.settle(result).map(Some)
+    }
+
+    /// Switches shared memory off for a system call, and on again.
+    fn pause_shared(&mut self, paused: bool) {
+        self.evm.ctx.journaled_state.pause_shared(paused);
+        self.state().pause_regions(paused);
     }
 
     /// Which operations on shared memory failed in the last transaction.

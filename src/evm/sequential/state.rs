@@ -12,9 +12,10 @@ use super::cached::{Cached, Slot, normalise};
 use crate::{
     evm::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
-        shared::{BlockRegions, RegionSource, put_on},
+        shared::{RegionSource, put_on},
     },
-    region::{session::Effects, world::World},
+    region::{direct::DirectRegions, session::Effects, sidecar::Sidecar, world::World},
+    sync::Arc,
 };
 
 /// A [`StateStore`] seen through the changes of a block: revm's database while the block runs
@@ -35,7 +36,9 @@ pub struct SequentialState<'a, S: ?Sized> {
     /// The error of a probe for storage, which revm's journal cannot return.
     failure: Option<StoreError>,
     /// Shared memory, with the address of its precompile.
-    shared: Option<(Address, &'a mut dyn BlockRegions)>,
+    shared: Option<(Address, &'a mut DirectRegions)>,
+    /// The block itself runs, without shared memory.
+    paused: bool,
 }
 
 impl<S: ?Sized> std::fmt::Debug for SequentialState<'_, S> {
@@ -55,26 +58,32 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             accounts: Vec::new(),
             failure: None,
             shared: None,
+            paused: false,
         }
     }
 
     /// Gives the block regions, and a byte of code to the precompile that answers for them.
-    pub(crate) fn set_regions(&mut self, precompile: Address, regions: &'a mut dyn BlockRegions) {
+    pub(crate) fn set_regions(&mut self, precompile: Address, regions: &'a mut DirectRegions) {
         self.shared = Some((precompile, regions));
     }
 
-    /// Turns to a transaction of the block.
+    /// Turns to a transaction with what is attached to it.
     #[inline]
-    pub(crate) fn begin_regions(&mut self, index: usize) {
+    pub(crate) fn attach(&mut self, sidecars: &[Arc<Sidecar>]) {
         if let Some((_, regions)) = &mut self.shared {
-            regions.begin(index);
+            regions.attach_to_transaction(sidecars);
         }
+    }
+
+    /// Takes the precompile's code away for a while: system calls do without shared memory.
+    pub(crate) fn pause_regions(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// Applies what a transaction did to regions.
     pub(crate) fn commit_regions(&mut self, effects: Effects) {
         if let Some((_, regions)) = &mut self.shared {
-            regions.commit(effects);
+            regions.apply(effects);
         }
     }
 
@@ -253,7 +262,7 @@ impl<S: StateStore + ?Sized> Database for SequentialState<'_, S> {
         let position = self.position(address, None)?;
         let info = self.accounts[position].now.clone();
         Ok(match &self.shared {
-            Some((precompile, _)) if *precompile == address => put_on(info),
+            Some((precompile, _)) if *precompile == address && !self.paused => put_on(info),
             _ => info,
         })
     }

@@ -10,8 +10,9 @@ use revm::{Database, context::JournalTr};
 use super::diagnostic::{Diagnostic, MOST_DIAGNOSTICS};
 use crate::{
     region::{
-        Call, Fault, Operation, Session,
+        Call, Fault, Operation, Output, Session,
         config::ChainConfig,
+        direct::DirectRegions,
         session::{Effects, Plan},
         world::World,
     },
@@ -36,27 +37,13 @@ pub trait RegionSource: Database {
     }
 }
 
-/// Regions of a block that runs one transaction after another.
-pub trait BlockRegions: World {
-    /// Turns to a transaction of the block, by its position.
-    fn begin(&mut self, index: usize);
-
-    /// Makes what a transaction did part of what the later ones find.
-    fn commit(&mut self, effects: Effects);
-}
-
 /// Shared memory for a block that runs one transaction after another.
-pub struct SharedBlock<'a> {
+#[derive(Debug)]
+pub struct SharedRegions<'a> {
     /// What the chain fixes. Whether it is active in the block is looked up there.
     pub config: Arc<ChainConfig>,
     /// The regions before the block, and after it as far as it got.
-    pub regions: &'a mut dyn BlockRegions,
-}
-
-impl std::fmt::Debug for SharedBlock<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedBlock").field("config", &self.config).finish_non_exhaustive()
-    }
+    pub regions: &'a mut DirectRegions,
 }
 
 /// A journal through which a transaction uses shared memory.
@@ -127,6 +114,26 @@ impl Shared {
     #[inline]
     pub fn session(&mut self) -> Option<&mut Session> {
         self.session.as_deref_mut()
+    }
+
+    /// Carries out a plan that moves no bytes.
+    pub fn execute(&mut self, plan: Plan) -> Output {
+        self.session.as_mut().map_or(Output::Done, |session| session.execute(plan))
+    }
+
+    /// Carries out a read: the first [`Plan::bytes`] bytes of `into` are set.
+    pub fn read(&mut self, plan: Plan, into: &mut [u8]) -> Output {
+        self.session.as_mut().map_or(Output::Bytes(0), |session| session.read(plan, into))
+    }
+
+    /// Carries out a write of the first [`Plan::bytes`] bytes of `data`.
+    pub fn write(&mut self, plan: Plan, data: &[u8]) -> Output {
+        self.session.as_mut().map_or(Output::Bytes(0), |session| session.write(plan, data))
+    }
+
+    /// Carries out an exec as far as the region goes: its bytes.
+    pub fn code(&mut self, plan: Plan) -> Vec<u8> {
+        self.session.as_mut().map_or_else(Vec::new, |session| session.code(plan))
     }
 
     /// Follows the journal: a frame begins.

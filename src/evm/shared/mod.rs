@@ -11,8 +11,16 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `instructions` | the opcodes |
+//! | `exec` | a region's bytes as code |
+//! | `abi` | calls of the precompile as Solidity encodes them |
+//! | `precompile` | the precompile, beside those of Ethereum |
+//! | `ISharedMemory.sol` | the interface for contracts to import |
+//! | `build` | an EVM with all that |
+//! | `disassemble` | opcodes by name |
 //! | `journal` | what is asked of a journal, and the part that each journal holds |
 //! | `diagnostic` | why operations failed, for the outcome |
+//! | `attached` | what is attached to a block and its transactions |
 //! | `code` | the byte of code at the precompile's address |
 //!
 //! Invariants
@@ -27,14 +35,27 @@
 //! precompile's byte of code could not be told from one that exists. System calls of a block's prologue
 //! and epilogue do without it as well.
 
+mod abi;
+mod attached;
+mod build;
 mod code;
 mod diagnostic;
+mod disassemble;
+mod exec;
+mod instructions;
 mod journal;
+mod precompile;
 
-pub(crate) use self::code::{put_on, take_off};
+pub(crate) use self::{
+    attached::check_sidecars,
+    code::{put_on, take_off},
+};
 pub use self::{
+    build::{SharedEvm, build},
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
-    journal::{BlockRegions, RegionSource, Shared, SharedBlock, SharedEnd, SharedJournal},
+    disassemble::{disassemble, mnemonic, opcode_name},
+    journal::{RegionSource, Shared, SharedEnd, SharedJournal, SharedRegions},
+    precompile::SharedPrecompiles,
 };
 use revm::primitives::hardfork::SpecId;
 

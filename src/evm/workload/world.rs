@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
 use revm::{
     bytecode::Bytecode,
     context::{BlockEnv, TxEnv},
@@ -115,7 +115,7 @@ impl World {
             ..Default::default()
         };
         *nonce += 1;
-        self.transactions.push(Transaction { env, hash: B256::ZERO });
+        self.transactions.push(Transaction { env, ..Transaction::default() });
     }
 
     /// The finished block, with room for every gas limit, and its state.

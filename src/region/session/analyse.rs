@@ -58,8 +58,13 @@ pub(super) struct Bill {
 
 impl Bill {
     pub(super) fn charge(&mut self, gas: u64) -> Analysis<()> {
-        self.spent = self.spent.saturating_add(gas);
-        if self.spent > self.limit { Err(Refusal::Fault(Fault::OutOfGas)) } else { Ok(()) }
+        match self.spent.checked_add(gas).filter(|spent| *spent <= self.limit) {
+            Some(spent) => {
+                self.spent = spent;
+                Ok(())
+            }
+            None => Err(Refusal::Fault(Fault::OutOfGas)),
+        }
     }
 }
 
@@ -85,6 +90,9 @@ impl Session {
         call: &Call,
         operation: &Operation,
     ) -> Result<Plan, Fault> {
+        if let Some(plan) = self.quick(call, operation) {
+            return Ok(plan);
+        }
         let kind = operation.kind();
         let bill = Bill { spent: 0, limit: call.gas };
         let base = self.config.gas.base[kind as usize];
@@ -192,15 +200,13 @@ impl Analyst<'_> {
         let Some(class) = class.or_else(|| Class::smallest_for(bytes)) else {
             return Err(too_large.into());
         };
-        let session = &mut *self.session;
-        let max = session.config.max_shared_regions;
-        if session.created >= max {
-            return Err(AllocError::TooManyRegions { max }.into());
-        }
+        // A block does not count as one of the regions that a transaction may create: the quota of its
+        // class is what bounds it.
+        let session = &*self.session;
         if session.blocks[class as usize] >= session.config.pool_blocks[class as usize] {
             return Err(AllocError::PoolExhausted { class }.into());
         }
-        self.add_words(class.words() as u64)?;
+        self.add_words(class.words())?;
         let birth = Birth {
             owner: self.call.actor,
             name: None,

@@ -81,8 +81,8 @@ impl Session {
     }
 
     fn add(&mut self, local: Local) -> RegionNumber {
+        self.created += u32::from(local.class.is_none());
         self.regions.push(local);
-        self.created += 1;
         self.regions.len() - 1
     }
 

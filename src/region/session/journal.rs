@@ -26,7 +26,7 @@ use super::{
     },
     Session,
     frame::{Frame, Private},
-    local::{Leaf, RegionNumber},
+    local::{Before, RegionNumber},
 };
 use crate::pool::Class;
 
@@ -36,7 +36,7 @@ pub(super) enum Undo {
     Leaf {
         region: RegionNumber,
         page: PageNumber,
-        before: Leaf,
+        before: Before,
     },
     /// A page was touched first.
     PageWarm {
@@ -128,7 +128,8 @@ impl Session {
         let (position, frames) = (self.journal.len(), self.frames.len());
         self.marks.push(Mark { position, epoch: self.epoch, frame, frames });
         if frame {
-            self.frames.push(Frame::default());
+            self.serial += 1;
+            self.frames.push(Frame { serial: self.serial, ..Frame::default() });
         }
     }
 
@@ -190,9 +191,7 @@ impl Session {
         match undo {
             Undo::Leaf { region, page, before } => {
                 if let Some(leaf) = self.regions[region].pages.get_mut(page) {
-                    // What was seen stays seen.
-                    let (seen, presence) = (leaf.seen, leaf.presence);
-                    *leaf = Leaf { seen, presence, ..before };
+                    leaf.restore(before);
                 }
             }
             Undo::PageWarm { region, page } => {
@@ -211,7 +210,7 @@ impl Session {
             }
             Undo::Created { region, handle } => {
                 self.regions[region].live = None;
-                self.created -= 1;
+                self.created -= u32::from(self.regions[region].class.is_none());
                 if let Some(handle) = handle {
                     self.handles.remove(&handle);
                     self.ordinal -= 1;
@@ -254,6 +253,9 @@ impl Session {
             }
             Undo::Written { frame, key } => {
                 self.frames[frame].written.remove(&key);
+                if let Some(leaf) = self.regions[key.0].pages.get_mut(key.1) {
+                    leaf.writer = 0;
+                }
             }
             Undo::Memory { words } => self.words = words,
             Undo::Block { class, before } => self.blocks[class as usize] = before,

@@ -164,7 +164,10 @@ fn block(plan: &Plan) -> Block {
         spec: plan.spec,
         chain_id: 1,
         env,
-        transactions: envs.into_iter().map(|env| Transaction { env, hash: B256::ZERO }).collect(),
+        transactions: envs
+            .into_iter()
+            .map(|env| Transaction { env, ..Transaction::default() })
+            .collect(),
         withdrawals: plan
             .withdrawals
             .iter()
@@ -196,5 +199,6 @@ fn block(plan: &Plan) -> Block {
             ..Default::default()
         },
         claims: HeaderClaims::default(),
+        sidecars: Vec::new(),
     }
 }

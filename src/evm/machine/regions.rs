@@ -1,0 +1,107 @@
+//! The regions of shared memory below a transaction that runs in parallel.
+
+use std::task::Waker;
+
+use super::view::{Stop, View};
+use crate::{
+    context::context_waker,
+    engine::shared::{Asker, ContextWorld},
+    evm::shared::RegionSource,
+    region::{
+        content::PageKey,
+        handle::{Handle, RegionId},
+        meta::Meta,
+        page::Page,
+        sidecar::Sidecar,
+        world::{Found, Interrupt, World},
+    },
+    registry::Lease,
+    sync::Arc,
+};
+
+/// What a view keeps for regions while a transaction runs.
+#[derive(Default)]
+pub(super) struct RegionView {
+    asker: Asker,
+    /// Made by the transaction's first operation.
+    waker: Option<Waker>,
+    /// Why the transaction has to stop.
+    failure: Option<Stop>,
+}
+
+impl RegionView {
+    /// Turns to another transaction.
+    pub(super) fn clear(&mut self) {
+        if self.waker.is_some() {
+            *self = Self::default();
+        }
+    }
+}
+
+impl View<'_> {
+    fn with_regions<T>(
+        &mut self,
+        ask: impl FnOnce(&mut ContextWorld<'_>) -> Result<T, Interrupt>,
+    ) -> Result<T, Interrupt> {
+        let run = self.run().clone();
+        let Some(shared) = &run.machine.shared else { return Err(Interrupt::Stop) };
+        let tx = self.tx;
+        let RegionView { asker, waker, failure } = &mut self.regions;
+        let mut world = ContextWorld {
+            scheduler: &run.scheduler,
+            shared,
+            tx,
+            asker,
+            waker: waker.get_or_insert_with(|| context_waker(&run, tx)),
+            sidecars: &run.machine.block.transactions[tx.get()].sidecars,
+            trouble: None,
+        };
+        let answer = ask(&mut world);
+        if let Some(trouble) = world.trouble {
+            *failure = Some(trouble.into());
+        }
+        answer
+    }
+}
+
+impl World for View<'_> {
+    fn meta(&mut self, id: RegionId) -> Result<Found<(Meta, Option<Lease>)>, Interrupt> {
+        self.with_regions(|world| world.meta(id))
+    }
+
+    fn page(&mut self, key: PageKey) -> Result<Found<Option<Arc<Page>>>, Interrupt> {
+        self.with_regions(|world| world.page(key))
+    }
+
+    fn sidecar(&mut self, handle: Handle) -> Option<Arc<Sidecar>> {
+        let run = self.run();
+        let own = &run.machine.block.transactions[self.tx.get()].sidecars;
+        run.machine.shared.as_ref()?.sidecar(own, handle)
+    }
+}
+
+impl RegionSource for View<'_> {
+    fn regions(&mut self) -> Option<&mut dyn World> {
+        match self.check() {
+            Ok(()) => self.run().machine.shared.is_some().then_some(self as &mut dyn World),
+            Err(stop) => {
+                self.regions.failure = Some(stop);
+                None
+            }
+        }
+    }
+
+    fn wait_for_regions(&mut self) -> bool {
+        match self.pause() {
+            Ok(()) => true,
+            Err(stop) => {
+                self.regions.failure = Some(stop);
+                false
+            }
+        }
+    }
+
+    fn take_region_failure(&mut self) -> Option<Stop> {
+        self.regions.failure.take()
+    }
+}
