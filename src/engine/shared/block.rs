@@ -5,10 +5,11 @@ use crate::{
     region::{handle::Handle, session::Session, sidecar::Sidecar, versions::BlockRegions},
     registry::Polled,
     sync::Arc,
+    sync::{Arc, weakened},
 };
 
 /// Messages that one visit of a worker handles at most, so that it gets back to its contexts.
-const BATCH: usize = 64;
+const BATCH: usize = if cfg!(chorus_loom) { 1 } else { 64 };
 
 /// Why shared memory could not answer a context, though there is nothing wrong with its request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,14 +32,16 @@ impl SharedBlock {
         Session::new(self.regions.config().clone(), depth)
     }
 
-    /// Lets the registry work, if it has mail.
+    /// Lets the registry work, if it has mail. `true`: it has handled a batch, and the caller has to
+    /// come back, since whoever found it busy meanwhile sleeps and counts on that.
     #[inline]
-    pub(crate) fn serve(&self) {
+    pub(crate) fn serve(&self) -> bool {
         let registry = self.memory.registry();
-        if registry.has_mail() {
-            // Busy: whoever is at it sees what was sent before.
-            let _ = registry.poll(BATCH);
-        }
+        // Busy: whoever is at it sees what was sent before, or comes back to it.
+        registry.has_mail()
+            && !weakened("shared.serve")
+            && registry.poll(BATCH) == Polled::Worked(BATCH)
+            && !weakened("shared.serve-again")
     }
 
     /// A sidecar of the block, or among those of a transaction.
