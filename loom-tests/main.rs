@@ -39,6 +39,9 @@ mod pool;
 #[cfg(chorus_loom)]
 mod region_pages;
 #[cfg(chorus_loom)]
+mod region_pages;
+#[cfg(chorus_loom)]
+mod region_versions;
 mod registry_actor;
 #[cfg(chorus_loom)]
 mod registry_lease;
@@ -85,11 +88,12 @@ mod models {
         ("context_run", crate::context_run::MODELS),
         ("observe_metrics", crate::observe_metrics::MODELS),
         ("pool", crate::pool::MODELS),
+        ("region_pages", crate::region_pages::MODELS),
+        ("region_versions", crate::region_versions::MODELS),
         ("registry_actor", crate::registry_actor::MODELS),
         ("registry_lease", crate::registry_lease::MODELS),
         ("registry_reply", crate::registry_reply::MODELS),
         ("registry_table", crate::registry_table::MODELS),
-        ("region_pages", crate::region_pages::MODELS),
         ("scheduler", crate::scheduler::MODELS),
         ("scheduler_cursor", crate::scheduler_cursor::MODELS),
         ("scheduler_mailbox", crate::scheduler_mailbox::MODELS),

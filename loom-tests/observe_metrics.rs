@@ -4,8 +4,7 @@
 //! an unordered load return what is long overwritten.
 
 use chorus::{
-    observe::{Counters, Gauge, RegionMetrics, Usage},
-    region::kind::OperationKind,
+    observe::{Counters, Gauge, OperationKind, RegionMetrics, Usage},
     sync::{Arc, thread, time::Duration},
 };
 

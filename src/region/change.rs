@@ -49,7 +49,7 @@ pub struct RegionChanges {
 
 /// What the commit cursor has counted of regions so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RegionSums {
+pub struct RegionSums {
     pub(crate) usage: Usage,
     pub(crate) accesses: std::collections::BTreeMap<RegionId, u64>,
 }

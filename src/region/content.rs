@@ -15,7 +15,10 @@ use super::{
     page::{Page, merge_words, words_equal},
     page_map::PageNumber,
 };
-use crate::{state::Cell, sync::Arc};
+use crate::{
+    state::Cell,
+    sync::{Arc, weakened},
+};
 
 /// Names a page of one generation of a persistent region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +72,7 @@ impl Cell for PageCell {
     type Seen = PageSeen;
 
     fn apply(value: &mut Option<Arc<Page>>, change: &PageChange) {
-        if same(value, &change.base) {
+        if same(value, &change.base) || weakened("content.merge-words") {
             *value = Some(change.page.clone());
         } else {
             merge_words(value.get_or_insert_with(Page::zeroed), &change.page, change.written);
@@ -84,7 +87,11 @@ impl Cell for PageCell {
             return false;
         }
         match (value, &seen.page) {
-            (Some(now), then) => words_equal(now, then.as_deref(), seen.words),
+            (Some(now), then) => {
+                let whole = weakened("content.compare-words");
+                let words = if whole { WordMask::FULL } else { seen.words };
+                words_equal(now, then.as_deref(), words)
+            }
             (None, Some(then)) => words_equal(then, None, seen.words),
             (None, None) => true,
         }

@@ -15,12 +15,11 @@
 use std::hash::BuildHasher;
 
 use crossbeam_utils::CachePadded;
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::{Cell, Entry};
 use crate::sync::{
-    Mutex, OnceLock,
+    Mutex, OnceLock, RandomState,
     atomic::{AtomicU32, Ordering},
 };
 

@@ -11,6 +11,9 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
 
+/// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.
+pub type RandomState = foldhash::fast::FixedState;
+
 /// Whether the named place in the code is to be weakened, to show that a model notices.
 ///
 /// The name comes from `CHORUS_WEAKEN`, so that one build serves all weakenings.

@@ -10,6 +10,9 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
 
+/// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.
+pub type RandomState = foldhash::fast::FixedState;
+
 /// Whether the named place in the code is to be weakened; only loom weakens.
 #[inline(always)]
 #[must_use]

@@ -86,9 +86,8 @@ impl Program {
 }
 
 pub(crate) fn raws(steps: usize) -> impl Strategy<Value = Vec<Raw>> {
-    let raw = (any::<u8>(), any::<u8>(), any::<[u8; 4]>(), any::<u8>(), any::<u8>()).prop_map(
-        |(kind, actor, picks, gas, byte)| Raw { kind, actor, picks, gas, byte },
-    );
+    let raw = (any::<u8>(), any::<u8>(), any::<[u8; 4]>(), any::<u8>(), any::<u8>())
+        .prop_map(|(kind, actor, picks, gas, byte)| Raw { kind, actor, picks, gas, byte });
     prop::collection::vec(raw, 1..steps)
 }
 

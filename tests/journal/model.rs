@@ -174,7 +174,8 @@ impl Model {
     }
 
     pub(crate) fn attach(&mut self, bytes: &[u8]) {
-        let hash = Keccak256::new().chain_update([2]).chain_update((bytes.len() as u64).to_be_bytes());
+        let hash =
+            Keccak256::new().chain_update([2]).chain_update((bytes.len() as u64).to_be_bytes());
         let handle = handle(first_24(hash.chain_update(bytes)), 0);
         self.state.regions.push(Region {
             handle,

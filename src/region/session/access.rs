@@ -110,6 +110,11 @@ impl Analyst<'_> {
         }
     }
 
+    /// Charges for data of the requested size, all 256 bits of it.
+    fn charge_data(&mut self, len: U256) -> Analysis<()> {
+        self.bill.charge(self.session.config.gas.data_of(len).unwrap_or(u64::MAX))
+    }
+
     /// Charges for pages that are touched first.
     fn touch(&mut self, region: RegionNumber, cold: u64) -> Analysis<()> {
         let gas = &self.session.config.gas;
@@ -201,7 +206,7 @@ impl Analyst<'_> {
             return Err(AccessError::OutOfBounds { offset, len, size }.into());
         }
         let bytes = clamp(len).min(size - at);
-        self.bill.charge(self.session.config.gas.data(clamp(len)))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         self.reach(region, start + at, bytes)?;
         Ok((Step::Read { place, offset: start + at }, bytes))
@@ -221,7 +226,7 @@ impl Analyst<'_> {
         let size = self.session.mapped_size(place);
         let at = clamp(offset);
         let bytes = clamp(len).min(size.saturating_sub(at));
-        self.bill.charge(self.session.config.gas.data(clamp(len)))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         let offset = start + if bytes == 0 { 0 } else { at };
         self.reach(region, offset, bytes)?;
@@ -278,7 +283,7 @@ impl Analyst<'_> {
             return Ok((Step::Write { place, offset, grow: None }, 0));
         }
         let target = self.target(place, offset, len)?;
-        self.bill.charge(self.session.config.gas.data(clamp(len)))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         self.reach(region, target.offset, target.len)?;
         self.write_through(place, target.offset, target.len)?;
@@ -311,7 +316,7 @@ impl Analyst<'_> {
         if target.len < bytes {
             return Err(AccessError::OutOfBounds { offset: destination, len, size }.into());
         }
-        self.bill.charge(self.session.config.gas.data(bytes))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         let both = pages(start + from, bytes);
         let more = pages(target.offset, bytes).filter(|page| {

@@ -58,8 +58,13 @@ pub(super) struct Bill {
 
 impl Bill {
     pub(super) fn charge(&mut self, gas: u64) -> Analysis<()> {
-        self.spent = self.spent.saturating_add(gas);
-        if self.spent > self.limit { Err(Refusal::Fault(Fault::OutOfGas)) } else { Ok(()) }
+        match self.spent.checked_add(gas).filter(|spent| *spent <= self.limit) {
+            Some(spent) => {
+                self.spent = spent;
+                Ok(())
+            }
+            None => Err(Refusal::Fault(Fault::OutOfGas)),
+        }
     }
 }
 
@@ -198,7 +203,7 @@ impl Analyst<'_> {
         if session.blocks[class as usize] >= session.config.pool_blocks[class as usize] {
             return Err(AllocError::PoolExhausted { class }.into());
         }
-        self.add_words(class.words() as u64)?;
+        self.add_words(class.words())?;
         let birth = Birth {
             owner: self.call.actor,
             name: None,

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::{
     super::{
-        mask::{ByteMask, WordMask},
+        mask::WordMask,
         operation::Output,
         page::{PAGE_BYTES, Page, page_mut},
         page_map::PageNumber,
@@ -154,8 +154,10 @@ impl Session {
             return self.shared_page(region, page, range);
         };
         let kept = snapshot.pages.get(page).filter(|leaf| leaf.loaded);
+        let private = snapshot.private.get(page);
         let own = kept.map_or(WordMask::EMPTY, |leaf| leaf.written);
-        let shown = match (snapshot.private.get(page), kept) {
+        let own = private.map_or(own, |private| own.union(private.own_words()));
+        let shown = match (private, kept) {
             (Some(private), _) => Some(Some(private.page.clone())),
             (None, Some(leaf)) => Some(leaf.page.clone()),
             (None, None) => None,
@@ -199,7 +201,7 @@ impl Session {
         let local = &mut self.regions[region];
         let Some(leaf) = local.pages.get_mut(page) else { return };
         let is_new = leaf.page.is_none();
-        let before = (leaf.saved < epoch).then(|| leaf.clone());
+        let before = (leaf.saved < epoch).then(|| leaf.before());
         leaf.saved = leaf.saved.max(epoch);
         leaf.paid = true;
         if let Some(before) = before {
@@ -263,8 +265,7 @@ impl Session {
             let kept = snapshot.pages.get(page).filter(|leaf: &&Leaf| leaf.loaded);
             let shown = kept.map_or(base, |leaf| leaf.page.clone());
             let page_now = shown.unwrap_or_else(Page::zeroed);
-            let private = Private { page: page_now, bytes: ByteMask::new(), saved: epoch };
-            snapshot.private.insert(page, private);
+            snapshot.private.insert(page, Private::new(page_now, epoch));
         }
         if let Some(private) = snapshot.private.get_mut(page) {
             private.saved = private.saved.max(epoch);
@@ -326,7 +327,7 @@ impl Session {
             }
             let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { continue };
             let Some(published) = snapshot.private.get_mut(page) else { continue };
-            published.bytes = ByteMask::new();
+            published.publish();
             if published.saved < epoch {
                 published.saved = epoch;
                 let before = Some(private);

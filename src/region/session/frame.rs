@@ -2,26 +2,44 @@
 
 use std::collections::HashSet;
 
-use foldhash::fast::RandomState;
-
 use super::{
     super::{
-        mask::ByteMask,
+        mask::{ByteMask, WordMask},
         page::Page,
         page_map::{PageMap, PageNumber},
         rights::{MapOptions, Permissions},
     },
     local::{Leaf, RegionNumber},
 };
-use crate::sync::Arc;
+use crate::sync::{Arc, RandomState};
 
 /// A page that a copy-on-write mapping wrote.
 #[derive(Clone)]
 pub(super) struct Private {
     pub(super) page: Arc<Page>,
     /// The bytes to publish.
-    pub(super) bytes: ByteMask,
+    pub(super) bytes: Box<ByteMask>,
+    /// Words of it that were published: wholly the transaction's own, as are whole words of `bytes`.
+    pub(super) published: WordMask,
     pub(super) saved: u64,
+}
+
+impl Private {
+    /// A page as the mapping shows it before it writes.
+    pub(super) fn new(page: Arc<Page>, saved: u64) -> Self {
+        Self { page, bytes: Box::default(), published: WordMask::EMPTY, saved }
+    }
+
+    /// Words of which nothing is left of what the world holds.
+    pub(super) fn own_words(&self) -> WordMask {
+        self.published.union(self.bytes.full_words())
+    }
+
+    /// Notes that everything written so far is published.
+    pub(super) fn publish(&mut self) {
+        self.published = self.own_words();
+        *self.bytes = ByteMask::new();
+    }
 }
 
 /// What a copy-on-write mapping holds of its own.

@@ -26,7 +26,7 @@ use super::{
     },
     Session,
     frame::{Frame, Private},
-    local::{Leaf, RegionNumber},
+    local::{Before, RegionNumber},
 };
 use crate::pool::Class;
 
@@ -36,7 +36,7 @@ pub(super) enum Undo {
     Leaf {
         region: RegionNumber,
         page: PageNumber,
-        before: Leaf,
+        before: Before,
     },
     /// A page was touched first.
     PageWarm {
@@ -190,9 +190,7 @@ impl Session {
         match undo {
             Undo::Leaf { region, page, before } => {
                 if let Some(leaf) = self.regions[region].pages.get_mut(page) {
-                    // What was seen stays seen.
-                    let (seen, presence) = (leaf.seen, leaf.presence);
-                    *leaf = Leaf { seen, presence, ..before };
+                    leaf.restore(before);
                 }
             }
             Undo::PageWarm { region, page } => {

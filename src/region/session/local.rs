@@ -40,6 +40,28 @@ pub(super) struct Leaf {
     pub(super) saved: u64,
 }
 
+/// What a write changes of a leaf.
+pub(super) struct Before {
+    page: Option<Arc<Page>>,
+    written: WordMask,
+    paid: bool,
+    saved: u64,
+}
+
+impl Leaf {
+    /// What a write is about to change.
+    pub(super) fn before(&self) -> Before {
+        let (page, written) = (self.page.clone(), self.written);
+        Before { page, written, paid: self.paid, saved: self.saved }
+    }
+
+    /// Takes writes back. What was seen stays seen.
+    pub(super) fn restore(&mut self, before: Before) {
+        Before { page: self.page, written: self.written, paid: self.paid, saved: self.saved } =
+            before;
+    }
+}
+
 /// A region that the transaction knows.
 pub(super) struct Local {
     pub(super) handle: Handle,

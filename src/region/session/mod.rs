@@ -42,8 +42,10 @@
 //! - `copy` moves everything or nothing, since it has no result to tell a part by.
 //! - A pool block does not count against `max_shared_regions`: what bounds it is its class's quota.
 //! - A pool block has the size that was asked for, and can grow up to its class.
+//! - `publish` pays for data by the words that the mapping wrote to, whole or in part.
 //! - After `publish` a mapping still shows its own writes; publishing again applies what was written
 //!   since.
+//! - `open` of what cannot be a name or an owner finds nothing, and costs a first lookup every time.
 //! - At levels below `Strict` nobody is kept from what only the owner may do.
 //! - `destroy` takes pool blocks too; `free` takes nothing but pool blocks.
 
@@ -60,8 +62,6 @@ mod plan;
 
 use std::collections::{HashMap, HashSet};
 
-use foldhash::fast::RandomState;
-
 pub use self::{
     effects::{Denied, Effects},
     plan::Plan,
@@ -75,7 +75,10 @@ use super::{
     config::ChainConfig,
     handle::{Handle, RegionId},
 };
-use crate::{observe::Usage, sync::Arc};
+use crate::{
+    observe::Usage,
+    sync::{Arc, RandomState},
+};
 
 /// The regions of one transaction.
 pub struct Session {

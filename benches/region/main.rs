@@ -4,7 +4,9 @@
 //! maps of `im`, held here and not in the library.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod session;
 
 use std::{hint::black_box, sync::Arc};
 
@@ -31,6 +33,7 @@ fn main() {
     faults(&mut table);
     masks(&mut table);
     commitment(&mut table);
+    session::rows(&mut table);
     table.print();
 }
 
