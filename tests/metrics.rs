@@ -177,6 +177,8 @@ fn what_is_absorbed_is_shown_number_by_number() {
         collection_time: Duration::from_micros(3),
         page_bytes: Level { current: 8192, peak: 12_288 },
         compressed_pages: Level { current: 2, peak: 2 },
+        spilled_pages: Level::default(),
+        pools: None,
     };
     assert_eq!(snapshot, expected);
     assert_eq!(snapshot.read_write_ratio(), usage.read_write_ratio());

@@ -13,6 +13,7 @@ use super::{
     page::Page,
     regions::Regions,
     session::{Denied, Effects, Session},
+    tier::{Check, PageFault},
 };
 use crate::{
     observe::Usage,
@@ -81,15 +82,25 @@ impl BlockRegions {
         self.base.record(id)?.leases.try_lease()
     }
 
-    /// A page as of the transactions below `tx`.
-    #[must_use]
-    pub fn page(&self, tx: TxIndex, key: PageKey) -> (EntryId, Read<Option<Arc<Page>>>) {
+    /// A page as of the transactions below `tx`. What is loaded for it stays loaded in the block.
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], if the page is not what it was before the block.
+    pub fn page(
+        &self,
+        tx: TxIndex,
+        key: PageKey,
+    ) -> Result<(EntryId, Read<Option<Arc<Page>>>), PageFault> {
         let at = self.pages.intern(&key);
         let entry = self.pages.entry(at);
         loop {
             match entry.read(tx) {
-                Read::Unknown => entry.fill(self.base.page(key).cloned()),
-                read => return (at, read),
+                Read::Unknown => {
+                    let check = Check::of(self.config.security_level);
+                    entry.fill(self.base.page(key, check)?);
+                }
+                read => return Ok((at, read)),
             }
         }
     }

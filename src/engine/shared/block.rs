@@ -2,7 +2,9 @@
 
 use super::SharedMemory;
 use crate::{
-    region::{handle::Handle, session::Session, sidecar::Sidecar, versions::BlockRegions},
+    region::{
+        handle::Handle, session::Session, sidecar::Sidecar, tier::PageFault, versions::BlockRegions,
+    },
     sync::Arc,
 };
 
@@ -14,6 +16,8 @@ const BATCH: usize = 64;
 pub(crate) enum Trouble {
     #[error("the region registry has stopped: {0}")]
     Registry(String),
+    #[error(transparent)]
+    Page(#[from] PageFault),
 }
 
 /// What the contexts of a block share.

@@ -49,6 +49,18 @@ impl Packer {
 }
 
 impl Packed {
+    /// What made it.
+    #[must_use]
+    pub fn method(&self) -> Compression {
+        self.method
+    }
+
+    /// What was made.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes that it takes.
     #[must_use]
     pub fn len(&self) -> usize {

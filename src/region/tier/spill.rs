@@ -115,6 +115,22 @@ impl Spill {
         Ok(spilled)
     }
 
+    /// Copies a page of an older file to the current one.
+    ///
+    /// # Errors
+    ///
+    /// [`SpillError`] if the system refuses; the inner error if the page is not what it was.
+    pub fn copy(
+        &mut self,
+        spilled: &Spilled,
+        sum: &[u8; 32],
+    ) -> Result<Result<Spilled, Damage>, SpillError> {
+        match spilled.read(sum) {
+            Ok(bytes) => self.push(sum, spilled.method, &bytes).map(Ok),
+            Err(damage) => Ok(Err(damage)),
+        }
+    }
+
     /// Begins another file if more than half of the current one is of no use.
     pub fn renew(&mut self) {
         let worn = |(file, end): &mut (Arc<SpillFile>, u64)| {

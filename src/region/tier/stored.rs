@@ -109,8 +109,9 @@ impl Stored {
         let page = match self {
             Self::Raw(page) | Self::Dense(page) if check == Check::Moved => return Ok(page.clone()),
             Self::Raw(page) | Self::Dense(page) => page.clone(),
-            Self::Packed(packed) => unpack(packed.method, &packed.bytes)
-                .map_err(|reason| Damage::Packed { reason })?,
+            Self::Packed(packed) => {
+                unpack(packed.method, &packed.bytes).map_err(|reason| Damage::Packed { reason })?
+            }
             Self::Spilled(spilled) => {
                 let bytes = spilled.read(sum)?;
                 unpack(spilled.method(), &bytes).map_err(|reason| Damage::Packed { reason })?
