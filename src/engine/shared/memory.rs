@@ -387,6 +387,12 @@ impl SharedMemory {
         MetricsSnapshot { pools: Some(self.pools.stats()), ..self.metrics.snapshot() }
     }
 
+    /// Number of the block committed last, 0 before the first.
+    #[must_use]
+    pub fn block(&self) -> u64 {
+        self.block.load(Ordering::Relaxed)
+    }
+
     /// Number of the block after the one committed last, for blocks that bring none.
     pub(crate) fn next_block(&self) -> u64 {
         self.block.load(Ordering::Relaxed) + 1
