@@ -243,6 +243,7 @@ fn prometheus_text_is_well_formed_and_shows_every_number() {
         ("page_bytes", 8192),
         ("page_bytes_peak", 12_288),
         ("compressed_pages", 2),
+        ("spilled_pages", 0),
     ];
     for (name, expected) in numbers {
         assert_eq!(value(&format!("chorus_region_{name}")), expected as f64, "{name}");

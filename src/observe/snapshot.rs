@@ -244,7 +244,8 @@ fn pool_families(pools: &PoolStats) -> Vec<Family> {
         })
     });
     let mut families: Vec<Family> = whole.collect();
-    let ratios: [(&'static str, &'static str, fn(&ClassStats) -> f64); 2] = [
+    type Ratio = (&'static str, &'static str, fn(&ClassStats) -> f64);
+    let ratios: [Ratio; 2] = [
         (
             "chorus_pool_utilisation",
             "Part of the pool's blocks that is handed out",

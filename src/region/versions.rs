@@ -22,6 +22,9 @@ use crate::{
     sync::{Arc, weakened},
 };
 
+/// A page for one transaction, `None` if it is not present; or who will write it.
+pub type PageRead = Read<Option<Arc<Page>>>;
+
 /// What a finished incarnation leaves of regions.
 #[derive(Debug, Default)]
 pub struct RegionTrace {
@@ -91,7 +94,7 @@ impl BlockRegions {
         &self,
         tx: TxIndex,
         key: PageKey,
-    ) -> Result<(EntryId, Read<Option<Arc<Page>>>), PageFault> {
+    ) -> Result<(EntryId, PageRead), PageFault> {
         let at = self.pages.intern(&key);
         let entry = self.pages.entry(at);
         loop {
