@@ -1,6 +1,10 @@
 //! What operations cost through a mapping, as a transaction pays them: analysis, gas, journal and all.
 
-use std::{hint::black_box, sync::Arc};
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chorus::{
     engine::SharedMemory,
@@ -16,7 +20,7 @@ use chorus::{
 };
 use ruint::aliases::U256;
 
-use super::common::{Table, Target, batched, each};
+use super::common::{Table, Target, each};
 
 /// Pages of the region under test.
 const PAGES: u64 = 1_024;
@@ -161,10 +165,18 @@ fn bytes(table: &mut Table) {
 
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
     let mut word = [0; 32];
+    // The operands stand ready, as they do on a stack: to make words of them is the caller's part.
+    let (mapping, offset, len) = (desk.mapping, U256::from(4_096 + 64), U256::from(32));
+    let operation = Operation::Read { mapping, offset, len };
+    let call = desk.call();
     table.single(
         "mapping: read 32 B",
         Target::Nanoseconds(30.0),
-        each(|| desk.read(black_box(4_096 + 64), black_box(&mut word))),
+        each(|| {
+            let Desk { session, world, .. } = &mut desk;
+            let plan = session.analyse(world, black_box(&call), black_box(&operation));
+            session.read(plan.expect("it is mapped"), black_box(&mut word))
+        }),
     );
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
     let mapping = desk.mapping;
@@ -175,7 +187,7 @@ fn bytes(table: &mut Table) {
     );
     let mut desk = Desk::new(PAGES, true, MapOptions::COPY_ON_WRITE);
     table.single(
-        "mapping: read 32 B of a snapshot",
+        "snapshot: read 32 B",
         Target::None,
         each(|| desk.read(black_box(4_096 + 64), black_box(&mut word))),
     );
@@ -189,6 +201,7 @@ fn faults(table: &mut Table) {
     let mut other = in_turn(PAGE_BYTES as u64);
     let mapping = desk.mapping;
     let mut writes = 0_u64;
+    let mut kept: Vec<Box<[u8; PAGE_BYTES]>> = Vec::with_capacity(PAGES as usize);
     desk.session.checkpoint(false);
     table.row(
         "mapping: copy-on-write fault / 4 KiB copy",
@@ -202,11 +215,14 @@ fn faults(table: &mut Table) {
                 desk.session.checkpoint(false);
             }
         }),
+        // As many copies are kept, and let go of together, as the journal keeps pages.
         each(|| {
             let at = other() as usize;
-            let mut to = Box::new([0; PAGE_BYTES]);
-            to.copy_from_slice(&source[at..at + PAGE_BYTES]);
-            black_box(&to);
+            if kept.len() == PAGES as usize {
+                kept.clear();
+            }
+            let page: &[u8; PAGE_BYTES] = source[at..].first_chunk().expect("a whole page");
+            kept.push(Box::new(*page));
         }),
     );
 }
@@ -244,55 +260,55 @@ fn checkpoints(table: &mut Table) {
     );
 }
 
-/// A block of closures that look a region up, through the registry, against one of closures that do
-/// everything else but that.
+/// What a map costs a transaction: blocks of closures that map a region, which the registry answers,
+/// less blocks of closures that do nothing.
 fn registry(table: &mut Table) {
-    const TRANSACTIONS: usize = 1_000;
+    type Block = Vec<Transaction<u64, u64, (), SharedError>>;
+    const TRANSACTIONS: u64 = 20;
+    const REGIONS: u64 = 50;
+    const MAPS: u64 = TRANSACTIONS * REGIONS;
     let memory = SharedMemory::new(SharedMemoryConfig::production()).expect("a preset");
-    let name = Name::new("bench").expect("a name");
     let owner = Address::from_number(1);
-    let handle = memory
-        .create(owner, name, PAGE_BYTES as u64, Permissions::ALL, RegionOptions::NONE)
-        .expect("there is none");
-    let engine = Engine::<u64, u64, u64, SharedError>::builder()
+    let create = |number: u64| {
+        let name = Name::new(&format!("bench {number}")).expect("a name");
+        memory
+            .create(owner, name, PAGE_BYTES as u64, Permissions::ALL, RegionOptions::NONE)
+            .expect("there is none")
+    };
+    let handles: Arc<[Handle]> = (0..REGIONS).map(create).collect();
+    let engine = Engine::<u64, u64, (), SharedError>::builder()
         .threads(1)
         .path(Path::Parallel)
         .shared_memory(memory)
         .build()
         .expect("one thread");
-    let asking = |mapped: bool| -> Vec<_> {
+    let block = |maps: bool| -> Block {
+        let handles = handles.clone();
         let transaction = move |_| {
+            let handles = handles.clone();
             Transaction::new(async move |view: chorus::native::View<u64, u64>| {
-                let regions = view.regions();
-                if mapped {
-                    return regions.map(handle, MapOptions::NONE).await;
+                let (regions, maps) = (view.regions(), if maps { handles.len() } else { 0 });
+                for handle in &handles[..maps] {
+                    regions.map(*handle, MapOptions::NONE).await?;
                 }
-                // A region of its own, which the registry is not asked for.
-                let own = regions
-                    .create(name, PAGE_BYTES as u64, Permissions::ALL, RegionOptions::NONE)
-                    .await?;
-                regions.map(own, MapOptions::NONE).await
+                Ok(())
             })
             .acting_as(owner)
         };
         (0..TRANSACTIONS).map(transaction).collect()
     };
-    let (with, without) = (asking(true), asking(false));
-    let run = |block: &[Transaction<u64, u64, u64, SharedError>]| {
+    let (mapping, idle) = (block(true), block(false));
+    let run = |block: &Block| {
+        let begin = Instant::now();
         let outcome = engine.execute(block, std::collections::HashMap::new()).expect("it runs");
         assert!(outcome.results.iter().all(Result::is_ok));
+        begin.elapsed()
     };
-    table.single(
-        "1,000 maps by the registry, whole transactions",
-        Target::Nanoseconds(1_000.0 * TRANSACTIONS as f64),
-        batched(|| (), |()| run(&with)),
-    );
-    table.row(
-        "map by the registry / of a region of its own",
-        Target::None,
-        batched(|| (), |()| run(&with)),
-        batched(|| (), |()| run(&without)),
-    );
+    table.single("map, answered by the registry", Target::Nanoseconds(1_000.0), |times: u64| {
+        let blocks = times.div_ceil(MAPS);
+        let spent: Duration = (0..blocks).map(|_| run(&mapping).saturating_sub(run(&idle))).sum();
+        spent.mul_f64(times as f64 / (blocks * MAPS) as f64)
+    });
 }
 
 /// Eight readers of one published region: the ratio shows whether they write a line they share.

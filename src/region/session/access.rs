@@ -11,6 +11,7 @@ use super::{
         content::PageKey,
         error::{AccessError, ExecError},
         handle::{Handle, Kind},
+        operation::small,
         page::PAGE_BYTES,
         page_map::PageNumber,
         rights::{MapOptions, Permissions, RegionOptions},
@@ -36,7 +37,7 @@ pub(super) fn pages(offset: u64, len: u64) -> impl Iterator<Item = PageNumber> +
 /// A 64-bit number, or the largest one for operands beyond: larger than any size, so that bounds
 /// refuse it.
 fn clamp(operand: U256) -> u64 {
-    u64::try_from(operand).unwrap_or(u64::MAX)
+    small(&operand).unwrap_or(u64::MAX)
 }
 
 /// A write that is possible: where, how much, and what the region grows to before.
@@ -132,10 +133,27 @@ impl Analyst<'_> {
 
     /// Charges for touching the pages of a range, and has them loaded.
     fn reach(&mut self, region: RegionNumber, offset: u64, len: u64) -> Analysis<()> {
-        let cold = pages(offset, len).filter(|page| self.is_cold(region, *page)).count();
-        self.touch(region, cold as u64)?;
+        let known = &self.session.regions[region].pages;
+        let (mut cold, mut loaded) = (0, true);
         for page in pages(offset, len) {
-            self.session.load(self.world, region, page)?;
+            match known.get(page) {
+                Some(leaf) => {
+                    cold += u64::from(!leaf.warm);
+                    loaded &= leaf.loaded;
+                }
+                None => {
+                    cold += 1;
+                    loaded = false;
+                }
+            }
+        }
+        if cold > 0 {
+            self.touch(region, cold)?;
+        }
+        if !loaded {
+            for page in pages(offset, len) {
+                self.session.load(self.world, region, page)?;
+            }
         }
         Ok(())
     }
@@ -147,16 +165,21 @@ impl Analyst<'_> {
         region: RegionNumber,
         numbers: impl Iterator<Item = PageNumber>,
     ) -> Analysis<()> {
-        let session = &mut *self.session;
-        let gas = session.config.gas.clone();
-        let frame = &session.frames[self.call.frame];
-        let local = &mut session.regions[region];
+        let Session { config, frames, regions, .. } = &mut *self.session;
+        let (gas, frame, local) = (&config.gas, &frames[self.call.frame], &mut regions[region]);
         let (is_state, is_block) = (local.is_state(), local.class.is_some());
         let (mut copies, mut cost) = (0, 0_u64);
         for page in numbers {
-            let Some(leaf) = local.pages.get_mut(page) else { continue };
-            leaf.presence = true;
-            if leaf.page.is_none() {
+            let Some(leaf) = local.pages.get(page) else { continue };
+            let (is_new, paid) = (leaf.page.is_none(), leaf.paid);
+            let is_written = leaf.writer == frame.serial || frame.written.contains(&(region, page));
+            if local.from_world
+                && !leaf.presence
+                && let Some(leaf) = local.pages.get_mut(page)
+            {
+                leaf.presence = true;
+            }
+            if is_new {
                 copies += 1;
                 if is_state {
                     let bytes = PAGE_BYTES as u64;
@@ -164,14 +187,12 @@ impl Analyst<'_> {
                 }
                 continue;
             }
-            if !frame.written.contains(&(region, page)) {
-                copies += 1;
-            }
-            if is_state && !leaf.paid {
+            copies += u64::from(!is_written);
+            if is_state && !paid {
                 cost = cost.saturating_add(gas.first_write);
             }
         }
-        if !is_block {
+        if !is_block && copies > 0 {
             self.add_words(copies * super::super::gas::PAGE_MEMORY_WORDS)?;
         }
         self.bill.charge(cost)

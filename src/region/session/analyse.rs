@@ -84,7 +84,20 @@ impl Session {
     /// # Errors
     ///
     /// [`Fault`]. Nothing has changed, but what was learnt from the world.
+    #[inline]
     pub fn analyse(
+        &mut self,
+        world: &mut dyn World,
+        call: &Call,
+        operation: &Operation,
+    ) -> Result<Plan, Fault> {
+        match self.quick(call, operation) {
+            Some(plan) => Ok(plan),
+            None => self.analyse_at_length(world, call, operation),
+        }
+    }
+
+    fn analyse_at_length(
         &mut self,
         world: &mut dyn World,
         call: &Call,

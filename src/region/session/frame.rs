@@ -69,6 +69,8 @@ pub(super) struct Mapping {
 pub(super) struct Frame {
     /// By ordinal, which counts from 1.
     pub(super) mappings: Vec<Mapping>,
+    /// Numbers the frames of a transaction from 1, ended ones included.
+    pub(super) serial: u64,
     /// Pages that the frame has written, which it pays for once.
     pub(super) written: HashSet<(RegionNumber, PageNumber), RandomState>,
 }

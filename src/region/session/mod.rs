@@ -16,6 +16,7 @@
 //! | `lookup` | from handles and names to regions, rights |
 //! | `plan` | what an analysis has decided |
 //! | `analyse` | checks and gas of operations on regions as a whole |
+//! | `quick` | the commonest case of those on bytes |
 //! | `access` | checks and gas of operations on bytes |
 //! | `execute` | operations on regions as a whole, decided already |
 //! | `bytes` | moving bytes between callers, overlays and private pages |
@@ -59,6 +60,7 @@ mod journal;
 mod local;
 mod lookup;
 mod plan;
+mod quick;
 
 use std::collections::{HashMap, HashSet};
 
@@ -96,6 +98,8 @@ pub struct Session {
     journal: Vec<Undo>,
     marks: Vec<Mark>,
     epoch: u64,
+    /// Of the frame that began last.
+    serial: u64,
     /// Words of page memory charged.
     words: u64,
     /// Regions created, pool blocks aside.
@@ -129,10 +133,11 @@ impl Session {
             handles: HashMap::default(),
             own_names: HashMap::default(),
             warm: HashSet::default(),
-            frames: vec![Frame::default()],
+            frames: vec![Frame { serial: 1, ..Frame::default() }],
             journal: Vec::new(),
             marks: Vec::new(),
             epoch: 0,
+            serial: 1,
             words: 0,
             created: 0,
             ordinal: 0,
