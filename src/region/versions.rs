@@ -90,11 +90,7 @@ impl BlockRegions {
     /// # Errors
     ///
     /// [`PageFault`], if the page is not what it was before the block.
-    pub fn page(
-        &self,
-        tx: TxIndex,
-        key: PageKey,
-    ) -> Result<(EntryId, PageRead), PageFault> {
+    pub fn page(&self, tx: TxIndex, key: PageKey) -> Result<(EntryId, PageRead), PageFault> {
         let at = self.pages.intern(&key);
         let entry = self.pages.entry(at);
         loop {
