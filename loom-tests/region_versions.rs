@@ -266,7 +266,7 @@ impl World for Below<'_> {
 
     fn page(&mut self, key: PageKey) -> std::result::Result<Found<Option<Arc<Page>>>, Interrupt> {
         loop {
-            match self.regions.page(self.tx, key) {
+            match self.regions.page(self.tx, key).map_err(|_| Interrupt::Stop)? {
                 (entry, Read::Value(value)) => return Ok(Found { entry: Some(entry), value }),
                 (_, Read::Blocked(writer)) => self.wait_for(writer)?,
                 (_, Read::Unknown) => {}
@@ -419,7 +419,7 @@ fn a_write_is_refused_where_its_grant_was_revoked_before() {
             Script { actor: GUEST, steps: &[Step::Map, Step::Write(0, 7)] },
         ],
     );
-    let (_, left) = run.machine.regions.page(READER, key(0));
+    let (_, left) = run.machine.regions.page(READER, key(0)).unwrap();
     assert_eq!(left, Read::Value(None), "what was written before it was refused is withdrawn");
 }
 
@@ -554,7 +554,7 @@ fn what_only_an_aborted_journal_wrote_is_gone() {
         other => panic!("nobody made it {other:?}"),
     };
     let is_retracted = retracted.load(Acquire);
-    let seen = word(regions.page(MIDDLE, key(1)).1);
+    let seen = word(regions.page(MIDDLE, key(1)).unwrap().1);
     let [told_of_publish, told_of_withdrawal] = writer.join().unwrap();
     match seen {
         1 => assert_eq!(told_of_publish, told_of_withdrawal),
@@ -563,6 +563,6 @@ fn what_only_an_aborted_journal_wrote_is_gone() {
         0 => assert!(!told_of_publish && !told_of_withdrawal),
         other => panic!("nobody wrote {other}"),
     }
-    let words = [0, 1].map(|page| word(regions.page(MIDDLE, key(page)).1));
+    let words = [0, 1].map(|page| word(regions.page(MIDDLE, key(page)).unwrap().1));
     assert_eq!(words, [9, 1]);
 }

@@ -58,7 +58,7 @@
 //! | [`sync`] | the only door to atomics, locks, channels, threads and the clock; std, loom or shuttle behind it | |
 //! | [`state`] | multi-version state: locations, versions, observations, deltas, the committed view | `sync` |
 //! | [`pool`] | blocks of memory in four size classes | `sync` |
-//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `sync` |
+//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `pool`, `sync` |
 //! | [`registry`] | the registry actor: messages, published tables, leases | `sync` |
 //! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |

@@ -177,6 +177,8 @@ fn what_is_absorbed_is_shown_number_by_number() {
         collection_time: Duration::from_micros(3),
         page_bytes: Level { current: 8192, peak: 12_288 },
         compressed_pages: Level { current: 2, peak: 2 },
+        spilled_pages: Level::default(),
+        pools: None,
     };
     assert_eq!(snapshot, expected);
     assert_eq!(snapshot.read_write_ratio(), usage.read_write_ratio());
@@ -241,6 +243,7 @@ fn prometheus_text_is_well_formed_and_shows_every_number() {
         ("page_bytes", 8192),
         ("page_bytes_peak", 12_288),
         ("compressed_pages", 2),
+        ("spilled_pages", 0),
     ];
     for (name, expected) in numbers {
         assert_eq!(value(&format!("chorus_region_{name}")), expected as f64, "{name}");

@@ -341,7 +341,7 @@ fn readers(table: &mut Table) {
     let snapshot = memory.regions();
     let read = |_: usize| {
         let mut word = [0; 32];
-        black_box(snapshot.read(handle, black_box(4_096), &mut word));
+        let _ = black_box(snapshot.read(handle, black_box(4_096), &mut word));
         black_box(word);
     };
     table.row(

@@ -181,10 +181,10 @@ impl<K: Key, V: Value, B: Base<K, V>> World<K, V> for Before<K, V, B> {
         _: &Waker,
         f: &mut dyn FnMut(&mut dyn region::world::World),
     ) -> Option<Stop> {
-        if let Some(regions) = &mut self.0.borrow_mut().regions {
-            f(regions);
-        }
-        None
+        let mut state = self.0.borrow_mut();
+        let regions = state.regions.as_mut()?;
+        f(regions);
+        regions.take_fault().map(|fault| Stop::Shared(fault.into()))
     }
 }
 

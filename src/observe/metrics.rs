@@ -33,6 +33,7 @@ pub struct RegionMetrics {
     counters: Counters<NUMBERS>,
     page_bytes: Gauge,
     compressed_pages: Gauge,
+    spilled_pages: Gauge,
 }
 
 impl RegionMetrics {
@@ -43,6 +44,7 @@ impl RegionMetrics {
             counters: Counters::new(workers),
             page_bytes: Gauge::default(),
             compressed_pages: Gauge::default(),
+            spilled_pages: Gauge::default(),
         }
     }
 
@@ -67,8 +69,9 @@ impl RegionMetrics {
         self.counters.add(shard, Host::CollectionNanoseconds.index(), nanoseconds);
     }
 
-    /// Bytes of the pages in memory, of overlays too. Whoever makes a page adds, whoever drops it
-    /// subtracts.
+    /// Bytes of the pages of persistent regions that are in memory, compressed or not, destroyed
+    /// regions that wait for the collector included. What transactions and blocks hold besides is
+    /// not: it would have to be counted at every page they make.
     #[must_use]
     pub fn page_bytes(&self) -> &Gauge {
         &self.page_bytes
@@ -78,6 +81,12 @@ impl RegionMetrics {
     #[must_use]
     pub fn compressed_pages(&self) -> &Gauge {
         &self.compressed_pages
+    }
+
+    /// Pages that are in a file and not in memory.
+    #[must_use]
+    pub fn spilled_pages(&self) -> &Gauge {
+        &self.spilled_pages
     }
 
     /// The numbers now. What holds between them, and between two snapshots, stands in the
@@ -94,6 +103,8 @@ impl RegionMetrics {
             collection_time: Duration::from_nanos(host(Host::CollectionNanoseconds)),
             page_bytes: self.page_bytes.read(),
             compressed_pages: self.compressed_pages.read(),
+            spilled_pages: self.spilled_pages.read(),
+            pools: None,
         }
     }
 }

@@ -3,8 +3,11 @@
 //! The names are stable: dashboards and alerts hang on them. Both exports take the same integers
 //! under the same names, so time is in nanoseconds, because a counter of the facade is whole.
 
-use super::{Family, FamilyKind, Level, Measure, Usage, facade, prometheus};
-use crate::sync::time::Duration;
+use super::{Family, FamilyKind, Level, Measure, Sample, SampleValue, Usage, facade, prometheus};
+use crate::{
+    pool::{Class, ClassStats, PoolStats},
+    sync::time::Duration,
+};
 
 /// What shared memory did until some time, and what it held then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub struct MetricsSnapshot {
     pub page_bytes: Level,
     /// Pages in compressed form.
     pub compressed_pages: Level,
+    /// Pages in a file.
+    pub spilled_pages: Level,
+    /// The pools, where there are some.
+    pub pools: Option<PoolStats>,
 }
 
 impl MetricsSnapshot {
@@ -38,6 +45,7 @@ impl MetricsSnapshot {
     pub fn families(&self) -> Vec<Family> {
         let mut families = self.usage_families();
         families.extend(self.host_families());
+        families.extend(self.pools.iter().flat_map(pool_families));
         families
     }
 
@@ -163,6 +171,99 @@ impl MetricsSnapshot {
                 "Pages in memory in compressed form",
                 self.compressed_pages.current,
             ),
+            Family::gauge(
+                "chorus_region_spilled_pages",
+                "Pages in a file and not in memory",
+                self.spilled_pages.current,
+            ),
         ]
     }
+}
+
+/// The label of a class.
+fn label(class: Class) -> &'static str {
+    match class {
+        Class::B64 => "b64",
+        Class::K4 => "4k",
+        Class::K64 => "64k",
+        Class::M1 => "1m",
+    }
+}
+
+fn pool_families(pools: &PoolStats) -> Vec<Family> {
+    type Figure = fn(&ClassStats) -> u64;
+    let figures: [(&'static str, FamilyKind, &'static str, Figure); 9] = [
+        ("chorus_pool_blocks", FamilyKind::Gauge, "Blocks that the pool has", |class| {
+            class.capacity.into()
+        }),
+        ("chorus_pool_blocks_in_use", FamilyKind::Gauge, "Of these, handed out", |class| {
+            class.in_use.into()
+        }),
+        ("chorus_pool_blocks_free", FamilyKind::Gauge, "Of these, free", |class| class.free.into()),
+        (
+            "chorus_pool_blocks_quarantined",
+            FamilyKind::Gauge,
+            "Of these, held back until the next collection",
+            |class| class.quarantined.into(),
+        ),
+        (
+            "chorus_pool_blocks_in_use_peak",
+            FamilyKind::Gauge,
+            "Most of them that were not free at a time",
+            |class| class.high_water.into(),
+        ),
+        (
+            "chorus_pool_heap_blocks",
+            FamilyKind::Gauge,
+            "Blocks of the heap that are handed out for want of the pool's",
+            |class| class.heap_in_use,
+        ),
+        (
+            "chorus_pool_allocations_total",
+            FamilyKind::Counter,
+            "Blocks handed out, those of the heap included",
+            |class| class.allocations,
+        ),
+        (
+            "chorus_pool_frees_total",
+            FamilyKind::Counter,
+            "Blocks that came back, those of the heap included",
+            |class| class.frees,
+        ),
+        (
+            "chorus_pool_fallbacks_total",
+            FamilyKind::Counter,
+            "Blocks that came from the heap because the pool had none",
+            |class| class.fallbacks,
+        ),
+    ];
+    let whole = figures.into_iter().map(|(name, kind, help, figure)| {
+        let family = Family::new(name, kind, Measure::Count, help);
+        pools.classes.iter().fold(family, |family, class| {
+            family.with(&[("class", label(class.class))], figure(class))
+        })
+    });
+    let mut families: Vec<Family> = whole.collect();
+    type Ratio = (&'static str, &'static str, fn(&ClassStats) -> f64);
+    let ratios: [Ratio; 2] = [
+        (
+            "chorus_pool_utilisation",
+            "Part of the pool's blocks that is handed out",
+            ClassStats::utilisation,
+        ),
+        (
+            "chorus_pool_fragmentation",
+            "1 - (largest run of adjacent free blocks / free blocks)",
+            ClassStats::fragmentation,
+        ),
+    ];
+    for (name, help, figure) in ratios {
+        let mut family = Family::new(name, FamilyKind::Gauge, Measure::Count, help);
+        family.samples.extend(pools.classes.iter().map(|class| Sample {
+            labels: vec![("class", label(class.class).to_owned())],
+            value: SampleValue::Real(figure(class)),
+        }));
+        families.push(family);
+    }
+    families
 }

@@ -80,10 +80,7 @@ impl RegionChanges {
             }
         }
         for (key, page) in pages {
-            let same = base
-                .page(key)
-                .is_some_and(|before| Arc::ptr_eq(before, &page) || before.bytes() == page.bytes());
-            if same {
+            if base.record_of(key).is_some_and(|record| record.holds(key.page, &page)) {
                 continue;
             }
             let change = regions.entry(key.region).or_insert_with(|| RegionChange {

@@ -3,10 +3,16 @@
 //! The chain part decides what contracts observe, so every node of a chain has the same; it changes
 //! only between blocks. The host part is invisible to contracts. The presets fill both.
 
+use std::path::PathBuf;
+
 use ruint::aliases::U256;
 
 use super::{gas::GasSchedule, handle::Address, rights::SecurityLevel};
-use crate::{observe::OperationKind, pool::PoolConfig, sync::time::Duration};
+use crate::{
+    observe::OperationKind,
+    pool::{PoolConfig, TooManyBlocks},
+    sync::time::Duration,
+};
 
 /// Where the precompile answers unless a chain says otherwise.
 pub const PRECOMPILE: Address =
@@ -75,6 +81,8 @@ pub struct CollectorConfig {
     pub threshold: u64,
     /// After every commit.
     pub eager: bool,
+    /// For how many blocks nobody has used a region whose pages are compressed, if it asks for that.
+    pub cold_after: u64,
 }
 
 /// How a region's capacity grows. Never visible in its size.
@@ -101,6 +109,9 @@ pub struct HostConfig {
     pub pools: PoolConfig,
     /// Bytes of pages to keep in memory.
     pub memory_budget: u64,
+    /// The directory for pages beyond that. With none they stay in memory, and collections say how
+    /// many bytes there are too many.
+    pub spill: Option<PathBuf>,
     /// How capacity grows.
     pub growth_strategy: GrowthStrategy,
     /// Blocks that can be undone.
@@ -152,6 +163,12 @@ pub enum ConfigError {
         /// What the pools take, in bytes.
         pools: u64,
     },
+    /// More blocks than a pool can have.
+    #[error("pools: {0}")]
+    Pools(#[from] TooManyBlocks),
+    /// Nowhere to put pages.
+    #[error("spill is {}, but that is not a directory for the pages beyond memory_budget", .0.display())]
+    NoDirectory(PathBuf),
     /// Nobody could ask anything.
     #[error("registry_mailbox is 0, but enable_shared_memory is true")]
     NoMailbox,
@@ -200,6 +217,7 @@ impl SharedMemoryConfig {
             interval: 5_000,
             threshold: 512 << 20,
             eager: true,
+            cold: 64,
             collect: true,
             pools: PoolConfig::production(),
             budget: 2 << 30,
@@ -222,6 +240,7 @@ impl SharedMemoryConfig {
             interval: 10_000,
             threshold: 128 << 20,
             eager: false,
+            cold: 16,
             collect: true,
             pools: PoolConfig::development(),
             budget: 256 << 20,
@@ -244,6 +263,7 @@ impl SharedMemoryConfig {
             interval: 60_000,
             threshold: 32 << 20,
             eager: true,
+            cold: 4,
             collect: false,
             pools: PoolConfig::testing(),
             budget: 32 << 20,
@@ -290,9 +310,11 @@ impl SharedMemoryConfig {
                     interval: Duration::from_millis(preset.interval),
                     threshold: preset.threshold,
                     eager: preset.eager,
+                    cold_after: preset.cold,
                 },
                 pools: preset.pools,
                 memory_budget: preset.budget,
+                spill: None,
                 growth_strategy: preset.growth,
                 undo_blocks: preset.undo,
                 registry_mailbox: 1024,
@@ -325,6 +347,10 @@ impl SharedMemoryConfig {
         }
         if host.enable_shared_memory && host.registry_mailbox == 0 {
             return Err(ConfigError::NoMailbox);
+        }
+        host.pools.check()?;
+        if let Some(directory) = host.spill.as_ref().filter(|directory| !directory.is_dir()) {
+            return Err(ConfigError::NoDirectory(directory.clone()));
         }
         let pools = host.pools.bytes();
         if pools > host.memory_budget {
@@ -389,6 +415,7 @@ struct Preset {
     interval: u64,
     threshold: u64,
     eager: bool,
+    cold: u64,
     collect: bool,
     pools: PoolConfig,
     budget: u64,
@@ -437,5 +464,9 @@ mod tests {
         assert!(message.contains("not free"), "{message}");
         let message = with(|config| config.host.memory_budget = 1);
         assert!(message.contains("memory_budget"), "{message}");
+        let message = with(|config| config.host.pools.blocks[1] = u32::MAX);
+        assert!(message.contains("4 KiB"), "{message}");
+        let message = with(|config| config.host.spill = Some("/nowhere/at/all".into()));
+        assert!(message.contains("spill") && message.contains("memory_budget"), "{message}");
     }
 }

@@ -14,6 +14,7 @@ use super::{
     regions::Regions,
     session::{Effects, Session},
     sidecar::Sidecar,
+    tier::{Check, PageFault},
     world::{Found, Interrupt, World},
 };
 use crate::{registry::Lease, state::Cell, sync::Arc};
@@ -25,7 +26,12 @@ pub struct DirectRegions {
     base: Arc<Regions>,
     block: u64,
     metas: HashMap<RegionId, Meta, RandomState>,
+    /// Pages that were written.
     pages: HashMap<PageKey, Option<Arc<Page>>, RandomState>,
+    /// Pages that were loaded, as they were before the block.
+    loaded: HashMap<PageKey, Option<Arc<Page>>, RandomState>,
+    /// Why the last page was not there.
+    fault: Option<PageFault>,
     /// Of the block and of the transaction that runs.
     sidecars: [Arc<[Arc<Sidecar>]>; 2],
     sums: RegionSums,
@@ -41,6 +47,8 @@ impl DirectRegions {
             block,
             metas: HashMap::default(),
             pages: HashMap::default(),
+            loaded: HashMap::default(),
+            fault: None,
             sidecars: Default::default(),
             sums: RegionSums::default(),
         }
@@ -72,15 +80,21 @@ impl DirectRegions {
             MetaCell::apply(meta, &change.what);
         }
         for change in effects.page_changes {
-            let base = &self.base;
-            let page =
-                self.pages.entry(change.key).or_insert_with(|| base.page(change.key).cloned());
+            // What was first written was loaded before: presence decides gas.
+            let (loaded, base) = (&self.loaded, &change.what.base);
+            let before = || loaded.get(&change.key).unwrap_or(base).clone();
+            let page = self.pages.entry(change.key).or_insert_with(before);
             PageCell::apply(page, &change.what);
         }
         for denied in &effects.denied {
             denied.audit();
         }
         self.sums.add(&effects.usage, &effects.used);
+    }
+
+    /// Why the last page that was asked for was not there, after [`Interrupt::Stop`].
+    pub fn take_fault(&mut self) -> Option<PageFault> {
+        self.fault.take()
     }
 
     /// What the block changed.
@@ -99,9 +113,17 @@ impl World for DirectRegions {
     }
 
     fn page(&mut self, key: PageKey) -> Result<Found<Option<Arc<Page>>>, Interrupt> {
-        let known = self.pages.get(&key).cloned();
-        let value = known.unwrap_or_else(|| self.base.page(key).cloned());
-        Ok(Found { entry: None, value })
+        let known = self.pages.get(&key).or_else(|| self.loaded.get(&key));
+        if let Some(value) = known.cloned() {
+            return Ok(Found { entry: None, value });
+        }
+        let check = Check::of(self.config.security_level);
+        let loaded = self.base.page(key, check).map_err(|fault| {
+            self.fault = Some(fault);
+            Interrupt::Stop
+        })?;
+        self.loaded.insert(key, loaded.clone());
+        Ok(Found { entry: None, value: loaded })
     }
 
     fn sidecar(&mut self, handle: Handle) -> Option<Arc<Sidecar>> {

@@ -30,6 +30,7 @@
 //! | `sidecar` | read-only data of the block's input |
 //! | `world` | what a transaction asks of the world outside of it |
 //! | [`session`] | one transaction's regions |
+//! | [`tier`] | the forms of committed pages: as they are, compressed, in a file |
 //! | `regions`, `change` | all persistent regions, what a block changed, the root |
 //! | `direct` | regions of a block that runs one by one |
 //! | `versions` | regions of a block that runs in parallel |
@@ -61,6 +62,7 @@ pub mod regions;
 pub mod rights;
 pub mod session;
 pub mod sidecar;
+pub mod tier;
 pub mod versions;
 pub mod world;
 

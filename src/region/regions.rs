@@ -20,6 +20,8 @@
 //! Numbers are big-endian. A destroyed region keeps its place, since its generation decides which
 //! handle its successor gets.
 
+use std::ops::Bound;
+
 use im::OrdMap;
 
 use super::{
@@ -30,7 +32,8 @@ use super::{
     merkle::MerkleMap,
     meta::Meta,
     page::{PAGE_BYTES, Page},
-    page_map::{PageMap, PageNumber},
+    page_map::PageNumber,
+    tier::{Check, Damage, PageFault, Stored, StoredPages, Tiers},
 };
 use crate::{registry::Leases, sync::Arc};
 
@@ -49,7 +52,7 @@ pub struct Use {
 #[derive(Clone, Debug)]
 pub struct Record {
     pub(crate) meta: Meta,
-    pub(crate) pages: PageMap<Arc<Page>>,
+    pub(crate) pages: StoredPages,
     commitment: MerkleMap,
     pub(crate) leases: Leases,
     pub(crate) uses: Use,
@@ -59,7 +62,7 @@ impl Record {
     fn new(meta: Meta) -> Self {
         Self {
             meta,
-            pages: PageMap::new(),
+            pages: StoredPages::default(),
             commitment: MerkleMap::new(),
             leases: Leases::new(),
             uses: Use::default(),
@@ -72,10 +75,42 @@ impl Record {
         &self.meta
     }
 
-    /// Its present pages.
+    /// Its present pages, in the forms in which they are kept.
     #[must_use]
-    pub fn pages(&self) -> &PageMap<Arc<Page>> {
+    pub fn pages(&self) -> &StoredPages {
         &self.pages
+    }
+
+    /// The keccak256 of a present page.
+    #[must_use]
+    pub fn page_sum(&self, page: PageNumber) -> Option<&[u8; 32]> {
+        self.commitment.get(&page_key(page))
+    }
+
+    /// A page, in whatever form it is kept; `None` if it is not present.
+    ///
+    /// # Errors
+    ///
+    /// [`Damage`], if it is not what it was.
+    pub fn load(&self, page: PageNumber, check: Check) -> Result<Option<Arc<Page>>, Damage> {
+        match self.pages.get(page) {
+            None => Ok(None),
+            // The way that almost all take.
+            Some(Stored::Raw(page)) if check == Check::Moved => Ok(Some(page.clone())),
+            Some(stored) => {
+                let sum = self.page_sum(page).unwrap_or(&[0; 32]);
+                stored.load(sum, check).map(Some)
+            }
+        }
+    }
+
+    /// Whether a page is present and has this content. Never looks into a file.
+    pub(crate) fn holds(&self, number: PageNumber, page: &Arc<Page>) -> bool {
+        let Some(stored) = self.pages.get(number) else { return false };
+        match stored.raw() {
+            Some(raw) => Arc::ptr_eq(raw, page) || raw.bytes() == page.bytes(),
+            None => self.page_sum(number) == Some(&keccak256(&[page.bytes()])),
+        }
     }
 
     /// How it was used.
@@ -84,7 +119,7 @@ impl Record {
         self.uses
     }
 
-    /// Bytes of its pages.
+    /// Bytes of its pages, in whatever form.
     #[must_use]
     pub fn page_bytes(&self) -> u64 {
         self.pages.len() as u64 * PAGE_BYTES as u64
@@ -114,6 +149,10 @@ impl Record {
     }
 }
 
+fn page_key(page: PageNumber) -> [u8; 32] {
+    keccak256(&[&page.0.to_be_bytes()])
+}
+
 /// Changes that do not belong to these regions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
@@ -140,7 +179,7 @@ fn hex(bytes: &[u8; 32]) -> String {
 pub struct Regions {
     records: OrdMap<RegionId, Arc<Record>>,
     commitment: MerkleMap,
-    page_bytes: u64,
+    tiers: Tiers,
 }
 
 impl Regions {
@@ -184,25 +223,91 @@ impl Regions {
         self.record(id).map(|record| record.meta.clone()).unwrap_or_default()
     }
 
-    /// A page, if the region has that generation and the page is present.
-    #[must_use]
-    pub fn page(&self, key: PageKey) -> Option<&Arc<Page>> {
-        let record = self.record(key.region)?;
-        (record.meta.generation == key.generation).then(|| record.pages.get(key.page)).flatten()
+    /// The live regions behind an id, or all.
+    pub(crate) fn live_after(
+        &self,
+        last: Option<RegionId>,
+    ) -> impl Iterator<Item = (Handle, &Arc<Record>)> {
+        let begin = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.records
+            .range((begin, Bound::Unbounded))
+            .filter(|(_, record)| record.meta.live.is_some())
+            .map(|(id, record)| (id.at(record.meta.generation), record))
     }
 
-    /// Bytes of all pages.
+    /// The region of a page, if it has that generation.
+    pub(crate) fn record_of(&self, key: PageKey) -> Option<&Arc<Record>> {
+        self.record(key.region).filter(|record| record.meta.generation == key.generation)
+    }
+
+    /// A page, if the region has that generation and the page is present.
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], if it is not what it was.
+    pub fn page(&self, key: PageKey, check: Check) -> Result<Option<Arc<Page>>, PageFault> {
+        let Some(record) = self.record_of(key) else { return Ok(None) };
+        record.load(key.page, check).map_err(|damage| {
+            let handle = key.region.at(key.generation);
+            PageFault { handle, page: key.page, damage }
+        })
+    }
+
+    /// Compares every page of a live region with its checksum, wherever it is. Says how many there
+    /// are; `None` if there is no such region.
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], for the first that is not what it was.
+    pub fn verify(&self, handle: Handle) -> Result<Option<u64>, PageFault> {
+        let Some(record) = self.find(handle) else { return Ok(None) };
+        for (page, _) in record.pages.iter() {
+            record.load(page, Check::All).map_err(|damage| PageFault { handle, page, damage })?;
+        }
+        Ok(Some(record.pages.len() as u64))
+    }
+
+    /// Bytes of all pages, in whatever form.
     #[must_use]
     pub fn page_bytes(&self) -> u64 {
-        self.page_bytes
+        self.tiers.pages() * PAGE_BYTES as u64
+    }
+
+    /// How many pages there are of each form.
+    #[must_use]
+    pub fn tiers(&self) -> Tiers {
+        self.tiers
     }
 
     /// Reads bytes of a live region as it stands, as many as there are; `None` if there is no such
     /// region.
-    #[must_use]
-    pub fn read(&self, handle: Handle, offset: u64, into: &mut [u8]) -> Option<usize> {
-        let record = self.find(handle)?;
-        let size = record.meta.live.as_ref()?.size;
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], if a page is not what it was.
+    pub fn read(
+        &self,
+        handle: Handle,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<Option<usize>, PageFault> {
+        self.read_checked(handle, offset, into, Check::Moved)
+    }
+
+    /// The same, with the pages checked that are to be.
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], if a page is not what it was.
+    pub fn read_checked(
+        &self,
+        handle: Handle,
+        offset: u64,
+        into: &mut [u8],
+        check: Check,
+    ) -> Result<Option<usize>, PageFault> {
+        let Some(record) = self.find(handle) else { return Ok(None) };
+        let size = record.meta.live.as_ref().map_or(0, |live| live.size);
         let bytes =
             into.len().min(usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX));
         let mut done = 0;
@@ -211,13 +316,23 @@ impl Regions {
             let begin = (at % PAGE_BYTES as u64) as usize;
             let count = (PAGE_BYTES - begin).min(bytes - done);
             let part = &mut into[done..done + count];
-            match record.pages.get(PageNumber(at / PAGE_BYTES as u64)) {
-                Some(page) => part.copy_from_slice(&page.bytes()[begin..begin + count]),
+            let number = PageNumber(at / PAGE_BYTES as u64);
+            match record.pages.get(number) {
                 None => part.fill(0),
+                // Without a count of the page: readers write nothing that others read.
+                Some(Stored::Raw(page) | Stored::Dense(page)) if check == Check::Moved => {
+                    part.copy_from_slice(&page.bytes()[begin..begin + count]);
+                }
+                Some(_) => {
+                    let loaded = record.load(number, check);
+                    let fault = |damage| PageFault { handle, page: number, damage };
+                    let page = loaded.map_err(fault)?.unwrap_or_else(Page::zeroed);
+                    part.copy_from_slice(&page.bytes()[begin..begin + count]);
+                }
             }
             done += count;
         }
-        Some(bytes)
+        Ok(Some(bytes))
     }
 
     /// The regions after a block.
@@ -253,23 +368,59 @@ impl Regions {
             }
             _ => Record::new(change.after.clone()),
         };
-        let before = old.map_or(0, |old| old.page_bytes());
+        let before = old.map_or(Tiers::default(), |old| old.pages.tiers());
         record.meta = change.after.clone();
         if record.meta.live.is_none() {
-            record.pages = PageMap::new();
+            record.pages = StoredPages::default();
             record.commitment = MerkleMap::new();
         }
         for (number, page) in &change.pages {
-            let key = keccak256(&[&number.0.to_be_bytes()]);
-            record.commitment.insert(key, keccak256(&[page.bytes()]));
-            record.pages.insert(*number, page.clone());
+            record.commitment.insert(page_key(*number), keccak256(&[page.bytes()]));
+            record.pages.insert(*number, Stored::Raw(page.clone()));
         }
         record.uses.dirty = true;
         record.uses.last_block = block;
-        self.page_bytes = self.page_bytes - before + record.page_bytes();
+        self.tiers += record.pages.tiers();
+        self.tiers -= before;
         let mut key = [0; 32];
         key[..24].copy_from_slice(change.id.bytes());
         self.commitment.insert(key, record.hash());
         self.records.insert(change.id, Arc::new(record));
     }
+
+    /// Puts pages into other forms, those that are still what they were. Says how many it did; the
+    /// root stays what it is.
+    pub(crate) fn replace(&mut self, handle: Handle, forms: Vec<Reform>) -> u64 {
+        let Some(record) = self.records.get_mut(&handle.id()) else { return 0 };
+        if record.meta.generation != handle.generation() {
+            return 0;
+        }
+        let record = Arc::make_mut(record);
+        let before = record.pages.tiers();
+        let mut replaced = 0;
+        for Reform { page, before, after } in forms {
+            replaced += u64::from(record.pages.replace(page, &before, after));
+        }
+        self.tiers += record.pages.tiers();
+        self.tiers -= before;
+        replaced
+    }
+
+    /// Forgets that a region was changed. Says whether there is one.
+    pub(crate) fn clear_dirty(&mut self, handle: Handle) -> bool {
+        let found = self.find(handle).is_some();
+        if found && let Some(record) = self.records.get_mut(&handle.id()) {
+            Arc::make_mut(record).uses.dirty = false;
+        }
+        found
+    }
+}
+
+/// A page that is to have another form.
+#[derive(Clone, Debug)]
+pub(crate) struct Reform {
+    pub(crate) page: PageNumber,
+    /// What it has to be still.
+    pub(crate) before: Stored,
+    pub(crate) after: Stored,
 }

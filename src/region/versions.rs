@@ -13,6 +13,7 @@ use super::{
     page::Page,
     regions::Regions,
     session::{Denied, Effects, Session},
+    tier::{Check, PageFault},
 };
 use crate::{
     observe::Usage,
@@ -20,6 +21,9 @@ use crate::{
     state::{EntryId, Read, Table, TxIndex},
     sync::{Arc, weakened},
 };
+
+/// A page for one transaction, `None` if it is not present; or who will write it.
+pub type PageRead = Read<Option<Arc<Page>>>;
 
 /// What a finished incarnation leaves of regions.
 #[derive(Debug, Default)]
@@ -81,15 +85,21 @@ impl BlockRegions {
         self.base.record(id)?.leases.try_lease()
     }
 
-    /// A page as of the transactions below `tx`.
-    #[must_use]
-    pub fn page(&self, tx: TxIndex, key: PageKey) -> (EntryId, Read<Option<Arc<Page>>>) {
+    /// A page as of the transactions below `tx`. What is loaded for it stays loaded in the block.
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], if the page is not what it was before the block.
+    pub fn page(&self, tx: TxIndex, key: PageKey) -> Result<(EntryId, PageRead), PageFault> {
         let at = self.pages.intern(&key);
         let entry = self.pages.entry(at);
         loop {
             match entry.read(tx) {
-                Read::Unknown => entry.fill(self.base.page(key).cloned()),
-                read => return (at, read),
+                Read::Unknown => {
+                    let check = Check::of(self.config.security_level);
+                    entry.fill(self.base.page(key, check)?);
+                }
+                read => return Ok((at, read)),
             }
         }
     }

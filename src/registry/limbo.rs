@@ -62,10 +62,26 @@ impl<T> Limbo<T> {
     }
 
     /// Looks at up to `budget` records, and hands those to `free` that nobody can reach any more.
-    pub fn sweep(&mut self, budget: usize, mut free: impl FnMut(T)) -> Swept {
+    pub fn sweep(&mut self, budget: usize, free: impl FnMut(T)) -> Swept {
+        self.sweep_unless(budget, |_| false, free)
+    }
+
+    /// The same, but records of which `reached` says that somebody can reach them without a lease
+    /// count as leased.
+    pub fn sweep_unless(
+        &mut self,
+        budget: usize,
+        reached: impl Fn(&T) -> bool,
+        mut free: impl FnMut(T),
+    ) -> Swept {
         let mut swept = Swept::default();
         for _ in 0..budget.min(self.waiting.len()) {
             let Some((record, leases)) = self.waiting.pop_front() else { break };
+            if reached(&record) {
+                swept.leased += 1;
+                self.waiting.push_back((record, leases));
+                continue;
+            }
             match leases.retire() {
                 Retired::Now => {
                     swept.freed += 1;

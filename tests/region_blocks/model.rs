@@ -9,6 +9,7 @@ use chorus::region::{
     page::Page,
     page_map::PageNumber,
     regions::Regions,
+    tier::Check,
 };
 
 type Pages = BTreeMap<PageNumber, Arc<Page>>;
@@ -52,6 +53,7 @@ impl Model {
             assert_eq!(record.meta(), meta);
             assert_eq!(record.pages().len(), pages.len());
             for (number, page) in record.pages().iter() {
+                let page = page.load(record.page_sum(number).unwrap(), Check::All).unwrap();
                 assert_eq!(page.bytes(), pages[&number].bytes());
             }
             bytes += record.page_bytes();

@@ -2,9 +2,10 @@
 
 use super::SharedMemory;
 use crate::{
-    region::{handle::Handle, session::Session, sidecar::Sidecar, versions::BlockRegions},
+    region::{
+        handle::Handle, session::Session, sidecar::Sidecar, tier::PageFault, versions::BlockRegions,
+    },
     registry::Polled,
-    sync::Arc,
     sync::{Arc, weakened},
 };
 
@@ -16,6 +17,8 @@ const BATCH: usize = if cfg!(chorus_loom) { 1 } else { 64 };
 pub(crate) enum Trouble {
     #[error("the region registry has stopped: {0}")]
     Registry(String),
+    #[error(transparent)]
+    Page(#[from] PageFault),
 }
 
 /// What the contexts of a block share.

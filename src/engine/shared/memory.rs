@@ -1,8 +1,12 @@
 //! What a host holds of shared memory, and does with it.
 
-use super::registry::{CollectReport, Message, Registry, Stats, Wanted};
+use super::{
+    collect::{CollectReport, Collector, Extent},
+    registry::{Message, Registry, Stats, Wanted},
+};
 use crate::{
     observe::{MetricsSnapshot, RegionMetrics},
+    pool::Pools,
     region::{
         change::RegionChanges,
         config::{ChainConfig, ConfigError, SharedMemoryConfig},
@@ -10,15 +14,18 @@ use crate::{
         error::CreateError,
         handle::{Address, Handle, Name},
         meta::Meta,
-        regions::{ApplyError, Regions, Use},
+        page_map::PageNumber,
+        regions::{ApplyError, Reform, Regions, Use},
         rights::{Permissions, RegionOptions, SecurityLevel},
         sidecar::{Sidecar, SidecarError},
+        tier::{Check, PageFault, SpillError, Tiers},
         versions::BlockRegions,
     },
     registry::{Actor, CallError, Published, Snapshot},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        time::Instant,
     },
 };
 
@@ -39,6 +46,13 @@ pub enum HostError {
     /// The data was not attached.
     #[error(transparent)]
     Sidecar(#[from] SidecarError),
+    /// A page is not what it was.
+    #[error(transparent)]
+    Page(#[from] PageFault),
+    /// Pages could not be moved out of memory; they are still there. The rest of the collection was
+    /// done.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// There is no such region.
     #[error("{handle} is not the handle of a persistent region")]
     NoRegion {
@@ -56,6 +70,8 @@ pub struct RegionInfo {
     pub meta: Meta,
     /// Pages present.
     pub pages: u64,
+    /// The forms in which they are kept.
+    pub tiers: Tiers,
     /// How it was used.
     pub uses: Use,
 }
@@ -67,6 +83,8 @@ pub struct SharedMemory {
     registry: Actor<Registry>,
     table: Published<Regions>,
     metrics: Arc<RegionMetrics>,
+    pools: Arc<Pools>,
+    collector: Collector,
     enabled: AtomicBool,
     /// Number of the block committed last, for what the host does between blocks.
     block: AtomicU64,
@@ -96,11 +114,25 @@ impl SharedMemory {
         let enabled = AtomicBool::new(config.host.enable_shared_memory);
         let (config, chain) = (Arc::new(config.clone()), Arc::new(config.chain));
         let metrics = Arc::new(RegionMetrics::new(1));
-        let registry = Registry::new(config.clone(), metrics.clone());
+        let registry = Registry::new(metrics.clone());
         let table = registry.table();
+        let pools = Pools::new(&config.host.pools);
+        pools.set_quarantine(chain.security_level == SecurityLevel::Paranoid);
+        let collector =
+            Collector::new(config.clone(), metrics.clone(), table.clone(), pools.clone());
         let registry = Actor::new(registry, config.host.registry_mailbox.max(1));
         let block = AtomicU64::new(0);
-        Ok(Arc::new(Self { config, chain, registry, table, metrics, enabled, block }))
+        Ok(Arc::new(Self {
+            config,
+            chain,
+            registry,
+            table,
+            metrics,
+            pools,
+            collector,
+            enabled,
+            block,
+        }))
     }
 
     /// Shared memory that no chain has switched on.
@@ -166,6 +198,7 @@ impl SharedMemory {
             handle,
             meta: record.meta().clone(),
             pages: record.pages().len() as u64,
+            tiers: record.pages().tiers(),
             uses: record.uses(),
         };
         regions.live().map(info).collect()
@@ -219,10 +252,30 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// [`HostError::NoRegion`].
+    /// [`HostError::NoRegion`], or [`HostError::Page`].
     pub fn read(&self, handle: Handle, offset: u64, into: &mut [u8]) -> Result<usize, HostError> {
-        let regions = self.table.load();
-        regions.read(handle, offset, into).ok_or(HostError::NoRegion { handle })
+        let check = Check::of(self.chain.security_level);
+        let regions = self.table.load_full();
+        regions.read_checked(handle, offset, into, check)?.ok_or(HostError::NoRegion { handle })
+    }
+
+    /// Compares every page of a region with its checksum, wherever it is. Says how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Page`] for the first that is not what it was; [`HostError::NoRegion`].
+    pub fn verify(&self, handle: Handle) -> Result<u64, HostError> {
+        self.table.load_full().verify(handle)?.ok_or(HostError::NoRegion { handle })
+    }
+
+    /// Forgets that a region was changed: [`Use::dirty`] is false until it is changed again.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NoRegion`], or [`HostError::Registry`].
+    pub fn clear_dirty(&self, handle: Handle) -> Result<(), HostError> {
+        let found = self.registry.call(|reply| Message::ClearDirty { handle, reply })?;
+        if found { Ok(()) } else { Err(HostError::NoRegion { handle }) }
     }
 
     /// Makes data a sidecar, to be attached to a block or a transaction.
@@ -237,7 +290,11 @@ impl SharedMemory {
         Ok(sidecar)
     }
 
-    /// Makes a block's changes the regions that the next block starts from.
+    /// Makes a block's changes the regions that the next block starts from. Collects afterwards, if
+    /// the configuration says so or it is time ([`CollectorConfig`]): a bounded step, whose failure
+    /// is logged and does not concern the block.
+    ///
+    /// [`CollectorConfig`]: crate::region::config::CollectorConfig
     ///
     /// # Errors
     ///
@@ -247,16 +304,72 @@ impl SharedMemory {
         let block = changes.block;
         self.registry.call(|reply| Message::Commit { changes, reply })??;
         self.block.store(block, Ordering::Relaxed);
+        let eager = self.config.host.collector.eager;
+        if let Err(error) = self.collect_if_due(Instant::now(), eager, Extent::STEP) {
+            tracing::warn!(block, %error, "the collection after a commit failed");
+        }
         Ok(())
     }
 
-    /// Frees what nobody can reach any more.
+    /// Collects: frees what nobody can reach, compresses and spills what nobody uses. Waits for a
+    /// collection that runs; blocks go on meanwhile. Collects also where the configuration has
+    /// disabled the collector, which only keeps it from running by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Spill`] or [`HostError::Registry`].
+    pub fn collect(&self) -> Result<CollectReport, HostError> {
+        let block = self.block.load(Ordering::Relaxed);
+        self.collector.run(&self.registry, block, Extent::WHOLE)
+    }
+
+    /// Collects if it is time: the interval is over at `now`, or regions hold more than the threshold.
+    /// `None` if it is not, if a collection runs, or if the collector is disabled.
+    ///
+    /// Commits look at the clock as well. Who wants collections while no block is committed calls
+    /// this from a thread of their own; the engine starts none for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`collect`](Self::collect).
+    pub fn tick(&self, now: Instant) -> Result<Option<CollectReport>, HostError> {
+        self.collect_if_due(now, false, Extent::WHOLE)
+    }
+
+    fn collect_if_due(
+        &self,
+        now: Instant,
+        eager: bool,
+        extent: Extent,
+    ) -> Result<Option<CollectReport>, HostError> {
+        let block = self.block.load(Ordering::Relaxed);
+        self.collector.run_if_due(&self.registry, block, now, eager, extent)
+    }
+
+    /// The blocks of memory in four sizes that were set up with it. The host may take some, with
+    /// either behaviour where a class is exhausted.
+    #[must_use]
+    pub fn pools(&self) -> &Arc<Pools> {
+        &self.pools
+    }
+
+    /// Turns a bit of a stored page over, wherever it is kept, as a fault of memory or disk would.
+    /// For tests of what follows from it. Says whether there was such a page.
     ///
     /// # Errors
     ///
     /// [`HostError::Registry`].
-    pub fn collect(&self) -> Result<CollectReport, HostError> {
-        Ok(self.registry.call(|reply| Message::Collect { reply })?)
+    #[doc(hidden)]
+    pub fn damage_page(&self, handle: Handle, page: PageNumber) -> Result<bool, HostError> {
+        let regions = self.table.load_full();
+        let stored = regions.find(handle).and_then(|record| record.pages().get(page));
+        let Some((before, after)) = stored.and_then(|stored| Some((stored, stored.damaged()?)))
+        else {
+            return Ok(false);
+        };
+        let forms = vec![Reform { page, before: before.clone(), after }];
+        self.registry.call(|reply| Message::Reform { handle, forms, reply })?;
+        Ok(true)
     }
 
     /// How the registry stands.
@@ -268,10 +381,16 @@ impl SharedMemory {
         Ok(self.registry.call(|reply| Message::Stats { reply })?)
     }
 
-    /// What was done with shared memory so far.
+    /// What was done with shared memory so far, and what it holds.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.metrics.snapshot()
+        MetricsSnapshot { pools: Some(self.pools.stats()), ..self.metrics.snapshot() }
+    }
+
+    /// Number of the block committed last, 0 before the first.
+    #[must_use]
+    pub fn block(&self) -> u64 {
+        self.block.load(Ordering::Relaxed)
     }
 
     /// Says that the block of this number is over, if it had no changes to commit: because it ran

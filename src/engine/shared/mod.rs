@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `memory` | [`SharedMemory`]: what a host holds and does |
 //! | `registry` | the actor: its messages, and what it answers |
+//! | `collect` | the collector: destroyed regions, cold pages, the memory budget |
 //! | `ask` | a context's question to the registry |
 //! | `block` | shared memory within one block that runs in parallel |
 //! | `world` | the regions below a context |
@@ -19,8 +20,9 @@
 //!
 //! Invariants
 //!
-//! 1. The registry alone publishes the table. It changes at a commit, and when the host creates or
-//!    destroys a region between blocks; never for what a transaction does.
+//! 1. The registry alone publishes the table. It changes at a commit, when the host creates or
+//!    destroys a region between blocks, and when the collector has put pages into another form,
+//!    which changes nothing that can be read; never for what a transaction does.
 //! 2. What it answers a context is a function of the block's table and the versions below the
 //!    context, and is part of the context's read set.
 //! 3. A block runs on the table that was published when it began. Executing a block changes nothing:
@@ -30,6 +32,7 @@
 
 mod ask;
 mod block;
+mod collect;
 mod memory;
 #[cfg(chorus_loom)]
 pub mod model;
@@ -42,6 +45,7 @@ pub(crate) use self::{
     world::ContextWorld,
 };
 pub use self::{
+    collect::CollectReport,
     memory::{HostError, RegionInfo, SharedMemory},
-    registry::{CollectReport, Stats},
+    registry::Stats,
 };

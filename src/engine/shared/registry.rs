@@ -1,30 +1,25 @@
 //! The registry actor's behaviour.
 
 use crate::{
-    observe::RegionMetrics,
+    observe::{Gauge, RegionMetrics},
     region::{
         change::{RegionChange, RegionChanges},
-        config::SharedMemoryConfig,
         error::CreateError,
         handle::{Address, Handle, Kind, Name, RegionId},
         meta::{Birth, Live, Meta},
-        regions::{ApplyError, Record, Regions},
-        rights::{Permissions, RegionOptions, SecurityLevel},
+        regions::{ApplyError, Record, Reform, Regions},
+        rights::{Permissions, RegionOptions},
+        tier::Tiers,
         versions::BlockRegions,
     },
     registry::{Behaviour, Lease, Limbo, Publisher, ReplySender},
     state::{EntryId, Read, TxIndex},
-    sync::{
-        Arc,
-        time::{Duration, Instant},
-    },
+    sync::Arc,
 };
 
 /// Destroyed regions that may wait for their leases to end. Beyond that they are dropped from the
 /// registry's sight at once: their pages live as long as somebody holds them.
 const LIMBO: usize = 65_536;
-/// Destroyed regions that one collection looks at.
-const SWEEP: usize = 4_096;
 
 /// What a context learns of an id.
 pub(crate) struct Looked {
@@ -54,8 +49,12 @@ pub(crate) enum Message {
     Create { wanted: Wanted, block: u64, reply: ReplySender<Result<Handle, CreateError>> },
     /// The host destroys a region between blocks; `false`: there is none.
     Destroy { handle: Handle, block: u64, reply: ReplySender<bool> },
-    /// Frees what nobody can reach.
-    Collect { reply: ReplySender<CollectReport> },
+    /// The collector takes destroyed regions that nobody can reach, having looked at that many.
+    Sweep { budget: usize, reply: ReplySender<Taken> },
+    /// The collector has pages in other forms.
+    Reform { handle: Handle, forms: Vec<Reform>, reply: ReplySender<Reformed> },
+    /// The host has seen that a region was changed; `false`: there is none.
+    ClearDirty { handle: Handle, reply: ReplySender<bool> },
     /// How things stand.
     Stats { reply: ReplySender<Stats> },
     /// What no message should ever do.
@@ -63,17 +62,22 @@ pub(crate) enum Message {
     Panic,
 }
 
-/// What a collection did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CollectReport {
-    /// Destroyed regions dropped.
-    pub regions: u64,
-    /// Destroyed regions that somebody still reaches, or that are in quarantine.
-    pub waiting: u64,
-    /// Bytes of pages freed.
-    pub bytes: u64,
-    /// How long it took.
-    pub took: Duration,
+/// Destroyed regions that are the collector's now.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// The regions.
+    pub(crate) records: Vec<Arc<Record>>,
+    /// How many were looked at.
+    pub(crate) looked: usize,
+    /// How many are left.
+    pub(crate) waiting: usize,
+}
+
+/// The forms of all pages before and after some of them were changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reformed {
+    pub(crate) before: Tiers,
+    pub(crate) after: Tiers,
 }
 
 /// How the registry stands.
@@ -81,9 +85,11 @@ pub struct CollectReport {
 pub struct Stats {
     /// Regions that exist.
     pub regions: u64,
-    /// Bytes of their pages.
+    /// Bytes of their pages, in whatever form.
     pub page_bytes: u64,
-    /// Destroyed regions that have not been freed.
+    /// The forms of their pages.
+    pub tiers: Tiers,
+    /// Destroyed regions that wait for their leases to end.
     pub waiting: u64,
     /// Bytes of the pages of those.
     pub waiting_bytes: u64,
@@ -96,35 +102,16 @@ pub(crate) struct Registry {
     table: Publisher<Regions>,
     current: Regions,
     limbo: Limbo<Arc<Record>>,
-    /// At level Paranoid: what the collection before would have freed.
-    quarantine: Vec<Arc<Record>>,
-    /// Bytes of the pages in the two.
-    waiting_bytes: u64,
-    /// A region was destroyed since the last collection.
-    fresh: bool,
-    collected: Instant,
     metrics: Arc<RegionMetrics>,
-    config: Arc<SharedMemoryConfig>,
     requests: u64,
 }
 
 impl Registry {
-    pub(crate) fn new(config: Arc<SharedMemoryConfig>, metrics: Arc<RegionMetrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<RegionMetrics>) -> Self {
         let current = Regions::new();
         let table = Publisher::new(current.clone());
         let limbo = Limbo::new(LIMBO);
-        Self {
-            table,
-            current,
-            limbo,
-            quarantine: Vec::new(),
-            waiting_bytes: 0,
-            fresh: false,
-            collected: Instant::now(),
-            metrics,
-            config,
-            requests: 0,
-        }
+        Self { table, current, limbo, metrics, requests: 0 }
     }
 
     pub(crate) fn table(&self) -> crate::registry::Published<Regions> {
@@ -141,17 +128,16 @@ impl Registry {
             {
                 // A full limbo lets go of it, which is safe: whoever reaches it keeps it.
                 if self.limbo.push(old.clone(), old.leases.clone()).is_ok() {
-                    self.waiting_bytes += old.page_bytes();
-                    self.fresh = true;
+                    let bytes = old.pages().tiers().resident_bytes();
+                    self.metrics.page_bytes().add(bytes);
                 }
             }
         }
-        let (before, after) = (self.current.page_bytes(), next.page_bytes());
-        if after >= before {
-            self.metrics.page_bytes().add(after - before);
-        } else {
-            self.metrics.page_bytes().sub(before - after);
-        }
+        let (before, after) = (self.current.tiers(), next.tiers());
+        let metrics = &self.metrics;
+        shift(metrics.page_bytes(), before.resident_bytes(), after.resident_bytes());
+        shift(metrics.compressed_pages(), before.packed, after.packed);
+        shift(metrics.spilled_pages(), before.spilled, after.spilled);
         self.current = next.clone();
         self.table.publish(next);
     }
@@ -160,9 +146,6 @@ impl Registry {
         let next = self.current.apply(changes)?;
         self.publish(next, changes.regions.iter().map(|change| change.id));
         self.metrics.absorb(0, &changes.usage);
-        if self.config.host.collector.enabled && self.config.host.collector.eager {
-            self.collect();
-        }
         Ok(())
     }
 
@@ -195,48 +178,41 @@ impl Registry {
         self.publish(next, std::iter::once(change.id));
     }
 
-    fn collect(&mut self) -> CollectReport {
-        let began = Instant::now();
-        let mut freed = std::mem::take(&mut self.quarantine);
-        let kept = match self.config.chain.security_level {
-            SecurityLevel::Paranoid => &mut self.quarantine,
-            _ => &mut freed,
-        };
-        let _ = self.limbo.sweep(SWEEP, |record| kept.push(record));
-        let regions = freed.len() as u64;
-        let bytes = freed.into_iter().map(|record| record.page_bytes()).sum();
-        self.waiting_bytes -= bytes;
-        self.fresh = false;
-        self.collected = Instant::now();
-        let took = self.collected - began;
-        self.metrics.collection(0, bytes, took);
-        CollectReport { regions, waiting: self.waiting(), bytes, took }
+    /// Gives away destroyed regions that nobody holds a lease of, nor a table with them in it.
+    fn sweep(&mut self, budget: usize) -> Taken {
+        let mut records = Vec::new();
+        // Whoever has the only count of it alone can hand out another.
+        let reached = |record: &Arc<Record>| Arc::strong_count(record) > 1;
+        let swept = self.limbo.sweep_unless(budget, reached, |record| records.push(record));
+        let looked = records.len() + swept.leased;
+        Taken { records, looked, waiting: swept.waiting }
     }
 
-    /// Collects if nobody has for long, or much is held and there is something new to free.
-    fn collect_if_due(&mut self) {
-        let collector = &self.config.host.collector;
-        if !collector.enabled || self.waiting() == 0 {
-            return;
+    fn reform(&mut self, handle: Handle, forms: Vec<Reform>) -> Reformed {
+        let before = self.current.tiers();
+        let mut next = self.current.clone();
+        if next.replace(handle, forms) > 0 {
+            self.publish(next, std::iter::empty());
         }
-        let held = self.current.page_bytes() + self.waiting_bytes;
-        let due = self.fresh && held >= collector.threshold;
-        if due || self.collected.elapsed() >= collector.interval {
-            self.collect();
-        }
+        Reformed { before, after: self.current.tiers() }
     }
 
-    /// Destroyed regions that have not been freed.
-    fn waiting(&self) -> u64 {
-        (self.limbo.len() + self.quarantine.len()) as u64
+    fn clear_dirty(&mut self, handle: Handle) -> bool {
+        let mut next = self.current.clone();
+        let found = next.clear_dirty(handle);
+        if found {
+            self.publish(next, std::iter::empty());
+        }
+        found
     }
 
     fn stats(&self) -> Stats {
         Stats {
             regions: self.current.live().count() as u64,
             page_bytes: self.current.page_bytes(),
-            waiting: self.waiting(),
-            waiting_bytes: self.waiting_bytes,
+            tiers: self.current.tiers(),
+            waiting: self.limbo.len() as u64,
+            waiting_bytes: self.limbo.iter().map(|record| record.page_bytes()).sum(),
             requests: self.requests,
         }
     }
@@ -266,8 +242,14 @@ impl Behaviour for Registry {
             Message::Destroy { handle, block, reply } => {
                 reply.send(self.destroy(handle, block));
             }
-            Message::Collect { reply } => {
-                reply.send(self.collect());
+            Message::Sweep { budget, reply } => {
+                reply.send(self.sweep(budget));
+            }
+            Message::Reform { handle, forms, reply } => {
+                reply.send(self.reform(handle, forms));
+            }
+            Message::ClearDirty { handle, reply } => {
+                reply.send(self.clear_dirty(handle));
             }
             Message::Stats { reply } => {
                 reply.send(self.stats());
@@ -275,10 +257,6 @@ impl Behaviour for Registry {
             #[cfg(test)]
             Message::Panic => panic!("told to"),
         }
-    }
-
-    fn batch_end(&mut self) {
-        self.collect_if_due();
     }
 }
 
@@ -288,6 +266,7 @@ mod tests {
     use crate::{
         engine::{Path, SharedMemory, shared::HostError},
         native::{BlockError, Engine, SharedError, Transaction},
+        region::config::SharedMemoryConfig,
         registry::{CallError, Polled},
     };
 
@@ -350,5 +329,13 @@ mod tests {
             let off = Err(SharedError::Off);
             assert_eq!(execute(&engine, &[look(1)]).ok(), Some(vec![off]));
         }
+    }
+}
+
+fn shift(gauge: &Gauge, before: u64, after: u64) {
+    if after >= before {
+        gauge.add(after - before);
+    } else {
+        gauge.sub(before - after);
     }
 }

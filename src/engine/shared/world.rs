@@ -69,7 +69,11 @@ impl World for ContextWorld<'_> {
 
     fn page(&mut self, key: PageKey) -> Result<Found<Option<Arc<Page>>>, Interrupt> {
         loop {
-            match self.shared.regions.page(self.tx, key) {
+            let found = self.shared.regions.page(self.tx, key).map_err(|fault| {
+                self.trouble = Some(fault.into());
+                Interrupt::Stop
+            })?;
+            match found {
                 (entry, Read::Value(value)) => return Ok(Found { entry: Some(entry), value }),
                 (_, Read::Blocked(writer)) => self.wait_for(writer)?,
                 (_, Read::Unknown) => {}

@@ -37,6 +37,8 @@ pub enum Failure {
     Environment(String),
     /// A read failed.
     Store(StoreError),
+    /// Shared memory failed.
+    Shared(String),
     /// revm gave up: a precompile failed in a way that no input explains.
     Fatal(String),
 }
@@ -50,6 +52,7 @@ impl Failure {
             }
             Self::Environment(message) => BlockError::Environment(message),
             Self::Store(error) => BlockError::Store { index, error },
+            Self::Shared(reason) => BlockError::SharedMemory { index, reason },
             Self::Fatal(message) => BlockError::Panic { index, message },
         }
     }
@@ -226,6 +229,9 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         let state = self.evm.ctx.journaled_state.db_mut();
         if let Some(error) = state.take_failure() {
             return Err(Failure::Store(error));
+        }
+        if let Some(fault) = state.take_region_fault() {
+            return Err(Failure::Shared(fault.to_string()));
         }
         let result = result?;
         state.commit(changes)?;

@@ -14,7 +14,9 @@ use crate::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
         shared::{RegionSource, put_on},
     },
-    region::{direct::DirectRegions, session::Effects, sidecar::Sidecar, world::World},
+    region::{
+        direct::DirectRegions, session::Effects, sidecar::Sidecar, tier::PageFault, world::World,
+    },
     sync::Arc,
 };
 
@@ -85,6 +87,12 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         if let Some((_, regions)) = &mut self.shared {
             regions.apply(effects);
         }
+    }
+
+    /// Why regions stopped the transaction, if they did.
+    #[inline]
+    pub(crate) fn take_region_fault(&mut self) -> Option<PageFault> {
+        self.shared.as_mut().and_then(|(_, regions)| regions.take_fault())
     }
 
     /// Makes room for so many accounts, so that growing the cache does not move it.
