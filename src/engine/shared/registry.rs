@@ -8,8 +8,9 @@ use crate::{
         error::CreateError,
         handle::{Address, Handle, Kind, Name, RegionId},
         meta::{Birth, Live, Meta},
+        page::PAGE_BYTES,
         regions::{ApplyError, Record, Regions},
-        rights::{Permissions, RegionOptions, SecurityLevel},
+        rights::{Permissions, RegionOptions},
         versions::BlockRegions,
     },
     registry::{Behaviour, Lease, Limbo, Publisher, ReplySender},
@@ -68,7 +69,7 @@ pub(crate) enum Message {
 pub struct CollectReport {
     /// Destroyed regions dropped.
     pub regions: u64,
-    /// Destroyed regions that somebody still reaches, or that are in quarantine.
+    /// Destroyed regions that somebody still reaches.
     pub waiting: u64,
     /// Bytes of pages freed.
     pub bytes: u64,
@@ -83,7 +84,7 @@ pub struct Stats {
     pub regions: u64,
     /// Bytes of their pages.
     pub page_bytes: u64,
-    /// Destroyed regions that have not been freed.
+    /// Destroyed regions that wait for their leases to end.
     pub waiting: u64,
     /// Bytes of the pages of those.
     pub waiting_bytes: u64,
@@ -96,13 +97,6 @@ pub(crate) struct Registry {
     table: Publisher<Regions>,
     current: Regions,
     limbo: Limbo<Arc<Record>>,
-    /// At level Paranoid: what the collection before would have freed.
-    quarantine: Vec<Arc<Record>>,
-    /// Bytes of the pages in the two.
-    waiting_bytes: u64,
-    /// A region was destroyed since the last collection.
-    fresh: bool,
-    collected: Instant,
     metrics: Arc<RegionMetrics>,
     config: Arc<SharedMemoryConfig>,
     requests: u64,
@@ -113,18 +107,7 @@ impl Registry {
         let current = Regions::new();
         let table = Publisher::new(current.clone());
         let limbo = Limbo::new(LIMBO);
-        Self {
-            table,
-            current,
-            limbo,
-            quarantine: Vec::new(),
-            waiting_bytes: 0,
-            fresh: false,
-            collected: Instant::now(),
-            metrics,
-            config,
-            requests: 0,
-        }
+        Self { table, current, limbo, metrics, config, requests: 0 }
     }
 
     pub(crate) fn table(&self) -> crate::registry::Published<Regions> {
@@ -140,10 +123,7 @@ impl Registry {
                 && next.find(id.at(old.meta().generation)).is_none()
             {
                 // A full limbo lets go of it, which is safe: whoever reaches it keeps it.
-                if self.limbo.push(old.clone(), old.leases.clone()).is_ok() {
-                    self.waiting_bytes += old.page_bytes();
-                    self.fresh = true;
-                }
+                let _ = self.limbo.push(old.clone(), old.leases.clone());
             }
         }
         let (before, after) = (self.current.page_bytes(), next.page_bytes());
@@ -197,46 +177,21 @@ impl Registry {
 
     fn collect(&mut self) -> CollectReport {
         let began = Instant::now();
-        let mut freed = std::mem::take(&mut self.quarantine);
-        let kept = match self.config.chain.security_level {
-            SecurityLevel::Paranoid => &mut self.quarantine,
-            _ => &mut freed,
-        };
-        let _ = self.limbo.sweep(SWEEP, |record| kept.push(record));
-        let regions = freed.len() as u64;
-        let bytes = freed.into_iter().map(|record| record.page_bytes()).sum();
-        self.waiting_bytes -= bytes;
-        self.fresh = false;
-        self.collected = Instant::now();
-        let took = self.collected - began;
+        let mut bytes = 0;
+        let swept = self.limbo.sweep(SWEEP, |record| {
+            bytes += record.pages().len() as u64 * PAGE_BYTES as u64;
+        });
+        let took = began.elapsed();
         self.metrics.collection(0, bytes, took);
-        CollectReport { regions, waiting: self.waiting(), bytes, took }
-    }
-
-    /// Collects if nobody has for long, or much is held and there is something new to free.
-    fn collect_if_due(&mut self) {
-        let collector = &self.config.host.collector;
-        if !collector.enabled || self.waiting() == 0 {
-            return;
-        }
-        let held = self.current.page_bytes() + self.waiting_bytes;
-        let due = self.fresh && held >= collector.threshold;
-        if due || self.collected.elapsed() >= collector.interval {
-            self.collect();
-        }
-    }
-
-    /// Destroyed regions that have not been freed.
-    fn waiting(&self) -> u64 {
-        (self.limbo.len() + self.quarantine.len()) as u64
+        CollectReport { regions: swept.freed as u64, waiting: swept.waiting as u64, bytes, took }
     }
 
     fn stats(&self) -> Stats {
         Stats {
             regions: self.current.live().count() as u64,
             page_bytes: self.current.page_bytes(),
-            waiting: self.waiting(),
-            waiting_bytes: self.waiting_bytes,
+            waiting: self.limbo.len() as u64,
+            waiting_bytes: self.limbo.iter().map(|record| record.page_bytes()).sum(),
             requests: self.requests,
         }
     }
@@ -275,10 +230,6 @@ impl Behaviour for Registry {
             #[cfg(test)]
             Message::Panic => panic!("told to"),
         }
-    }
-
-    fn batch_end(&mut self) {
-        self.collect_if_due();
     }
 }
 
