@@ -278,6 +278,53 @@ fn metrics_are_the_sums_of_what_the_lines_say() {
 }
 
 #[test]
+fn a_block_that_does_not_use_shared_memory_ends_the_same_with_it() {
+    let directory = Fixture::new().write();
+    let run = |preset: &[&str]| {
+        let more = ["--json", "--threads", "2", "--path", "parallel"];
+        let output = run_block(directory.path(), &[&more[..], preset].concat());
+        assert_ends(&output, 0, "");
+        json_lines(&output).remove(0)
+    };
+    let without = run(&[]);
+    for preset in ["off", "production", "development", "testing"] {
+        let with = run(&["--shared-memory", preset]);
+        for field in ["gas_used", "receipts_root", "logs_bloom", "state_diff_hash", "header"] {
+            assert_eq!(with[field], without[field], "{preset}: {field}");
+        }
+        assert_eq!(with["equals_sequential"], true);
+    }
+}
+
+#[test]
+fn metrics_show_what_blocks_do_in_shared_memory() {
+    // PUSH1 4, PUSH1 64, SHARED_ALLOC, POP: a block of the smallest class.
+    let mut fixture = Fixture::new()
+        .unsigned()
+        .set("/gasUsed", Value::Null)
+        .set("/transactions/0/gas", json!("0x186a0"));
+    fixture.prestate[format!("{:#x}", fixture::RECIPIENT)] =
+        json!({"balance": "0x0", "nonce": 1, "code": "0x60046040e05000"});
+    let directory = fixture.write();
+    let run = |preset: &str| {
+        let more = ["--threads", "2", "--path", "parallel", "--metrics", "-"];
+        let output =
+            run_block(directory.path(), &[&more[..], &["--shared-memory", preset]].concat());
+        assert_ends(&output, 0, "");
+        let text = String::from_utf8(output.stdout).unwrap();
+        exposition::parse(&text[text.find("# HELP").unwrap()..])
+    };
+    let allocs = "chorus_region_operations_total{operation=\"alloc\",result=\"ok\"}";
+    let blocks = "chorus_pool_blocks{class=\"4k\"}";
+    let off = run("off");
+    assert_eq!((off[allocs], off[blocks]), (0.0, 0.0));
+    let on = run("testing");
+    assert!(on[allocs] >= 1.0);
+    assert_eq!(on[blocks], 16.0);
+    assert!(on["chorus_region_gas_total"] > 0.0);
+}
+
+#[test]
 fn metrics_on_standard_output_follow_the_table() {
     let directory = Fixture::new().write();
     let output = run_block(directory.path(), &["--metrics", "-"]);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chorus::{
     evm::{InvalidPolicy, Path as EnginePath},
+    region::config::SharedMemoryConfig,
     sync::thread::available_parallelism,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -65,6 +66,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 
+    /// Give the blocks shared memory, without a region at the beginning of each
+    #[arg(long, value_enum, value_name = "PRESET", default_value_t = SharedMemory::Off)]
+    pub(crate) shared_memory: SharedMemory,
+
     /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent
     #[arg(long, value_name = "FILE", requires = "block")]
     pub(crate) chain: Option<PathBuf>,
@@ -96,6 +101,29 @@ pub(crate) enum Policy {
     Fail,
     /// The transaction is left out
     Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SharedMemory {
+    /// None: its opcodes are undefined
+    Off,
+    /// As a chain in operation
+    Production,
+    /// Smaller limits, and the rights of the ceiling only
+    Development,
+    /// Limits that tests reach, and no check of rights
+    Testing,
+}
+
+impl From<SharedMemory> for SharedMemoryConfig {
+    fn from(preset: SharedMemory) -> Self {
+        match preset {
+            SharedMemory::Off => Self::off(),
+            SharedMemory::Production => Self::production(),
+            SharedMemory::Development => Self::development(),
+            SharedMemory::Testing => Self::testing(),
+        }
+    }
 }
 
 impl From<Policy> for InvalidPolicy {

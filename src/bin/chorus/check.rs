@@ -82,6 +82,7 @@ pub(crate) fn difference(sequential: &Answer, parallel: &Answer) -> Option<Strin
         ("gas used", one.gas_used == other.gas_used),
         ("blob gas used", one.blob_gas_used == other.blob_gas_used),
         ("requests", one.requests == other.requests),
+        ("shared memory", one.regions == other.regions),
         ("numbers of changed accounts", one.diff == other.diff),
     ];
     let differing = parts.into_iter().find(|(_, equal)| !equal);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chorus::{
+    engine::SharedMemory,
     evm::{
         Block, BlockError, BlockOutcome, Engine, EngineError, InvalidPolicy, Sequential,
         StateStore, limit::Profile,
@@ -34,8 +35,10 @@ pub(crate) struct Baseline {
 }
 
 impl Baseline {
-    pub(crate) fn new(arguments: &Run) -> Self {
-        Self { machine: Sequential::new(), policy: arguments.policy.into() }
+    /// The baseline on the chain that the arguments want, with what its blocks share.
+    pub(crate) fn new(arguments: &Run, memory: &Arc<SharedMemory>) -> Self {
+        let machine = Sequential::with_shared_memory(memory.clone());
+        Self { machine, policy: arguments.policy.into() }
     }
 }
 
@@ -54,11 +57,12 @@ pub(crate) struct Parallel {
 
 impl Parallel {
     /// The engine as the arguments want it.
-    pub(crate) fn new(arguments: &Run) -> Result<Self, EngineError> {
+    pub(crate) fn new(arguments: &Run, memory: &Arc<SharedMemory>) -> Result<Self, EngineError> {
         let engine = Engine::builder()
             .threads(arguments.threads())
             .path(arguments.path.into())
             .policy(arguments.policy.into())
+            .shared_memory(memory.clone())
             .build()?;
         Ok(Self { engine })
     }

@@ -1,7 +1,7 @@
 //! Paired, interleaved runs of the two engines on one block.
 
 use chorus::{
-    evm::Statistics,
+    evm::{BlockOutcome, Statistics},
     sync::time::{Duration, Instant},
 };
 
@@ -47,6 +47,13 @@ pub(crate) struct Measurement {
     pub(crate) difference: Option<String>,
     /// `None` if the block has no outcome.
     pub(crate) times: Option<Times>,
+}
+
+impl Measurement {
+    /// The outcome to show. If only one engine has one, it is still worth showing.
+    pub(crate) fn answer(&self) -> Option<&BlockOutcome> {
+        self.parallel.as_ref().or(self.sequential.as_ref()).ok()
+    }
 }
 
 /// Runs the block once on each engine untimed, then `repeat` times on both, the first one

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use chorus::{
+    engine::SharedMemory,
     evm::{BlockError, EngineError, input::InputError},
-    observe::MetricsSnapshot,
+    observe::Usage,
+    region::config::ConfigError,
 };
 
 use crate::{
@@ -47,6 +49,9 @@ pub(crate) enum RunError {
     /// The engine cannot be set up as asked.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The preset of shared memory cannot be used.
+    #[error("shared memory: {0}")]
+    SharedMemory(#[from] ConfigError),
     /// The metrics cannot be written.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -59,8 +64,12 @@ pub(crate) enum RunError {
 pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
     let chain = inputs::chain(arguments)?;
     let sources = inputs::sources(arguments)?;
-    let mut baseline = Baseline::new(arguments);
-    let mut engine = Parallel::new(arguments)?;
+    // Blocks start without a region, and what they do to regions is compared and dropped: they need
+    // not follow each other.
+    let memory = SharedMemory::new(arguments.shared_memory.into())?;
+    let mut baseline = Baseline::new(arguments, &memory);
+    let mut engine = Parallel::new(arguments, &memory)?;
+    let mut usage = Usage::default();
     let metrics = arguments.metrics.as_deref().map(Destination::open).transpose()?;
     let mut totals = Totals::new(arguments.threads());
     let mut table = Table::default();
@@ -75,6 +84,9 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
         let complaints = remarks::complaints(&measurement, report.as_ref(), &work);
         if !complaints.is_empty() {
             verdict = Verdict::Mismatched;
+        }
+        if let Some(regions) = measurement.answer().and_then(|outcome| outcome.regions.as_ref()) {
+            usage += regions.usage;
         }
         let name = source.name();
         for line in remarks::left_out(&measurement, &work).iter().chain(&complaints) {
@@ -97,8 +109,11 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
         table.print(&mut io::stdout().lock())?;
     }
     if let Some(metrics) = metrics {
-        // The engine has no shared memory yet, so nothing was done with it.
-        metrics.write(&totals, &MetricsSnapshot::default())?;
+        // Nothing was committed to shared memory; what the blocks did in it, each once, is in their
+        // outcomes.
+        let mut regions = memory.metrics();
+        regions.usage = usage;
+        metrics.write(&totals, &regions)?;
     }
     Ok(verdict)
 }
@@ -126,8 +141,8 @@ fn examine(
         let block = source.name();
         return Err(RunError::Block { block, error: Box::new(error.clone()), hash });
     }
-    // If only one engine has an outcome, it is still worth showing.
-    let outcome = measurement.parallel.as_ref().or(measurement.sequential.as_ref()).ok();
     let limit = executor::limit(work, threads);
-    Ok(outcome.map(|outcome| Report::new(&work.block, outcome, measurement, threads, limit)))
+    Ok(measurement
+        .answer()
+        .map(|outcome| Report::new(&work.block, outcome, measurement, threads, limit)))
 }
