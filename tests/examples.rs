@@ -4,6 +4,12 @@
 #[path = "../examples/ledger.rs"]
 mod ledger;
 #[cfg(feature = "evm")]
+#[path = "../examples/order_book.rs"]
+mod order_book;
+#[cfg(feature = "evm")]
+#[path = "../examples/revert.rs"]
+mod revert;
+#[cfg(feature = "evm")]
 #[path = "../examples/transfers.rs"]
 mod transfers;
 
@@ -16,4 +22,16 @@ fn the_ledger_runs() {
 #[test]
 fn the_transfers_run() {
     transfers::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn the_order_book_runs() {
+    order_book::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn a_reverted_call_takes_its_writes_back() {
+    revert::main().unwrap();
 }
