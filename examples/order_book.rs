@@ -4,8 +4,7 @@
 //! cargo run --release --example order_book
 //! ```
 //!
-//! All orders are in one page, each in a word of its own, so orders do not disturb each other: only
-//! who fills an order depends on who placed it.
+//! Each order has a word of its own: only who fills it depends on who placed it.
 
 // What is about the library itself, not its users.
 #![allow(clippy::disallowed_types)]
@@ -78,24 +77,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         let block = Arc::new(Block::new(SpecId::CANCUN, 1, env, transactions));
         let store: Arc<dyn StateStore> = Arc::new(state.clone());
         let outcome = engine.execute(&block, &store)?;
-        let expected = Sequential::with_shared_memory(memory.clone()).execute(
-            &block,
-            &*store,
-            InvalidPolicy::Fail,
-        )?;
-        assert_eq!(
-            (&outcome.transactions, &outcome.diff),
-            (&expected.transactions, &expected.diff)
-        );
-        assert_eq!(outcome.regions, expected.regions);
+        let mut sequential = Sequential::with_shared_memory(memory.clone());
+        let expected = sequential.execute(&block, &*store, InvalidPolicy::Fail)?;
+        assert_eq!((&outcome.diff, &outcome.regions), (&expected.diff, &expected.regions));
+        assert_eq!(outcome.transactions, expected.transactions);
         assert!(outcome.executed().all(|executed| executed.result.is_success()));
         // What the next block starts from.
         state.apply(&outcome.diff);
-        memory.commit(outcome.regions.as_ref().ok_or("the chain has shared memory")?)?;
-        println!(
-            "block {number}: {} gas, {} runs",
-            outcome.gas_used, outcome.statistics.incarnations
-        );
+        memory.commit(&outcome.regions.ok_or("the chain has shared memory")?)?;
+        let runs = outcome.statistics.incarnations;
+        println!("block {number}: {} gas, {runs} runs", outcome.gas_used);
     }
 
     let mut book = [0; 4096];

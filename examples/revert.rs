@@ -63,7 +63,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(words, [U256::from(1), U256::from(2)]);
 
     // It was a region of the transaction, which has ended.
-    memory.commit(outcome.regions.as_ref().ok_or("the chain has shared memory")?)?;
+    memory.commit(&outcome.regions.ok_or("the chain has shared memory")?)?;
     assert!(memory.list().is_empty());
     Ok(())
 }

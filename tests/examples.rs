@@ -7,6 +7,9 @@ mod ledger;
 #[path = "../examples/order_book.rs"]
 mod order_book;
 #[cfg(feature = "evm")]
+#[path = "../examples/order_book_solidity.rs"]
+mod order_book_solidity;
+#[cfg(feature = "evm")]
 #[path = "../examples/revert.rs"]
 mod revert;
 #[cfg(feature = "evm")]
@@ -28,6 +31,12 @@ fn the_transfers_run() {
 #[test]
 fn the_order_book_runs() {
     order_book::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn the_order_book_in_solidity_runs() {
+    order_book_solidity::main().unwrap();
 }
 
 #[cfg(feature = "evm")]
