@@ -39,9 +39,8 @@ mod pool;
 #[cfg(chorus_loom)]
 mod region_pages;
 #[cfg(chorus_loom)]
-mod region_pages;
-#[cfg(chorus_loom)]
 mod region_versions;
+#[cfg(chorus_loom)]
 mod registry_actor;
 #[cfg(chorus_loom)]
 mod registry_lease;

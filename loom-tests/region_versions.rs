@@ -51,7 +51,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         name: "different_words_of_a_page_are_merged_and_nobody_runs_again",
         threads: 2,
-        bound: 5,
+        bound: 4,
         weakenings: &["content.merge-words", "content.compare-words"],
         run: different_words_of_a_page_are_merged_and_nobody_runs_again,
     },

@@ -16,7 +16,11 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use chorus::native::{Engine, Outcome, Path, Transaction, execute_sequential};
+use chorus::{
+    engine::SharedMemory,
+    native::{Engine, Outcome, Path, Transaction, execute_sequential},
+    region::{Address, Name, Permissions, RegionOptions, config::SharedMemoryConfig},
+};
 use event::Event;
 
 const MANY: usize = 1_000;
@@ -174,4 +178,51 @@ fn a_read_wakes_the_combinator_that_polled_it() {
     });
     let outcome = execute(1, &[write, read, fire]);
     assert_eq!(outcome.results[1], Ok(42));
+}
+
+/// Polls both whenever it is polled, as a join does.
+async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut first, mut second) = (None, None);
+    poll_fn(move |cx| {
+        if first.is_none()
+            && let Poll::Ready(value) = a.as_mut().poll(cx)
+        {
+            first = Some(value);
+        }
+        if second.is_none()
+            && let Poll::Ready(value) = b.as_mut().poll(cx)
+        {
+            second = Some(value);
+        }
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            halves => {
+                (first, second) = halves;
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+/// Each had cancelled the other's question to the registry, and the context asked for ever.
+#[test]
+fn two_lookups_side_by_side_are_both_answered() {
+    let mut config = SharedMemoryConfig::production();
+    config.chain.active_from = Some(0);
+    let memory = SharedMemory::new(config).unwrap();
+    let owner = Address::from_number(1);
+    let [first, second] = ["first", "second"].map(|name| Name::new(name).unwrap());
+    let all = (Permissions::ALL, RegionOptions::PERSISTENT);
+    let handle = memory.create(owner, first, 64, all.0, all.1).unwrap();
+    let block = [Tx::new(async move |view| {
+        let regions = view.regions();
+        let found = both(regions.open(owner, first), regions.open(owner, second)).await;
+        assert_eq!(found, (Ok(Some(handle)), Ok(None)));
+        Ok(1)
+    })];
+    let engine = Engine::builder().threads(1).path(Path::Parallel).shared_memory(memory);
+    let outcome = engine.build().unwrap().execute(&block, HashMap::new()).unwrap();
+    assert_eq!(outcome.results, [Ok(1)]);
 }

@@ -1,6 +1,10 @@
 //! What operations cost through a mapping, as a transaction pays them: analysis, gas, journal and all.
 
-use std::{hint::black_box, sync::Arc};
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chorus::{
     engine::SharedMemory,
@@ -16,7 +20,7 @@ use chorus::{
 };
 use ruint::aliases::U256;
 
-use super::common::{Table, Target, batched, each};
+use super::common::{Table, Target, each};
 
 /// Pages of the region under test.
 const PAGES: u64 = 1_024;
@@ -244,55 +248,55 @@ fn checkpoints(table: &mut Table) {
     );
 }
 
-/// A block of closures that look a region up, through the registry, against one of closures that do
-/// everything else but that.
+/// What a map costs a transaction: blocks of closures that map a region, which the registry answers,
+/// less blocks of closures that do nothing.
 fn registry(table: &mut Table) {
-    const TRANSACTIONS: usize = 1_000;
+    type Block = Vec<Transaction<u64, u64, (), SharedError>>;
+    const TRANSACTIONS: u64 = 20;
+    const REGIONS: u64 = 50;
+    const MAPS: u64 = TRANSACTIONS * REGIONS;
     let memory = SharedMemory::new(SharedMemoryConfig::production()).expect("a preset");
-    let name = Name::new("bench").expect("a name");
     let owner = Address::from_number(1);
-    let handle = memory
-        .create(owner, name, PAGE_BYTES as u64, Permissions::ALL, RegionOptions::NONE)
-        .expect("there is none");
-    let engine = Engine::<u64, u64, u64, SharedError>::builder()
+    let create = |number: u64| {
+        let name = Name::new(&format!("bench {number}")).expect("a name");
+        memory
+            .create(owner, name, PAGE_BYTES as u64, Permissions::ALL, RegionOptions::NONE)
+            .expect("there is none")
+    };
+    let handles: Arc<[Handle]> = (0..REGIONS).map(create).collect();
+    let engine = Engine::<u64, u64, (), SharedError>::builder()
         .threads(1)
         .path(Path::Parallel)
         .shared_memory(memory)
         .build()
         .expect("one thread");
-    let asking = |mapped: bool| -> Vec<_> {
+    let block = |maps: bool| -> Block {
+        let handles = handles.clone();
         let transaction = move |_| {
+            let handles = handles.clone();
             Transaction::new(async move |view: chorus::native::View<u64, u64>| {
-                let regions = view.regions();
-                if mapped {
-                    return regions.map(handle, MapOptions::NONE).await;
+                let (regions, maps) = (view.regions(), if maps { handles.len() } else { 0 });
+                for handle in &handles[..maps] {
+                    regions.map(*handle, MapOptions::NONE).await?;
                 }
-                // A region of its own, which the registry is not asked for.
-                let own = regions
-                    .create(name, PAGE_BYTES as u64, Permissions::ALL, RegionOptions::NONE)
-                    .await?;
-                regions.map(own, MapOptions::NONE).await
+                Ok(())
             })
             .acting_as(owner)
         };
         (0..TRANSACTIONS).map(transaction).collect()
     };
-    let (with, without) = (asking(true), asking(false));
-    let run = |block: &[Transaction<u64, u64, u64, SharedError>]| {
+    let (mapping, idle) = (block(true), block(false));
+    let run = |block: &Block| {
+        let begin = Instant::now();
         let outcome = engine.execute(block, std::collections::HashMap::new()).expect("it runs");
         assert!(outcome.results.iter().all(Result::is_ok));
+        begin.elapsed()
     };
-    table.single(
-        "1,000 maps by the registry, whole transactions",
-        Target::Nanoseconds(1_000.0 * TRANSACTIONS as f64),
-        batched(|| (), |()| run(&with)),
-    );
-    table.row(
-        "map by the registry / of a region of its own",
-        Target::None,
-        batched(|| (), |()| run(&with)),
-        batched(|| (), |()| run(&without)),
-    );
+    table.single("map, answered by the registry", Target::Nanoseconds(1_000.0), |times: u64| {
+        let blocks = times.div_ceil(MAPS);
+        let spent: Duration = (0..blocks).map(|_| run(&mapping).saturating_sub(run(&idle))).sum();
+        spent.mul_f64(times as f64 / (blocks * MAPS) as f64)
+    });
 }
 
 /// Eight readers of one published region: the ratio shows whether they write a line they share.

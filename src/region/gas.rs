@@ -13,6 +13,8 @@
 //! | persistence | 32,000 a region, 20,000 a grant entry, 200 a byte of a new page, 2,900 for the first write to a present page |
 //! | exec | 8 per word of code |
 
+use ruint::aliases::U256;
+
 use crate::observe::OperationKind;
 
 /// Words of 32 bytes that a page adds to the transaction's memory.
@@ -88,10 +90,18 @@ impl Default for GasSchedule {
 }
 
 impl GasSchedule {
-    /// What `words` of data cost.
+    /// What `bytes` of data cost.
     #[must_use]
     pub fn data(&self, bytes: u64) -> u64 {
         self.word.saturating_mul(bytes.div_ceil(32))
+    }
+
+    /// What data costs whose size is a whole operand; `None` if that is more gas than there can be.
+    #[must_use]
+    pub fn data_of(&self, bytes: U256) -> Option<u64> {
+        let words =
+            (bytes >> 5_usize) + U256::from(u64::from(!bytes.as_limbs()[0].is_multiple_of(32)));
+        u64::try_from(words.checked_mul(U256::from(self.word))?).ok()
     }
 
     /// What a transaction has paid for `words` of page memory altogether.
@@ -122,6 +132,18 @@ mod tests {
         assert_eq!(gas.memory(128), 3 * 128 + 32);
         assert_eq!(gas.more_memory(128, 128), 3 * 128 + (256 * 256 - 128 * 128) / 512);
         assert_eq!(gas.memory(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn old_fault_4_the_price_of_a_huge_operand_is_not_cut_to_64_bits() {
+        let gas = GasSchedule::default();
+        for bytes in [0, 1, 32, 33, u64::MAX] {
+            assert_eq!(gas.data_of(U256::from(bytes)), Some(gas.data(bytes)));
+        }
+        assert_eq!(gas.data_of(U256::ONE << 66), Some(3 << 61));
+        assert_eq!(gas.data_of(U256::ONE << 68), None);
+        assert_eq!(gas.data_of(U256::MAX), None);
+        assert_eq!(GasSchedule { word: 0, ..gas }.data_of(U256::MAX), Some(0));
     }
 
     #[test]

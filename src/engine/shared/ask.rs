@@ -1,14 +1,18 @@
-//! A context's question to the registry, from asking to the answer.
+//! A context's questions to the registry, from asking to the answer.
 //!
 //! ```text
 //!  none ──ask──► unsent ──sent──► asked ──reply──► none
 //!                  └─ the mailbox is full: the waker is left there
 //! ```
 //!
-//! The context suspends in between, never its thread. One question at a time: an operation looks up
-//! one id after another, and asks again where it stopped when it is woken.
+//! The context suspends in between, never its thread. An operation looks up one id after another,
+//! and asks again where it stopped when it is woken. A closure can have several operations under way
+//! side by side, each of which asks for its own id in turn; so a question stays open while another
+//! one is asked, or two of them would cancel each other for ever.
 
 use std::task::{Poll, Waker};
+
+use smallvec::SmallVec;
 
 use super::{
     block::{SharedBlock, Trouble},
@@ -18,12 +22,19 @@ use crate::{
     region::handle::RegionId,
     registry::{ReplyReceiver, reply},
     state::TxIndex,
+    sync::weakened,
 };
 
-/// The question of one context.
+/// The open questions of one context, at most one for an id.
 #[derive(Default)]
 pub(crate) struct Asker {
-    asked: Option<(RegionId, ReplyReceiver<Looked>)>,
+    questions: SmallVec<[Question; 1]>,
+}
+
+struct Question {
+    id: RegionId,
+    answer: ReplyReceiver<Looked>,
+    /// Until the mailbox has it.
     unsent: Option<Message>,
 }
 
@@ -39,25 +50,29 @@ impl Asker {
         first: bool,
         waker: &Waker,
     ) -> Poll<Result<Looked, Trouble>> {
-        if self.asked.as_ref().is_none_or(|(asked, _)| *asked != id) {
-            let (sender, receiver) = reply();
+        let open = self.questions.iter().position(|question| question.id == id);
+        let at = open.unwrap_or_else(|| {
+            if weakened("ask.side-by-side") {
+                self.questions.clear();
+            }
+            let (sender, answer) = reply();
             let block = shared.regions.clone();
-            self.unsent = Some(Message::Look { block, tx, id, reply: sender });
-            self.asked = Some((id, receiver));
-        }
-        if self.unsent.is_some() && self.poll_send(shared, first, waker)?.is_pending() {
+            let unsent = Some(Message::Look { block, tx, id, reply: sender });
+            self.questions.push(Question { id, answer, unsent });
+            self.questions.len() - 1
+        });
+        let question = &mut self.questions[at];
+        if question.poll_send(shared, first, waker)?.is_pending() {
             return Poll::Pending;
         }
-        let Some((_, receiver)) = &mut self.asked else { return Poll::Pending };
-        match receiver.poll_take(waker) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(answer) => {
-                self.asked = None;
-                Poll::Ready(answer.map_err(|gone| Trouble::Registry(gone.to_string())))
-            }
-        }
+        let waker = if weakened("ask.waker") { Waker::noop() } else { waker };
+        let answer = std::task::ready!(question.answer.poll_take(waker));
+        self.questions.swap_remove(at);
+        Poll::Ready(answer.map_err(|gone| Trouble::Registry(gone.to_string())))
     }
+}
 
+impl Question {
     fn poll_send(
         &mut self,
         shared: &SharedBlock,
@@ -65,10 +80,13 @@ impl Asker {
         waker: &Waker,
     ) -> Poll<Result<(), Trouble>> {
         let registry = shared.memory.registry();
-        if first && let Some(message) = self.unsent.take() {
+        if first
+            && !weakened("ask.reserved")
+            && let Some(message) = self.unsent.take()
+        {
             match registry.try_send_reserved(message) {
                 Ok(()) => return Poll::Ready(Ok(())),
-                // Its own earlier incarnation's question may be in the place.
+                // Another question of its own, or of its earlier incarnation, may be in the place.
                 Err(refused) => self.unsent = Some(refused.into_message()),
             }
         }

@@ -173,10 +173,16 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         if self.state().account(address)?.is_none_or(|info| info.is_empty_code_hash()) {
             return Ok(None);
         }
-        self.evm.ctx.journaled_state.pause_shared(true);
+        self.pause_shared(true);
         let result = self.evm.system_call_one(address, data);
-        self.evm.ctx.journaled_state.pause_shared(false);
+        self.pause_shared(false);
         self.settle(result).map(Some)
+    }
+
+    /// Switches shared memory off for a system call, and on again.
+    fn pause_shared(&mut self, paused: bool) {
+        self.evm.ctx.journaled_state.pause_shared(paused);
+        self.state().pause_regions(paused);
     }
 
     /// Which operations on shared memory failed in the last transaction.

@@ -37,6 +37,8 @@ pub struct SequentialState<'a, S: ?Sized> {
     failure: Option<StoreError>,
     /// Shared memory, with the address of its precompile.
     shared: Option<(Address, &'a mut DirectRegions)>,
+    /// The block itself runs, without shared memory.
+    paused: bool,
 }
 
 impl<S: ?Sized> std::fmt::Debug for SequentialState<'_, S> {
@@ -56,6 +58,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             accounts: Vec::new(),
             failure: None,
             shared: None,
+            paused: false,
         }
     }
 
@@ -70,6 +73,11 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         if let Some((_, regions)) = &mut self.shared {
             regions.attach_to_transaction(sidecars);
         }
+    }
+
+    /// Takes the precompile's code away for a while: system calls do without shared memory.
+    pub(crate) fn pause_regions(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// Applies what a transaction did to regions.
@@ -254,7 +262,7 @@ impl<S: StateStore + ?Sized> Database for SequentialState<'_, S> {
         let position = self.position(address, None)?;
         let info = self.accounts[position].now.clone();
         Ok(match &self.shared {
-            Some((precompile, _)) if *precompile == address => put_on(info),
+            Some((precompile, _)) if *precompile == address && !self.paused => put_on(info),
             _ => info,
         })
     }

@@ -110,6 +110,11 @@ impl Analyst<'_> {
         }
     }
 
+    /// Charges for data of the requested size, all 256 bits of it.
+    fn charge_data(&mut self, len: U256) -> Analysis<()> {
+        self.bill.charge(self.session.config.gas.data_of(len).unwrap_or(u64::MAX))
+    }
+
     /// Charges for pages that are touched first.
     fn touch(&mut self, region: RegionNumber, cold: u64) -> Analysis<()> {
         let gas = &self.session.config.gas;
@@ -127,10 +132,27 @@ impl Analyst<'_> {
 
     /// Charges for touching the pages of a range, and has them loaded.
     fn reach(&mut self, region: RegionNumber, offset: u64, len: u64) -> Analysis<()> {
-        let cold = pages(offset, len).filter(|page| self.is_cold(region, *page)).count();
-        self.touch(region, cold as u64)?;
+        let known = &self.session.regions[region].pages;
+        let (mut cold, mut loaded) = (0, true);
         for page in pages(offset, len) {
-            self.session.load(self.world, region, page)?;
+            match known.get(page) {
+                Some(leaf) => {
+                    cold += u64::from(!leaf.warm);
+                    loaded &= leaf.loaded;
+                }
+                None => {
+                    cold += 1;
+                    loaded = false;
+                }
+            }
+        }
+        if cold > 0 {
+            self.touch(region, cold)?;
+        }
+        if !loaded {
+            for page in pages(offset, len) {
+                self.session.load(self.world, region, page)?;
+            }
         }
         Ok(())
     }
@@ -142,16 +164,21 @@ impl Analyst<'_> {
         region: RegionNumber,
         numbers: impl Iterator<Item = PageNumber>,
     ) -> Analysis<()> {
-        let session = &mut *self.session;
-        let gas = session.config.gas.clone();
-        let frame = &session.frames[self.call.frame];
-        let local = &mut session.regions[region];
+        let Session { config, frames, regions, .. } = &mut *self.session;
+        let (gas, frame, local) = (&config.gas, &frames[self.call.frame], &mut regions[region]);
         let (is_state, is_block) = (local.is_state(), local.class.is_some());
         let (mut copies, mut cost) = (0, 0_u64);
         for page in numbers {
-            let Some(leaf) = local.pages.get_mut(page) else { continue };
-            leaf.presence = true;
-            if leaf.page.is_none() {
+            let Some(leaf) = local.pages.get(page) else { continue };
+            let (is_new, paid) = (leaf.page.is_none(), leaf.paid);
+            let is_written = leaf.writer == frame.serial || frame.written.contains(&(region, page));
+            if local.from_world
+                && !leaf.presence
+                && let Some(leaf) = local.pages.get_mut(page)
+            {
+                leaf.presence = true;
+            }
+            if is_new {
                 copies += 1;
                 if is_state {
                     let bytes = PAGE_BYTES as u64;
@@ -159,14 +186,12 @@ impl Analyst<'_> {
                 }
                 continue;
             }
-            if !frame.written.contains(&(region, page)) {
-                copies += 1;
-            }
-            if is_state && !leaf.paid {
+            copies += u64::from(!is_written);
+            if is_state && !paid {
                 cost = cost.saturating_add(gas.first_write);
             }
         }
-        if !is_block {
+        if !is_block && copies > 0 {
             self.add_words(copies * super::super::gas::PAGE_MEMORY_WORDS)?;
         }
         self.bill.charge(cost)
@@ -201,7 +226,7 @@ impl Analyst<'_> {
             return Err(AccessError::OutOfBounds { offset, len, size }.into());
         }
         let bytes = clamp(len).min(size - at);
-        self.bill.charge(self.session.config.gas.data(clamp(len)))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         self.reach(region, start + at, bytes)?;
         Ok((Step::Read { place, offset: start + at }, bytes))
@@ -221,7 +246,7 @@ impl Analyst<'_> {
         let size = self.session.mapped_size(place);
         let at = clamp(offset);
         let bytes = clamp(len).min(size.saturating_sub(at));
-        self.bill.charge(self.session.config.gas.data(clamp(len)))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         let offset = start + if bytes == 0 { 0 } else { at };
         self.reach(region, offset, bytes)?;
@@ -278,7 +303,7 @@ impl Analyst<'_> {
             return Ok((Step::Write { place, offset, grow: None }, 0));
         }
         let target = self.target(place, offset, len)?;
-        self.bill.charge(self.session.config.gas.data(clamp(len)))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         self.reach(region, target.offset, target.len)?;
         self.write_through(place, target.offset, target.len)?;
@@ -311,7 +336,7 @@ impl Analyst<'_> {
         if target.len < bytes {
             return Err(AccessError::OutOfBounds { offset: destination, len, size }.into());
         }
-        self.bill.charge(self.session.config.gas.data(bytes))?;
+        self.charge_data(len)?;
         let region = self.session.mapping_at(place).region;
         let both = pages(start + from, bytes);
         let more = pages(target.offset, bytes).filter(|page| {

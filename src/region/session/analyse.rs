@@ -58,8 +58,13 @@ pub(super) struct Bill {
 
 impl Bill {
     pub(super) fn charge(&mut self, gas: u64) -> Analysis<()> {
-        self.spent = self.spent.saturating_add(gas);
-        if self.spent > self.limit { Err(Refusal::Fault(Fault::OutOfGas)) } else { Ok(()) }
+        match self.spent.checked_add(gas).filter(|spent| *spent <= self.limit) {
+            Some(spent) => {
+                self.spent = spent;
+                Ok(())
+            }
+            None => Err(Refusal::Fault(Fault::OutOfGas)),
+        }
     }
 }
 
@@ -85,6 +90,9 @@ impl Session {
         call: &Call,
         operation: &Operation,
     ) -> Result<Plan, Fault> {
+        if let Some(plan) = self.quick(call, operation) {
+            return Ok(plan);
+        }
         let kind = operation.kind();
         let bill = Bill { spent: 0, limit: call.gas };
         let base = self.config.gas.base[kind as usize];

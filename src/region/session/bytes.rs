@@ -98,8 +98,7 @@ impl Session {
         for ((page, range, _), data) in parts(offset, plan.bytes as usize).zip(pages) {
             if range.len() == PAGE_BYTES && self.mapping_at(place).snapshot.is_none() {
                 let region = self.mapping_at(place).region;
-                self.touch_to_write(place.frame, region, page);
-                if let Some(leaf) = self.regions[region].pages.get_mut(page) {
+                if let Some((leaf, _)) = self.leaf_to_write(place.frame, region, page) {
                     leaf.page = Some(data.clone());
                     leaf.written = WordMask::FULL;
                 }
@@ -134,11 +133,37 @@ impl Session {
 
     fn read_bytes(&mut self, place: Place, offset: u64, into: &mut [u8]) {
         for (page, range, whole) in parts(offset, into.len()) {
+            if self.read_known(place, page, range.clone(), &mut into[whole.clone()]) {
+                continue;
+            }
             match self.page_to_read(place, page, range.clone()) {
                 Some(page) => into[whole].copy_from_slice(&page.bytes()[range]),
                 None => into[whole].fill(0),
             }
         }
+    }
+
+    /// Reads through a shared mapping what was touched and observed before, which needs no note.
+    fn read_known(
+        &self,
+        place: Place,
+        page: PageNumber,
+        range: Range<usize>,
+        into: &mut [u8],
+    ) -> bool {
+        let mapping = self.mapping_at(place);
+        let local = &self.regions[mapping.region];
+        let Some(leaf) = local.pages.get(page) else { return false };
+        let observed = !local.from_world
+            || leaf.seen.contains_all(WordMask::covering(range.clone()).without(leaf.written));
+        if mapping.snapshot.is_some() || !leaf.warm || !observed {
+            return false;
+        }
+        match &leaf.page {
+            Some(page) => into.copy_from_slice(&page.bytes()[range]),
+            None => into.fill(0),
+        }
+        true
     }
 
     /// What a mapping shows of a page. The range of it is observed and touched.
@@ -154,8 +179,10 @@ impl Session {
             return self.shared_page(region, page, range);
         };
         let kept = snapshot.pages.get(page).filter(|leaf| leaf.loaded);
+        let private = snapshot.private.get(page);
         let own = kept.map_or(WordMask::EMPTY, |leaf| leaf.written);
-        let shown = match (snapshot.private.get(page), kept) {
+        let own = private.map_or(own, |private| own.union(private.own_words()));
+        let shown = match (private, kept) {
             (Some(private), _) => Some(Some(private.page.clone())),
             (None, Some(leaf)) => Some(leaf.page.clone()),
             (None, None) => None,
@@ -191,29 +218,47 @@ impl Session {
         }
     }
 
-    /// Enters a leaf that is about to be written into the journal, and settles what its write
-    /// costs once.
-    fn touch_to_write(&mut self, frame: usize, region: RegionNumber, page: PageNumber) {
-        self.observe(region, page, WordMask::EMPTY);
+    /// The leaf of a page that is about to be written: warm, in the journal, and its write paid for.
+    fn leaf_to_write(
+        &mut self,
+        frame: usize,
+        region: RegionNumber,
+        page: PageNumber,
+    ) -> Option<(&mut Leaf, bool)> {
         let epoch = self.mark_epoch();
-        let local = &mut self.regions[region];
-        let Some(leaf) = local.pages.get_mut(page) else { return };
-        let is_new = leaf.page.is_none();
-        let before = (leaf.saved < epoch).then(|| leaf.before());
-        leaf.saved = leaf.saved.max(epoch);
-        leaf.paid = true;
-        if let Some(before) = before {
-            self.enter(Undo::Leaf { region, page, before });
-        }
-        let key = (region, page);
-        if self.frames[frame].written.insert(key) {
-            self.enter(Undo::Written { frame, key });
-            if is_new {
-                self.usage.pages_created += 1;
-            } else {
-                self.usage.copy_on_write_faults += 1;
+        let Self { regions, frames, journal, usage, .. } = self;
+        let local = &mut regions[region];
+        let leaf = local.pages.get_mut(page)?;
+        // Without a checkpoint there is nothing to go back to.
+        let journaled = epoch > 0;
+        if !std::mem::replace(&mut leaf.warm, true) {
+            usage.pages_touched += 1;
+            if journaled {
+                journal.push(Undo::PageWarm { region, page });
             }
         }
+        if leaf.saved < epoch {
+            let before = leaf.before();
+            leaf.saved = epoch;
+            journal.push(Undo::Leaf { region, page, before });
+        }
+        leaf.paid = true;
+        let key = (region, page);
+        let frame_state = &mut frames[frame];
+        if leaf.writer != frame_state.serial {
+            leaf.writer = frame_state.serial;
+            if frame_state.written.insert(key) {
+                if journaled {
+                    journal.push(Undo::Written { frame, key });
+                }
+                if leaf.page.is_none() {
+                    usage.pages_created += 1;
+                } else {
+                    usage.copy_on_write_faults += 1;
+                }
+            }
+        }
+        Some((leaf, local.from_world))
     }
 
     fn write_bytes(&mut self, place: Place, offset: u64, data: &[u8]) {
@@ -238,10 +283,8 @@ impl Session {
         range: Range<usize>,
         data: &[u8],
     ) {
-        self.touch_to_write(frame, region, page);
-        let local = &mut self.regions[region];
-        let Some(leaf) = local.pages.get_mut(page) else { return };
-        if local.from_world {
+        let Some((leaf, from_world)) = self.leaf_to_write(frame, region, page) else { return };
+        if from_world {
             let partial = WordMask::partial(range.clone()).without(leaf.written);
             leaf.seen = leaf.seen.union(partial);
         }
@@ -256,37 +299,25 @@ impl Session {
         let epoch = self.mark_epoch();
         let base = self.regions[region].pages.get(page).and_then(|leaf| leaf.base.clone());
         let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
-        let before = snapshot.private.get(page).cloned();
-        let is_new = before.is_none();
-        let saved = before.as_ref().map_or(0, |private| private.saved);
+        // A page that this checkpoint has in the journal is written in place.
+        let known = snapshot.private.get(page);
+        let is_new = known.is_none();
+        let enters = known.is_none_or(|private| private.saved < epoch);
+        let before = known.filter(|_| enters).cloned();
         if is_new {
             let kept = snapshot.pages.get(page).filter(|leaf: &&Leaf| leaf.loaded);
             let shown = kept.map_or(base, |leaf| leaf.page.clone());
             let page_now = shown.unwrap_or_else(Page::zeroed);
-            let private = Private { page: page_now, bytes: Box::default(), saved: epoch };
-            snapshot.private.insert(page, private);
+            snapshot.private.insert(page, Private::new(page_now, epoch));
         }
         if let Some(private) = snapshot.private.get_mut(page) {
             private.saved = private.saved.max(epoch);
-            if saved >= epoch {
-                // The entry in hand is not needed, and would only make the page be copied.
-                drop(before);
-                page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
-                private.bytes.insert(range);
-                self.note_private(is_new, None);
-            } else {
-                let undo = Undo::Private { frame, at, page, before };
-                page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
-                private.bytes.insert(range);
-                self.note_private(is_new, Some(undo));
-            }
+            page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
+            private.bytes.insert(range);
         }
-    }
-
-    fn note_private(&mut self, is_new: bool, undo: Option<Undo>) {
         self.usage.copy_on_write_faults += u64::from(is_new);
-        if let Some(undo) = undo {
-            self.enter(undo);
+        if enters {
+            self.enter(Undo::Private { frame, at, page, before });
         }
     }
 
@@ -326,7 +357,7 @@ impl Session {
             }
             let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { continue };
             let Some(published) = snapshot.private.get_mut(page) else { continue };
-            *published.bytes = Default::default();
+            published.publish();
             if published.saved < epoch {
                 published.saved = epoch;
                 let before = Some(private);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     super::{
-        mask::ByteMask,
+        mask::{ByteMask, WordMask},
         page::Page,
         page_map::{PageMap, PageNumber},
         rights::{MapOptions, Permissions},
@@ -19,7 +19,27 @@ pub(super) struct Private {
     pub(super) page: Arc<Page>,
     /// The bytes to publish.
     pub(super) bytes: Box<ByteMask>,
+    /// Words of it that were published: wholly the transaction's own, as are whole words of `bytes`.
+    pub(super) published: WordMask,
     pub(super) saved: u64,
+}
+
+impl Private {
+    /// A page as the mapping shows it before it writes.
+    pub(super) fn new(page: Arc<Page>, saved: u64) -> Self {
+        Self { page, bytes: Box::default(), published: WordMask::EMPTY, saved }
+    }
+
+    /// Words of which nothing is left of what the world holds.
+    pub(super) fn own_words(&self) -> WordMask {
+        self.published.union(self.bytes.full_words())
+    }
+
+    /// Notes that everything written so far is published.
+    pub(super) fn publish(&mut self) {
+        self.published = self.own_words();
+        *self.bytes = ByteMask::new();
+    }
 }
 
 /// What a copy-on-write mapping holds of its own.
@@ -49,6 +69,8 @@ pub(super) struct Mapping {
 pub(super) struct Frame {
     /// By ordinal, which counts from 1.
     pub(super) mappings: Vec<Mapping>,
+    /// Numbers the frames of a transaction from 1, ended ones included.
+    pub(super) serial: u64,
     /// Pages that the frame has written, which it pays for once.
     pub(super) written: HashSet<(RegionNumber, PageNumber), RandomState>,
 }

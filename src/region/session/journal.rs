@@ -128,7 +128,8 @@ impl Session {
         let (position, frames) = (self.journal.len(), self.frames.len());
         self.marks.push(Mark { position, epoch: self.epoch, frame, frames });
         if frame {
-            self.frames.push(Frame::default());
+            self.serial += 1;
+            self.frames.push(Frame { serial: self.serial, ..Frame::default() });
         }
     }
 
@@ -252,6 +253,9 @@ impl Session {
             }
             Undo::Written { frame, key } => {
                 self.frames[frame].written.remove(&key);
+                if let Some(leaf) = self.regions[key.0].pages.get_mut(key.1) {
+                    leaf.writer = 0;
+                }
             }
             Undo::Memory { words } => self.words = words,
             Undo::Block { class, before } => self.blocks[class as usize] = before,

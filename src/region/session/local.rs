@@ -36,6 +36,8 @@ pub(super) struct Leaf {
     pub(super) warm: bool,
     /// The transaction has paid for its first write.
     pub(super) paid: bool,
+    /// The frame that wrote it last, by its serial number; 0: none, or not known.
+    pub(super) writer: u64,
     /// The checkpoint that has this leaf in its journal; see [`super::journal`].
     pub(super) saved: u64,
 }
@@ -73,6 +75,8 @@ pub(super) struct Local {
     pub(super) sidecar: Option<Arc<Sidecar>>,
     /// It stood in the world before the transaction.
     pub(super) from_world: bool,
+    /// Its size is among the observations already.
+    pub(super) size_seen: bool,
     /// Mappings of all the transaction's frames.
     pub(super) mappings: u32,
     pub(super) pages: PageMap<Leaf>,
@@ -90,6 +94,7 @@ impl Local {
             class: None,
             sidecar: None,
             from_world: false,
+            size_seen: false,
             mappings: 0,
             pages: PageMap::new(),
             lease: None,

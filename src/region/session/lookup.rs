@@ -120,9 +120,10 @@ impl Session {
 
     /// Notes that the region's size matters.
     pub(super) fn see_size(&mut self, region: RegionNumber) -> u64 {
-        let local = &self.regions[region];
+        let local = &mut self.regions[region];
         let size = local.size();
         if local.from_world
+            && !std::mem::replace(&mut local.size_seen, true)
             && let Some(name) = self.names.get_mut(&local.handle.id())
         {
             name.size_seen = true;

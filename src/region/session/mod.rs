@@ -16,6 +16,7 @@
 //! | `lookup` | from handles and names to regions, rights |
 //! | `plan` | what an analysis has decided |
 //! | `analyse` | checks and gas of operations on regions as a whole |
+//! | `quick` | the commonest case of those on bytes |
 //! | `access` | checks and gas of operations on bytes |
 //! | `execute` | operations on regions as a whole, decided already |
 //! | `bytes` | moving bytes between callers, overlays and private pages |
@@ -42,8 +43,10 @@
 //! - `copy` moves everything or nothing, since it has no result to tell a part by.
 //! - A pool block does not count against `max_shared_regions`: what bounds it is its class's quota.
 //! - A pool block has the size that was asked for, and can grow up to its class.
+//! - `publish` pays for data by the words that the mapping wrote to, whole or in part.
 //! - After `publish` a mapping still shows its own writes; publishing again applies what was written
 //!   since.
+//! - `open` of what cannot be a name or an owner finds nothing, and costs a first lookup every time.
 //! - At levels below `Strict` nobody is kept from what only the owner may do.
 //! - `destroy` takes pool blocks too; `free` takes nothing but pool blocks.
 
@@ -57,6 +60,7 @@ mod journal;
 mod local;
 mod lookup;
 mod plan;
+mod quick;
 
 use std::collections::{HashMap, HashSet};
 
@@ -94,6 +98,8 @@ pub struct Session {
     journal: Vec<Undo>,
     marks: Vec<Mark>,
     epoch: u64,
+    /// Of the frame that began last.
+    serial: u64,
     /// Words of page memory charged.
     words: u64,
     /// Regions created, pool blocks aside.
@@ -127,10 +133,11 @@ impl Session {
             handles: HashMap::default(),
             own_names: HashMap::default(),
             warm: HashSet::default(),
-            frames: vec![Frame::default()],
+            frames: vec![Frame { serial: 1, ..Frame::default() }],
             journal: Vec::new(),
             marks: Vec::new(),
             epoch: 0,
+            serial: 1,
             words: 0,
             created: 0,
             ordinal: 0,
