@@ -19,7 +19,7 @@ use chorus::{
         StateStore, TransactionOutcome, TxEnv,
     },
     region::{
-        self, Name, Permissions, RegionError, RegionOptions,
+        Name, Permissions, RegionError, RegionOptions,
         config::SharedMemoryConfig,
         error::{LookupError, MapError},
     },
@@ -33,11 +33,10 @@ const CODE: &str = include_str!("contracts/SharedErrors.hex");
 /// Calls a function of `SharedErrors`, in parallel and one by one, where a stranger has a region.
 fn call(function: &str, words: &[U256]) -> Executed {
     let memory = SharedMemory::new(SharedMemoryConfig::production()).unwrap();
-    let (stranger, name) = (region::Address(STRANGER.into()), Name::new("book").unwrap());
+    let (stranger, name) = (STRANGER.into(), Name::new("book").unwrap());
     let (all, options) = (Permissions::ALL, RegionOptions::NONE);
     memory.create(stranger, name, 4096, all, options).unwrap();
-    let own = region::Address(CONTRACT.into());
-    memory.create(own, Name::new("own").unwrap(), 32, all, options).unwrap();
+    memory.create(CONTRACT.into(), Name::new("own").unwrap(), 32, all, options).unwrap();
 
     let mut data = keccak256(function)[..4].to_vec();
     data.extend(words.iter().flat_map(|word| word.to_be_bytes::<32>()));
@@ -79,7 +78,7 @@ fn an_error_that_is_let_through_is_what_the_transaction_reverts_with() {
     let nothing = keccak256("nothing");
     let expected = [&keccak256("InvalidHandle(bytes32)")[..4], &nothing[..]].concat();
     assert_eq!(executed.result.output().unwrap()[..], expected);
-    let handle = region::Handle(nothing.0);
+    let handle = nothing.into();
     let error = RegionError::Map(MapError::Lookup(LookupError::InvalidHandle { handle }));
     assert_eq!(executed.diagnostics[0].error, error);
 }

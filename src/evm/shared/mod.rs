@@ -22,6 +22,7 @@
 //! | `journal` | what is asked of a journal, and the part that each journal holds |
 //! | `diagnostic` | why operations failed, for the outcome |
 //! | `attached` | what is attached to a block and its transactions |
+//! | `convert` | addresses and handles as `alloy` has them |
 //! | `code` | the byte of code at the precompile's address |
 //!
 //! Invariants
@@ -41,6 +42,7 @@ mod assemble;
 mod attached;
 mod build;
 mod code;
+mod convert;
 mod diagnostic;
 mod disassemble;
 mod exec;
