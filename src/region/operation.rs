@@ -76,6 +76,13 @@ impl Operation {
     }
 }
 
+/// An operand as a number of 64 bits, if it is one.
+#[inline]
+pub(crate) fn small(operand: &U256) -> Option<u64> {
+    let [low, rest @ ..] = operand.as_limbs();
+    (rest.iter().fold(0, |bits, limb| bits | limb) == 0).then_some(*low)
+}
+
 /// Why an operation does not happen. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -11,6 +11,7 @@ use super::{
         content::PageKey,
         error::{AccessError, ExecError},
         handle::{Handle, Kind},
+        operation::small,
         page::PAGE_BYTES,
         page_map::PageNumber,
         rights::{MapOptions, Permissions, RegionOptions},
@@ -36,7 +37,7 @@ pub(super) fn pages(offset: u64, len: u64) -> impl Iterator<Item = PageNumber> +
 /// A 64-bit number, or the largest one for operands beyond: larger than any size, so that bounds
 /// refuse it.
 fn clamp(operand: U256) -> u64 {
-    u64::try_from(operand).unwrap_or(u64::MAX)
+    small(&operand).unwrap_or(u64::MAX)
 }
 
 /// A write that is possible: where, how much, and what the region grows to before.

@@ -84,15 +84,25 @@ impl Session {
     /// # Errors
     ///
     /// [`Fault`]. Nothing has changed, but what was learnt from the world.
+    #[inline]
     pub fn analyse(
         &mut self,
         world: &mut dyn World,
         call: &Call,
         operation: &Operation,
     ) -> Result<Plan, Fault> {
-        if let Some(plan) = self.quick(call, operation) {
-            return Ok(plan);
+        match self.quick(call, operation) {
+            Some(plan) => Ok(plan),
+            None => self.analyse_at_length(world, call, operation),
         }
+    }
+
+    fn analyse_at_length(
+        &mut self,
+        world: &mut dyn World,
+        call: &Call,
+        operation: &Operation,
+    ) -> Result<Plan, Fault> {
         let kind = operation.kind();
         let bill = Bill { spent: 0, limit: call.gas };
         let base = self.config.gas.base[kind as usize];

@@ -47,6 +47,7 @@ fn parts(
 
 impl Session {
     /// Carries out a read: the first [`Plan::bytes`] bytes of `into` are set, if it has so many.
+    #[inline]
     pub fn read(&mut self, plan: Plan, into: &mut [u8]) -> Output {
         let Step::Read { place, offset } = plan.step else { return self.execute(plan) };
         self.begin(&plan);
@@ -131,7 +132,17 @@ impl Session {
         }
     }
 
+    #[inline]
     fn read_bytes(&mut self, place: Place, offset: u64, into: &mut [u8]) {
+        let (page, begin) = (offset / PAGE_BYTES as u64, (offset % PAGE_BYTES as u64) as usize);
+        let within = begin..begin + into.len();
+        if within.end <= PAGE_BYTES && self.read_known(place, PageNumber(page), within, into) {
+            return;
+        }
+        self.read_parts(place, offset, into);
+    }
+
+    fn read_parts(&mut self, place: Place, offset: u64, into: &mut [u8]) {
         for (page, range, whole) in parts(offset, into.len()) {
             if self.read_known(place, page, range.clone(), &mut into[whole.clone()]) {
                 continue;
@@ -144,6 +155,7 @@ impl Session {
     }
 
     /// Reads through a shared mapping what was touched and observed before, which needs no note.
+    #[inline]
     fn read_known(
         &self,
         place: Place,

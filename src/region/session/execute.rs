@@ -62,6 +62,7 @@ impl Session {
     }
 
     /// What every operation that comes about does first.
+    #[inline]
     pub(super) fn begin(&mut self, plan: &Plan) {
         self.usage.record(plan.kind, &Ok::<(), ()>(()));
         self.usage.gas += plan.gas;

@@ -6,7 +6,7 @@
 
 use super::{
     super::{
-        operation::{Call, Operation},
+        operation::{Call, Operation, small},
         page::PAGE_BYTES,
         page_map::PageNumber,
         rights::MapOptions,
@@ -24,8 +24,8 @@ impl Session {
             Operation::Write { mapping, offset, len } => (mapping, offset, len, true),
             _ => return None,
         };
-        let at = usize::try_from(ordinal).ok()?.checked_sub(1)?;
-        let (offset, len) = (u64::try_from(offset).ok()?, u64::try_from(len).ok()?);
+        let at = usize::try_from(small(ordinal)?).ok()?.checked_sub(1)?;
+        let (offset, len) = (small(offset)?, small(len)?);
         let frame = self.frames.get(call.frame)?;
         let mapping = frame.mappings.get(at).filter(|mapping| mapping.live)?;
         let local = self.regions.get(mapping.region)?;
