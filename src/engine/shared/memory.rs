@@ -274,6 +274,13 @@ impl SharedMemory {
         self.metrics.snapshot()
     }
 
+    /// Says that the block of this number is over, if it had no changes to commit: because it ran
+    /// before the chain activated shared memory, or while it was disabled, or elsewhere. Blocks of
+    /// closures bring no number; the next one counts from here.
+    pub fn skip_to(&self, block: u64) {
+        self.block.fetch_max(block, Ordering::Relaxed);
+    }
+
     /// Number of the block after the one committed last, for blocks that bring none.
     pub(crate) fn next_block(&self) -> u64 {
         self.block.load(Ordering::Relaxed) + 1

@@ -8,9 +8,8 @@ use crate::{
         error::CreateError,
         handle::{Address, Handle, Kind, Name, RegionId},
         meta::{Birth, Live, Meta},
-        page::PAGE_BYTES,
         regions::{ApplyError, Record, Regions},
-        rights::{Permissions, RegionOptions},
+        rights::{Permissions, RegionOptions, SecurityLevel},
         versions::BlockRegions,
     },
     registry::{Behaviour, Lease, Limbo, Publisher, ReplySender},
@@ -59,6 +58,9 @@ pub(crate) enum Message {
     Collect { reply: ReplySender<CollectReport> },
     /// How things stand.
     Stats { reply: ReplySender<Stats> },
+    /// What no message should ever do.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What a collection did.
@@ -66,7 +68,7 @@ pub(crate) enum Message {
 pub struct CollectReport {
     /// Destroyed regions dropped.
     pub regions: u64,
-    /// Destroyed regions that somebody still reaches.
+    /// Destroyed regions that somebody still reaches, or that are in quarantine.
     pub waiting: u64,
     /// Bytes of pages freed.
     pub bytes: u64,
@@ -81,7 +83,7 @@ pub struct Stats {
     pub regions: u64,
     /// Bytes of their pages.
     pub page_bytes: u64,
-    /// Destroyed regions that wait for their leases to end.
+    /// Destroyed regions that have not been freed.
     pub waiting: u64,
     /// Bytes of the pages of those.
     pub waiting_bytes: u64,
@@ -94,6 +96,13 @@ pub(crate) struct Registry {
     table: Publisher<Regions>,
     current: Regions,
     limbo: Limbo<Arc<Record>>,
+    /// At level Paranoid: what the collection before would have freed.
+    quarantine: Vec<Arc<Record>>,
+    /// Bytes of the pages in the two.
+    waiting_bytes: u64,
+    /// A region was destroyed since the last collection.
+    fresh: bool,
+    collected: Instant,
     metrics: Arc<RegionMetrics>,
     config: Arc<SharedMemoryConfig>,
     requests: u64,
@@ -104,7 +113,18 @@ impl Registry {
         let current = Regions::new();
         let table = Publisher::new(current.clone());
         let limbo = Limbo::new(LIMBO);
-        Self { table, current, limbo, metrics, config, requests: 0 }
+        Self {
+            table,
+            current,
+            limbo,
+            quarantine: Vec::new(),
+            waiting_bytes: 0,
+            fresh: false,
+            collected: Instant::now(),
+            metrics,
+            config,
+            requests: 0,
+        }
     }
 
     pub(crate) fn table(&self) -> crate::registry::Published<Regions> {
@@ -120,7 +140,10 @@ impl Registry {
                 && next.find(id.at(old.meta().generation)).is_none()
             {
                 // A full limbo lets go of it, which is safe: whoever reaches it keeps it.
-                let _ = self.limbo.push(old.clone(), old.leases.clone());
+                if self.limbo.push(old.clone(), old.leases.clone()).is_ok() {
+                    self.waiting_bytes += old.page_bytes();
+                    self.fresh = true;
+                }
             }
         }
         let (before, after) = (self.current.page_bytes(), next.page_bytes());
@@ -174,21 +197,46 @@ impl Registry {
 
     fn collect(&mut self) -> CollectReport {
         let began = Instant::now();
-        let mut bytes = 0;
-        let swept = self.limbo.sweep(SWEEP, |record| {
-            bytes += record.pages().len() as u64 * PAGE_BYTES as u64;
-        });
-        let took = began.elapsed();
+        let mut freed = std::mem::take(&mut self.quarantine);
+        let kept = match self.config.chain.security_level {
+            SecurityLevel::Paranoid => &mut self.quarantine,
+            _ => &mut freed,
+        };
+        let _ = self.limbo.sweep(SWEEP, |record| kept.push(record));
+        let regions = freed.len() as u64;
+        let bytes = freed.into_iter().map(|record| record.page_bytes()).sum();
+        self.waiting_bytes -= bytes;
+        self.fresh = false;
+        self.collected = Instant::now();
+        let took = self.collected - began;
         self.metrics.collection(0, bytes, took);
-        CollectReport { regions: swept.freed as u64, waiting: swept.waiting as u64, bytes, took }
+        CollectReport { regions, waiting: self.waiting(), bytes, took }
+    }
+
+    /// Collects if nobody has for long, or much is held and there is something new to free.
+    fn collect_if_due(&mut self) {
+        let collector = &self.config.host.collector;
+        if !collector.enabled || self.waiting() == 0 {
+            return;
+        }
+        let held = self.current.page_bytes() + self.waiting_bytes;
+        let due = self.fresh && held >= collector.threshold;
+        if due || self.collected.elapsed() >= collector.interval {
+            self.collect();
+        }
+    }
+
+    /// Destroyed regions that have not been freed.
+    fn waiting(&self) -> u64 {
+        (self.limbo.len() + self.quarantine.len()) as u64
     }
 
     fn stats(&self) -> Stats {
         Stats {
             regions: self.current.live().count() as u64,
             page_bytes: self.current.page_bytes(),
-            waiting: self.limbo.len() as u64,
-            waiting_bytes: self.limbo.iter().map(|record| record.page_bytes()).sum(),
+            waiting: self.waiting(),
+            waiting_bytes: self.waiting_bytes,
             requests: self.requests,
         }
     }
@@ -224,6 +272,83 @@ impl Behaviour for Registry {
             Message::Stats { reply } => {
                 reply.send(self.stats());
             }
+            #[cfg(test)]
+            Message::Panic => panic!("told to"),
+        }
+    }
+
+    fn batch_end(&mut self) {
+        self.collect_if_due();
+    }
+}
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{Path, SharedMemory, shared::HostError},
+        native::{BlockError, Engine, SharedError, Transaction},
+        registry::{CallError, Polled},
+    };
+
+    type Tx = Transaction<u8, u64, bool, SharedError>;
+
+    fn look(at: u64) -> Tx {
+        Tx::new(async move |view| {
+            let name = Name::new("any").expect("a name");
+            Ok(view.regions().open(Address::from_number(at), name).await?.is_some())
+        })
+    }
+
+    fn memory() -> Arc<SharedMemory> {
+        let mut config = SharedMemoryConfig::production();
+        config.host.registry_mailbox = 4;
+        SharedMemory::new(config).expect("a configuration")
+    }
+
+    fn engine(memory: &Arc<SharedMemory>, threads: usize) -> Engine<u8, u64, bool, SharedError> {
+        let engine = Engine::builder().threads(threads).path(Path::Parallel);
+        engine.shared_memory(memory.clone()).build().expect("an engine")
+    }
+
+    fn execute(
+        engine: &Engine<u8, u64, bool, SharedError>,
+        block: &[Tx],
+    ) -> Result<Vec<Result<bool, SharedError>>, BlockError> {
+        engine.execute(block, std::collections::HashMap::new()).map(|outcome| outcome.results)
+    }
+
+    #[test]
+    fn a_registry_that_dies_ends_the_block_with_an_error_and_the_engine_lives_on() {
+        for threads in [1, 2, 4] {
+            let memory = memory();
+            let engine = engine(&memory, threads);
+            let mut block: Vec<Tx> = (0..100).map(look).collect();
+            assert_eq!(execute(&engine, &block).ok(), Some(vec![Ok(false); 100]));
+
+            let host = memory.clone();
+            block[50] = Tx::new(async move |_| {
+                let _ = host.registry().try_send_reserved(Message::Panic);
+                Ok(true)
+            });
+            let ended = execute(&engine, &block);
+            // If it was the last to run, nobody was left to ask.
+            if let Err(error) = &ended {
+                assert!(matches!(error, BlockError::SharedMemory { .. }), "{error}");
+                assert!(error.to_string().contains("registry"), "{error}");
+            }
+            while memory.registry().poll(1) != Polled::Dead {
+                let _ = memory.registry().try_send(Message::Panic);
+            }
+            let ended = execute(&engine, &[look(1), look(2)]);
+            assert!(matches!(ended, Err(BlockError::SharedMemory { index: 0, .. })), "{ended:?}");
+
+            // The host hears of it; what needs no registry goes on.
+            assert!(matches!(memory.stats(), Err(HostError::Registry(CallError::Stopped(_)))));
+            assert!(memory.list().is_empty());
+            memory.disable();
+            let off = Err(SharedError::Off);
+            assert_eq!(execute(&engine, &[look(1)]).ok(), Some(vec![off]));
         }
     }
 }
