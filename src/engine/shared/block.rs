@@ -4,7 +4,6 @@ use super::SharedMemory;
 use crate::{
     region::{handle::Handle, session::Session, sidecar::Sidecar, versions::BlockRegions},
     registry::Polled,
-    sync::Arc,
     sync::{Arc, weakened},
 };
 

@@ -147,16 +147,16 @@ mod tests {
         expected.extend([0x5b, 0x61, 0, 7, 0x56, 0x61, 0, 48, 0x7f, b'a', b'b']);
         expected.extend([0; 30]);
         expected.extend([0x5b, 0xEE]);
-        assert_eq!(assemble(text, &chain()).unwrap(), expected);
+        assert_eq!(assemble(text, &chain()).unwrap()[..], expected);
         let greatest = format!("{}", U256::MAX);
-        assert_eq!(assemble(&greatest, &chain()).unwrap(), [&[0x7f][..], &[0xff; 32]].concat());
+        assert_eq!(assemble(&greatest, &chain()).unwrap()[..], [&[0x7f][..], &[0xff; 32]].concat());
     }
 
     #[test]
     fn opcodes_are_where_the_chain_has_them() {
         let mut chain = chain();
         chain.opcodes[OperationKind::Map as usize] = 0x0c;
-        assert_eq!(assemble("SHARED_MAP", &chain).unwrap(), [0x0c]);
+        assert_eq!(assemble("SHARED_MAP", &chain).unwrap()[..], [0x0c]);
     }
 
     #[test]
