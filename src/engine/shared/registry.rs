@@ -239,6 +239,7 @@ mod tests {
     use crate::{
         engine::{Path, SharedMemory, shared::HostError},
         native::{BlockError, Engine, SharedError, Transaction},
+        region::config::SharedMemoryConfig,
         registry::{CallError, Polled},
     };
 
