@@ -33,6 +33,8 @@ fn main() {
 #[cfg(chorus_loom)]
 mod context_run;
 #[cfg(chorus_loom)]
+mod engine_shared;
+#[cfg(chorus_loom)]
 mod observe_metrics;
 #[cfg(chorus_loom)]
 mod pool;
@@ -85,6 +87,7 @@ mod models {
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
         ("context_run", crate::context_run::MODELS),
+        ("engine_shared", crate::engine_shared::MODELS),
         ("observe_metrics", crate::observe_metrics::MODELS),
         ("pool", crate::pool::MODELS),
         ("region_pages", crate::region_pages::MODELS),

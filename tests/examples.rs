@@ -1,8 +1,12 @@
 //! Each example runs.
 
 // Examples taken in as modules.
+#[path = "../examples/checkpoint.rs"]
+mod checkpoint;
 #[path = "../examples/ledger.rs"]
 mod ledger;
+#[path = "../examples/message.rs"]
+mod message;
 #[cfg(feature = "evm")]
 #[path = "../examples/transfers.rs"]
 mod transfers;
@@ -10,6 +14,16 @@ mod transfers;
 #[test]
 fn the_ledger_runs() {
     ledger::main().unwrap();
+}
+
+#[test]
+fn the_message_is_passed_without_a_copy() {
+    message::main().unwrap();
+}
+
+#[test]
+fn what_a_failed_call_wrote_vanishes() {
+    checkpoint::main().unwrap();
 }
 
 #[cfg(feature = "evm")]

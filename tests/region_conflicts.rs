@@ -250,6 +250,22 @@ fn a_snapshot_depends_on_what_is_read_of_it_only() {
 }
 
 #[test]
+fn whole_pages_show_nothing_beyond_the_window_they_were_read_through() {
+    let (memory, handle) = memory();
+    let window = async move |view: World| {
+        let regions = view.regions();
+        let mapping = regions.map_window(handle, MapOptions::READ_ONLY, 0, 40).await?;
+        let pages = regions.read_pages(mapping, 0, 1).await?;
+        assert_eq!(pages.len(), 1);
+        Ok(pages[0].bytes().iter().map(|byte| u64::from(*byte)).sum())
+    };
+    // The window ends within the second word, so that one matters, and the third does not.
+    let write = |offset: u64| write_word(handle, offset, 1);
+    assert_eq!(in_vain(&memory, (ann(), write(32)), (bob(), window)), 1);
+    assert_eq!(in_vain(&memory, (ann(), write(64)), (bob(), window)), 0);
+}
+
+#[test]
 fn published_writes_to_different_words_do_not_conflict() {
     let (memory, handle) = memory();
     let publish = |offset: u64| {

@@ -78,9 +78,12 @@ pub trait Machine: Send + Sync + Sized + 'static {
     }
 
     /// Does what contexts have asked of actors that have no thread. Called ahead of contexts, and when
-    /// one has suspended.
+    /// one has suspended. `true`: it has done its share, there may be more, and others count on the
+    /// caller to come back before it sleeps.
     #[inline]
-    fn serve(&self) {}
+    fn serve(&self) -> bool {
+        false
+    }
 
     /// The error of a block whose worker died in it.
     fn worker_died(worker: usize) -> Self::Error;

@@ -295,10 +295,8 @@ where
     fn end_block((): &mut ()) {}
 
     #[inline]
-    fn serve(&self) {
-        if let Some(shared) = &self.shared {
-            shared.serve();
-        }
+    fn serve(&self) -> bool {
+        self.shared.as_ref().is_some_and(SharedBlock::serve)
     }
 
     fn worker_died(worker: usize) -> BlockError {

@@ -71,11 +71,10 @@ impl<K, V> std::fmt::Debug for Regions<K, V> {
 #[derive(Debug)]
 pub struct Checkpoint<K: Key, V: Value> {
     regions: Regions<K, V>,
-    /// Checkpoints there were before it.
-    below: usize,
+    /// Among all that the incarnation ever opened.
+    number: u64,
     /// Frames there were before it.
     frames: usize,
-    open: bool,
 }
 
 impl<K: Key, V: Value> Incarnation<K, V> {
@@ -344,7 +343,8 @@ impl<K: Key, V: Value> Regions<K, V> {
     }
 
     /// Reads whole pages without copying: `count` of them from byte `offset` on, or as many as there
-    /// are. `offset` counts from the mapping's begin, which has to be that of a page.
+    /// are. `offset` counts from the mapping's begin, which has to be that of a page. If the mapping
+    /// ends within a page, that page is a copy with zeros for the rest.
     ///
     /// # Errors
     ///
@@ -453,7 +453,8 @@ impl<K: Key, V: Value> Regions<K, V> {
     }
 
     /// A checkpoint of regions within this frame. What is done with values of the [`View`] is not
-    /// part of it. Checkpoints are decided in the reverse of the order they were taken in.
+    /// part of it. A checkpoint also decides those that were taken after it and are still open; a
+    /// frame's end decides those that were taken in it.
     ///
     /// # Errors
     ///
@@ -466,15 +467,18 @@ impl<K: Key, V: Value> Regions<K, V> {
         let mut incarnation = self.incarnation.borrow_mut();
         let frames = incarnation.frames.len();
         let session = incarnation.session().ok_or(SharedError::Off)?;
-        let below = session.checkpoints();
         session.checkpoint(frame.is_some());
         incarnation.frames.extend(frame);
-        Ok(Checkpoint { regions: self.clone(), below, frames, open: true })
+        let number = incarnation.next_checkpoint;
+        incarnation.next_checkpoint += 1;
+        incarnation.checkpoints.push(number);
+        Ok(Checkpoint { regions: self.clone(), number, frames })
     }
 
     /// Runs `body` in a frame of its own, as a call would: it acts with the address `actor`, its
     /// mappings end with it, and an `Err` takes back what it did to regions. A frame within a static
-    /// one is static.
+    /// one is static. One frame at a time: what a closure does side by side while `body` waits is done
+    /// in this frame.
     ///
     /// # Errors
     ///
@@ -528,14 +532,13 @@ impl<K: Key, V: Value> Checkpoint<K, V> {
     }
 
     fn close(&mut self, keep: bool) {
-        if !std::mem::replace(&mut self.open, false) {
-            return;
-        }
-        let mut incarnation = self.regions.incarnation.borrow_mut();
+        let incarnation = &mut *self.regions.incarnation.borrow_mut();
+        // Not among the open ones: it was decided with one that it lay in, or before.
+        let Ok(at) = incarnation.checkpoints.binary_search(&self.number) else { return };
         incarnation.frames.truncate(self.frames);
         let Some(session) = &mut incarnation.session else { return };
         // Those taken later and still open are decided by this one.
-        while session.checkpoints() > self.below {
+        for _ in incarnation.checkpoints.drain(at..) {
             if keep { session.commit() } else { session.revert() }
         }
     }

@@ -79,6 +79,10 @@ pub(crate) struct Incarnation<K, V> {
     pub(crate) session: Option<Box<Session>>,
     /// Whose address stands behind each of its frames, and whether the frame may only look.
     pub(crate) frames: Vec<FrameOf>,
+    /// The numbers of the open checkpoints, frames included. They are the session's marks.
+    pub(super) checkpoints: Vec<u64>,
+    /// The number that the next checkpoint gets.
+    pub(super) next_checkpoint: u64,
     /// `None` once it has ended.
     pub(super) world: Option<Box<dyn World<K, V>>>,
     index: usize,
@@ -100,6 +104,8 @@ impl<K: Key, V: Value> Incarnation<K, V> {
             stop: None,
             session: None,
             frames: vec![FrameOf { actor, is_static: false }],
+            checkpoints: Vec::new(),
+            next_checkpoint: 0,
             world: Some(world),
             index,
             waker,

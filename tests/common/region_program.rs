@@ -39,6 +39,7 @@ pub(crate) enum Purse {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are operations")]
 pub(crate) enum Step {
     Operation { call: Call, purse: Purse, operation: Operation, data: Vec<u8> },
     Checkpoint { frame: bool },

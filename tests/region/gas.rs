@@ -326,3 +326,17 @@ fn usage_counts_what_was_charged() {
     assert_eq!((usage.pages_created, usage.pages_touched), (2, 2));
     assert_eq!((usage.succeeded.total(), usage.failed.total()), (5, 1));
 }
+
+#[test]
+fn a_copy_that_was_reverted_is_paid_again() {
+    let mut run = Run::start();
+    let handle = state(&mut run);
+    let mapping = run.map(handle, 0);
+    let price = 100 + 3 + 2100 + PAGE[0] + 2900;
+    for _ in 0..2 {
+        run.session.checkpoint(false);
+        assert_eq!(run.write(mapping, 0, &[1]), price);
+        assert_eq!(run.write(mapping, 0, &[1]), 100 + 3);
+        run.session.revert();
+    }
+}

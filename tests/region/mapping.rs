@@ -274,3 +274,22 @@ fn hints_change_nothing_that_can_be_seen() {
     assert_eq!(run.price(read(mapping, 0, 32)), 50 + 3 + 2100);
     assert_eq!(run.read(mapping, 0, 2), [1, 1]);
 }
+
+#[test]
+fn windows_are_taken_and_free_again_as_their_mappings_come_and_go() {
+    let mut run = Run::start();
+    let handle = run.create("a", 100, 0);
+    let taken = |run: &mut Run| run.ask(map(handle, 0, 0, 0)).is_err();
+    run.session.checkpoint(false);
+    run.map(handle, 0);
+    run.session.revert();
+    assert!(!taken(&mut run));
+    run.session.checkpoint(false);
+    run.unmap(1);
+    run.map(handle, 0);
+    assert!(taken(&mut run));
+    run.session.revert();
+    assert!(taken(&mut run));
+    run.unmap(1);
+    assert!(!taken(&mut run));
+}

@@ -299,3 +299,18 @@ fn grants_and_growth_of_different_transactions_are_merged() {
     assert_eq!(live.size, 5 * 4096);
     assert_eq!(live.grants.keys().copied().collect::<Vec<_>>(), [address(5)]);
 }
+
+#[test]
+fn grants_that_stay_as_they_are_are_no_changes() {
+    let (_, handle, effects) = effects(|run, handle| {
+        // Set as it was, set and revoked again, and set to another value.
+        run.grant(handle, 2, 3);
+        run.grant(handle, 5, 1);
+        run.grant(handle, 5, 0);
+        run.grant(handle, 6, 1);
+    });
+    let [change] = effects.meta_changes.as_slice() else { panic!("one region was changed") };
+    assert_eq!(change.key, handle.id());
+    assert_eq!(change.what.grants, [(address(6), chorus::region::Permissions::READ)]);
+    assert_eq!((change.what.size, change.what.replaced.clone()), (None, None));
+}

@@ -36,7 +36,7 @@ fn random_programs_on_regions_give_the_sequential_outcome_on_any_threads_and_win
     let mut runner = TestRunner::new(ProptestConfig {
         cases: cases(),
         failure_persistence: None,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: 200,
         ..ProptestConfig::default()
     });
     runner

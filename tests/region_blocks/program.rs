@@ -143,8 +143,15 @@ fn offset() -> impl Strategy<Value = u64> {
     ]
 }
 
+/// Where a window begins, and its size.
+fn window() -> impl Strategy<Value = (u64, u64)> {
+    let begin = prop::sample::select(vec![0, 0, 0, 32, 100, 4096, 4096, 4090]);
+    let size = prop::sample::select(vec![0, 1, 32, 40, 100, 4096, 4090, 5000]);
+    (begin, size)
+}
+
 fn page_offset() -> impl Strategy<Value = u64> {
-    prop_oneof![3 => Just(0), 2 => Just(4096), 1 => Just(8192), 1 => Just(100)]
+    prop_oneof![5 => Just(0), 2 => Just(4096), 1 => Just(8192), 1 => Just(100)]
 }
 
 fn size() -> impl Strategy<Value = u64> {
@@ -212,11 +219,12 @@ fn simple() -> BoxedStrategy<Op> {
         1 => (0..SIDECARS).prop_map(Op::Sidecar),
         1 => size().prop_map(Op::Alloc),
         1 => place().prop_map(Op::Free),
-        5 => (place(), map_options(), offset(), size()).prop_map(
+        1 => (place(), map_options(), offset(), size()).prop_map(
             |(handle, options, offset, size)| Op::Map { handle, options, offset, size }
         ),
-        3 => (place(), map_options())
-            .prop_map(|(handle, options)| Op::Map { handle, options, offset: 0, size: 0 }),
+        4 => (place(), map_options(), window()).prop_map(|(handle, options, (offset, size))| {
+            Op::Map { handle, options, offset, size }
+        }),
         2 => (place(), size()).prop_map(|(handle, size)| Op::Grow { handle, size }),
         3 => (place(), owner(), permissions())
             .prop_map(|(handle, to, permissions)| Op::Grant { handle, to, permissions }),
@@ -238,7 +246,7 @@ fn simple() -> BoxedStrategy<Op> {
         4 => (place(), offset()).prop_map(|(mapping, offset)| Op::Count { mapping, offset }),
         2 => (place(), offset(), offset(), len())
             .prop_map(|(mapping, to, from, len)| Op::Copy { mapping, to, from, len }),
-        1 => (place(), page_offset(), 0..3u8)
+        3 => (place(), page_offset(), 0..3u8)
             .prop_map(|(mapping, offset, count)| Op::ReadPages { mapping, offset, count }),
         1 => (place(), page_offset(), 0..3u8)
             .prop_map(|(mapping, offset, count)| Op::WritePages { mapping, offset, count }),

@@ -5,11 +5,12 @@ use crate::{
     region::{
         handle::Handle, session::Session, sidecar::Sidecar, tier::PageFault, versions::BlockRegions,
     },
-    sync::Arc,
+    registry::Polled,
+    sync::{Arc, weakened},
 };
 
 /// Messages that one visit of a worker handles at most, so that it gets back to its contexts.
-const BATCH: usize = 64;
+const BATCH: usize = if cfg!(chorus_loom) { 1 } else { 64 };
 
 /// Why shared memory could not answer a context, though there is nothing wrong with its request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,19 +35,55 @@ impl SharedBlock {
         Session::new(self.regions.config().clone(), depth)
     }
 
-    /// Lets the registry work, if it has mail.
+    /// Lets the registry work, if it has mail. `true`: it has handled a batch, and the caller has to
+    /// come back, since whoever found it busy meanwhile sleeps and counts on that.
     #[inline]
-    pub(crate) fn serve(&self) {
+    pub(crate) fn serve(&self) -> bool {
         let registry = self.memory.registry();
-        if registry.has_mail() {
-            // Busy: whoever is at it sees what was sent before.
-            let _ = registry.poll(BATCH);
-        }
+        // Busy: whoever is at it sees what was sent before, or comes back to it.
+        registry.has_mail()
+            && !weakened("shared.serve")
+            && registry.poll(BATCH) == Polled::Worked(BATCH)
+            && !weakened("shared.serve-again")
     }
 
     /// A sidecar of the block, or among those of a transaction.
     pub(crate) fn sidecar(&self, own: &[Arc<Sidecar>], handle: Handle) -> Option<Arc<Sidecar>> {
         let attached = own.iter().chain(self.sidecars.iter());
         attached.into_iter().find(|sidecar| sidecar.handle() == handle).cloned()
+    }
+}
+
+/// The registry outlives the block, and has mail of others: other blocks, the host. A worker whose
+/// visit ended with mail left owes another one, and may have been sent home by the end of the block
+/// before it came to that.
+impl Drop for SharedBlock {
+    fn drop(&mut self) {
+        let registry = self.memory.registry();
+        while registry.has_mail() && matches!(registry.poll(BATCH), Polled::Worked(_)) {}
+    }
+}
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use super::{super::registry::Message, *};
+    use crate::{region::config::SharedMemoryConfig, registry::reply};
+
+    #[test]
+    fn mail_of_others_is_not_left_lying_when_a_block_ends() {
+        let memory = SharedMemory::new(SharedMemoryConfig::production()).unwrap();
+        let block = memory.begin_parallel(1, Arc::new([])).unwrap();
+        let ask = |_| {
+            let (sender, receiver) = reply();
+            assert!(memory.registry().try_send(Message::Stats { reply: sender }).is_ok());
+            receiver
+        };
+        let asked: Vec<_> = (0..3 * BATCH).map(ask).collect();
+        block.serve();
+        assert!(memory.registry().has_mail(), "one visit has its limit");
+        drop(block);
+        for mut receiver in asked {
+            assert!(receiver.poll_take(std::task::Waker::noop()).is_ready());
+        }
     }
 }

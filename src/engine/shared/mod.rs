@@ -16,6 +16,7 @@
 //! | `ask` | a context's question to the registry |
 //! | `block` | shared memory within one block that runs in parallel |
 //! | `world` | the regions below a context |
+//! | `model` | what the models in `loom-tests` reach of all this; exists for them alone |
 //!
 //! Invariants
 //!
@@ -33,6 +34,8 @@ mod ask;
 mod block;
 mod collect;
 mod memory;
+#[cfg(chorus_loom)]
+pub mod model;
 mod registry;
 mod world;
 

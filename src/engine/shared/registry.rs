@@ -57,6 +57,9 @@ pub(crate) enum Message {
     ClearDirty { handle: Handle, reply: ReplySender<bool> },
     /// How things stand.
     Stats { reply: ReplySender<Stats> },
+    /// What no message should ever do.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Destroyed regions that are the collector's now.
@@ -86,7 +89,7 @@ pub struct Stats {
     pub page_bytes: u64,
     /// The forms of their pages.
     pub tiers: Tiers,
-    /// Destroyed regions that wait for their leases to end.
+    /// Destroyed regions that the collector has not taken: somebody may reach them.
     pub waiting: u64,
     /// Bytes of the pages of those.
     pub waiting_bytes: u64,
@@ -251,6 +254,8 @@ impl Behaviour for Registry {
             Message::Stats { reply } => {
                 reply.send(self.stats());
             }
+            #[cfg(test)]
+            Message::Panic => panic!("told to"),
         }
     }
 }
@@ -260,5 +265,77 @@ fn shift(gauge: &Gauge, before: u64, after: u64) {
         gauge.add(after - before);
     } else {
         gauge.sub(before - after);
+    }
+}
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::region::config::SharedMemoryConfig;
+    use crate::{
+        engine::{Path, SharedMemory, shared::HostError},
+        native::{BlockError, Engine, SharedError, Transaction},
+        registry::{CallError, Polled},
+    };
+
+    type Tx = Transaction<u8, u64, bool, SharedError>;
+
+    fn look(at: u64) -> Tx {
+        Tx::new(async move |view| {
+            let name = Name::new("any").expect("a name");
+            Ok(view.regions().open(Address::from_number(at), name).await?.is_some())
+        })
+    }
+
+    fn memory() -> Arc<SharedMemory> {
+        let mut config = SharedMemoryConfig::production();
+        config.host.registry_mailbox = 4;
+        SharedMemory::new(config).expect("a configuration")
+    }
+
+    fn engine(memory: &Arc<SharedMemory>, threads: usize) -> Engine<u8, u64, bool, SharedError> {
+        let engine = Engine::builder().threads(threads).path(Path::Parallel);
+        engine.shared_memory(memory.clone()).build().expect("an engine")
+    }
+
+    fn execute(
+        engine: &Engine<u8, u64, bool, SharedError>,
+        block: &[Tx],
+    ) -> Result<Vec<Result<bool, SharedError>>, BlockError> {
+        engine.execute(block, std::collections::HashMap::new()).map(|outcome| outcome.results)
+    }
+
+    #[test]
+    fn a_registry_that_dies_ends_the_block_with_an_error_and_the_engine_lives_on() {
+        for threads in [1, 2, 4] {
+            let memory = memory();
+            let engine = engine(&memory, threads);
+            let mut block: Vec<Tx> = (0..100).map(look).collect();
+            assert_eq!(execute(&engine, &block).ok(), Some(vec![Ok(false); 100]));
+
+            let host = memory.clone();
+            block[50] = Tx::new(async move |_| {
+                let _ = host.registry().try_send_reserved(Message::Panic);
+                Ok(true)
+            });
+            let ended = execute(&engine, &block);
+            // If it was the last to run, nobody was left to ask.
+            if let Err(error) = &ended {
+                assert!(matches!(error, BlockError::SharedMemory { .. }), "{error}");
+                assert!(error.to_string().contains("registry"), "{error}");
+            }
+            while memory.registry().poll(1) != Polled::Dead {
+                let _ = memory.registry().try_send(Message::Panic);
+            }
+            let ended = execute(&engine, &[look(1), look(2)]);
+            assert!(matches!(ended, Err(BlockError::SharedMemory { index: 0, .. })), "{ended:?}");
+
+            // The host hears of it; what needs no registry goes on.
+            assert!(matches!(memory.stats(), Err(HostError::Registry(CallError::Stopped(_)))));
+            assert!(memory.list().is_empty());
+            memory.disable();
+            let off = Err(SharedError::Off);
+            assert_eq!(execute(&engine, &[look(1)]).ok(), Some(vec![off]));
+        }
     }
 }

@@ -95,10 +95,8 @@ impl Machine for EvmMachine {
     }
 
     #[inline]
-    fn serve(&self) {
-        if let Some(shared) = &self.shared {
-            shared.serve();
-        }
+    fn serve(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.serve())
     }
 
     fn worker_died(worker: usize) -> BlockError {

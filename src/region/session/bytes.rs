@@ -1,8 +1,8 @@
-//! Moving bytes between a caller, the transaction's overlay and private pages.
+//! Moving bytes between a caller and the transaction's overlay.
 //!
 //! ```text
 //!  shared mapping         overlay leaf ── page ──► what is now        leaf ── base ──► the world's
-//!  copy-on-write mapping  private page, else the snapshot's leaf, else the world's
+//!  copy-on-write mapping  private page, else the snapshot's leaf, else the world's: `snapshot`
 //! ```
 //!
 //! Reading a word that the transaction has not written observes it; so does writing a part of one.
@@ -17,7 +17,6 @@ use super::{
         page_map::PageNumber,
     },
     Session,
-    frame::Private,
     journal::Undo,
     local::{Leaf, RegionNumber},
     plan::{Place, Plan, Step},
@@ -45,6 +44,13 @@ fn parts(
     })
 }
 
+/// A page with these bytes of another, which begin where it does, and zeros.
+fn begin_of(page: &Page, range: Range<usize>) -> Arc<Page> {
+    let mut begin = Page::zeroed();
+    page_mut(&mut begin)[range.clone()].copy_from_slice(&page.bytes()[range]);
+    begin
+}
+
 impl Session {
     /// Carries out a read: the first [`Plan::bytes`] bytes of `into` are set, if it has so many.
     #[inline]
@@ -58,8 +64,9 @@ impl Session {
     }
 
     /// Carries out a read of whole pages: hands them over without copying a byte. `None`, and nothing
-    /// is done, if the plan's range does not begin at a page. Bytes of the last page beyond the range
-    /// are whatever the page holds.
+    /// is done, if the plan's range does not begin at a page. Of a page that the range ends in, only what
+    /// lies within is handed over, by copying; the rest of it is no business of the caller's, nor among
+    /// what was observed.
     #[must_use]
     pub fn read_pages(&mut self, plan: Plan) -> Option<Vec<Arc<Page>>> {
         let Step::Read { place, offset } = plan.step else { return None };
@@ -69,8 +76,12 @@ impl Session {
         self.begin(&plan);
         self.usage.bytes_read += plan.bytes;
         let pages = parts(offset, plan.bytes as usize)
-            .map(|(page, range, _)| self.page_to_read(place, page, range))
-            .map(|page| page.unwrap_or_else(Page::zeroed));
+            .map(|(page, range, _)| (self.page_to_read(place, page, range.clone()), range))
+            .map(|(page, range)| match page {
+                Some(page) if range.len() < PAGE_BYTES => begin_of(&page, range),
+                Some(page) => page,
+                None => Page::zeroed(),
+            });
         Some(pages.collect())
     }
 
@@ -178,32 +189,7 @@ impl Session {
         true
     }
 
-    /// What a mapping shows of a page. The range of it is observed and touched.
-    fn page_to_read(
-        &mut self,
-        place: Place,
-        page: PageNumber,
-        range: Range<usize>,
-    ) -> Option<Arc<Page>> {
-        let mapping = &self.frames[place.frame].mappings[place.at];
-        let region = mapping.region;
-        let Some(snapshot) = &mapping.snapshot else {
-            return self.shared_page(region, page, range);
-        };
-        let kept = snapshot.pages.get(page).filter(|leaf| leaf.loaded);
-        let private = snapshot.private.get(page);
-        let own = kept.map_or(WordMask::EMPTY, |leaf| leaf.written);
-        let own = private.map_or(own, |private| own.union(private.own_words()));
-        let shown = match (private, kept) {
-            (Some(private), _) => Some(Some(private.page.clone())),
-            (None, Some(leaf)) => Some(leaf.page.clone()),
-            (None, None) => None,
-        };
-        self.observe(region, page, WordMask::covering(range).without(own));
-        shown.unwrap_or_else(|| self.regions[region].pages.get(page)?.base.clone())
-    }
-
-    fn shared_page(
+    pub(super) fn shared_page(
         &mut self,
         region: RegionNumber,
         page: PageNumber,
@@ -215,7 +201,7 @@ impl Session {
     }
 
     /// Notes that words of what the world holds matter, and that the page is warm.
-    fn observe(&mut self, region: RegionNumber, page: PageNumber, words: WordMask) {
+    pub(super) fn observe(&mut self, region: RegionNumber, page: PageNumber, words: WordMask) {
         let local = &mut self.regions[region];
         let words = if local.from_world { words } else { WordMask::EMPTY };
         let Some(leaf) = local.pages.get(page) else { return };
@@ -287,7 +273,7 @@ impl Session {
         }
     }
 
-    fn write_shared(
+    pub(super) fn write_shared(
         &mut self,
         frame: usize,
         region: RegionNumber,
@@ -302,35 +288,6 @@ impl Session {
         }
         leaf.written = leaf.written.union(WordMask::covering(range.clone()));
         page_mut(leaf.page.get_or_insert_with(Page::zeroed))[range].copy_from_slice(data);
-    }
-
-    fn write_private(&mut self, place: Place, page: PageNumber, range: Range<usize>, data: &[u8]) {
-        let Place { frame, at } = place;
-        let region = self.mapping_at(place).region;
-        self.observe(region, page, WordMask::EMPTY);
-        let epoch = self.mark_epoch();
-        let base = self.regions[region].pages.get(page).and_then(|leaf| leaf.base.clone());
-        let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
-        // A page that this checkpoint has in the journal is written in place.
-        let known = snapshot.private.get(page);
-        let is_new = known.is_none();
-        let enters = known.is_none_or(|private| private.saved < epoch);
-        let before = known.filter(|_| enters).cloned();
-        if is_new {
-            let kept = snapshot.pages.get(page).filter(|leaf: &&Leaf| leaf.loaded);
-            let shown = kept.map_or(base, |leaf| leaf.page.clone());
-            let page_now = shown.unwrap_or_else(Page::zeroed);
-            snapshot.private.insert(page, Private::new(page_now, epoch));
-        }
-        if let Some(private) = snapshot.private.get_mut(page) {
-            private.saved = private.saved.max(epoch);
-            page_mut(&mut private.page)[range.clone()].copy_from_slice(data);
-            private.bytes.insert(range);
-        }
-        self.usage.copy_on_write_faults += u64::from(is_new);
-        if enters {
-            self.enter(Undo::Private { frame, at, page, before });
-        }
     }
 
     pub(super) fn copy(
@@ -348,33 +305,5 @@ impl Session {
         self.write_bytes(place, destination, &buffer);
         self.usage.bytes_read += len;
         self.usage.bytes_written += len;
-    }
-
-    pub(super) fn publish(&mut self, place: Place) {
-        let Place { frame, at } = place;
-        let epoch = self.mark_epoch();
-        let region = self.mapping_at(place).region;
-        let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
-        let changed: Vec<(PageNumber, Private)> = snapshot
-            .private
-            .iter()
-            .filter(|(_, private)| !private.bytes.is_empty())
-            .map(|(page, private)| (page, private.clone()))
-            .collect();
-        for (page, private) in changed {
-            for range in private.bytes.runs() {
-                let data = &private.page.bytes()[range.clone()];
-                self.write_shared(frame, region, page, range.clone(), data);
-                self.usage.bytes_written += data.len() as u64;
-            }
-            let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { continue };
-            let Some(published) = snapshot.private.get_mut(page) else { continue };
-            published.publish();
-            if published.saved < epoch {
-                published.saved = epoch;
-                let before = Some(private);
-                self.enter(Undo::Private { frame, at, page, before });
-            }
-        }
     }
 }

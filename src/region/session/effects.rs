@@ -1,11 +1,14 @@
 //! What is left of a session when its transaction ends.
 
+use im::ordmap::DiffItem;
+
 use super::{
     super::{
         content::{PageChange, PageKey, PageSeen},
         error::RegionError,
         handle::{Address, Kind, RegionId},
         meta::{Meta, MetaChange, MetaSeen},
+        rights::Permissions,
     },
     Session,
     local::Local,
@@ -138,12 +141,13 @@ fn change(
     let (before, now) = (found.live.as_ref()?, live?);
     let mut change =
         MetaChange { size: (now.size != before.size).then_some(now.size), ..MetaChange::default() };
-    for address in before.grants.keys().chain(now.grants.keys()) {
-        let granted = now.granted(*address);
-        let told = change.grants.iter().any(|(other, _)| other == address);
-        if granted != before.granted(*address) && !told {
-            change.grants.push((*address, granted));
-        }
+    // As many steps as there are differences: what both share is skipped.
+    for difference in before.grants.diff(&now.grants) {
+        change.grants.push(match difference {
+            DiffItem::Add(address, granted) => (*address, *granted),
+            DiffItem::Update { new: (address, granted), .. } => (*address, *granted),
+            DiffItem::Remove(address, _) => (*address, Permissions::NONE),
+        });
     }
     (!change.is_empty()).then_some(change)
 }

@@ -9,7 +9,7 @@ use super::{
         rights::MapOptions,
     },
     Session,
-    frame::{Mapping, Snapshot},
+    frame::{Frame, Mapping, Snapshot},
     journal::Undo,
     local::{Local, Name, RegionNumber},
     plan::{Life, Map, Place, Plan, Step},
@@ -140,8 +140,10 @@ impl Session {
             let (pages, size) = (local.pages.clone(), local.size());
             Box::new(Snapshot { pages, size, private: PageMap::new() })
         });
-        let mappings = &mut self.frames[frame].mappings;
-        mappings.push(Mapping { region, options, rights, start, len, snapshot, live: true });
+        let Frame { mappings, windows, .. } = &mut self.frames[frame];
+        let mapping = Mapping { region, options, rights, start, len, snapshot, live: true };
+        windows.insert(mapping.window(), mappings.len());
+        mappings.push(mapping);
         let ordinal = mappings.len() as u64;
         self.enter(Undo::Mapped { frame });
         ordinal
@@ -149,9 +151,15 @@ impl Session {
 
     fn unmap(&mut self, place: Place) {
         let Place { frame, at } = place;
-        let mapping = &mut self.frames[frame].mappings[at];
+        let Frame { mappings, windows, .. } = &mut self.frames[frame];
+        let mapping = &mut mappings[at];
         mapping.live = false;
+        windows.remove(&mapping.window());
         self.regions[mapping.region].mappings -= 1;
+        if self.marks.is_empty() {
+            // Nothing can bring the mapping back, so its private pages need not stay.
+            mapping.snapshot = None;
+        }
         self.enter(Undo::Unmapped { frame, at });
     }
 

@@ -1,11 +1,14 @@
 //! Call frames with their mappings.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use super::{
     super::{
         mask::{ByteMask, WordMask},
-        page::Page,
+        page::{Page, page_mut},
         page_map::{PageMap, PageNumber},
         rights::{MapOptions, Permissions},
     },
@@ -33,6 +36,12 @@ impl Private {
     /// Words of which nothing is left of what the world holds.
     pub(super) fn own_words(&self) -> WordMask {
         self.published.union(self.bytes.full_words())
+    }
+
+    /// Writes bytes that are to be published.
+    pub(super) fn write(&mut self, range: Range<usize>, data: &[u8]) {
+        page_mut(&mut self.page)[range.clone()].copy_from_slice(data);
+        self.bytes.insert(range);
     }
 
     /// Notes that everything written so far is published.
@@ -64,6 +73,15 @@ pub(super) struct Mapping {
     pub(super) live: bool,
 }
 
+/// What two live mappings of a frame must not have in common: region, start, length and options.
+pub(super) type Window = (RegionNumber, u64, Option<u64>, MapOptions);
+
+impl Mapping {
+    pub(super) fn window(&self) -> Window {
+        (self.region, self.start, self.len, self.options)
+    }
+}
+
 /// A call frame, or the body of a closure.
 #[derive(Default)]
 pub(super) struct Frame {
@@ -71,6 +89,9 @@ pub(super) struct Frame {
     pub(super) mappings: Vec<Mapping>,
     /// Numbers the frames of a transaction from 1, ended ones included.
     pub(super) serial: u64,
+    /// Where the live ones stand. Without it, a frame of many mappings would search them all for
+    /// every new one.
+    pub(super) windows: HashMap<Window, usize, RandomState>,
     /// Pages that the frame has written, which it pays for once.
     pub(super) written: HashSet<(RegionNumber, PageNumber), RandomState>,
 }

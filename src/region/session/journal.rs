@@ -89,7 +89,7 @@ pub(super) enum Undo {
         frame: usize,
         at: usize,
         page: PageNumber,
-        before: Option<Private>,
+        before: Option<Box<Private>>,
     },
     /// A frame wrote a page first.
     Written {
@@ -234,19 +234,23 @@ impl Session {
                 }
             }
             Undo::Mapped { frame } => {
-                if let Some(mapping) = self.frames[frame].mappings.pop() {
+                let Frame { mappings, windows, .. } = &mut self.frames[frame];
+                if let Some(mapping) = mappings.pop() {
+                    windows.remove(&mapping.window());
                     self.regions[mapping.region].mappings -= 1;
                 }
             }
             Undo::Unmapped { frame, at } => {
-                let mapping = &mut self.frames[frame].mappings[at];
+                let Frame { mappings, windows, .. } = &mut self.frames[frame];
+                let mapping = &mut mappings[at];
                 mapping.live = true;
+                windows.insert(mapping.window(), at);
                 self.regions[mapping.region].mappings += 1;
             }
             Undo::Private { frame, at, page, before } => {
                 if let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot {
                     match before {
-                        Some(before) => drop(snapshot.private.insert(page, before)),
+                        Some(before) => drop(snapshot.private.insert(page, *before)),
                         None => drop(snapshot.private.remove(page)),
                     }
                 }
@@ -268,5 +272,88 @@ impl Session {
                 self.frames.push(*frame);
             }
         }
+    }
+}
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use ruint::aliases::U256;
+
+    use super::{
+        super::super::{
+            config::SharedMemoryConfig,
+            content::PageKey,
+            meta::Meta,
+            operation::{Call, Operation},
+            page::Page,
+            sidecar::Sidecar,
+            world::{Found, Interrupt, World},
+        },
+        *,
+    };
+    use crate::{registry::Lease, sync::Arc};
+
+    /// Has nothing, and is not asked.
+    struct Nothing;
+
+    impl World for Nothing {
+        fn meta(&mut self, _: RegionId) -> Result<Found<(Meta, Option<Lease>)>, Interrupt> {
+            Err(Interrupt::Stop)
+        }
+
+        fn page(&mut self, _: PageKey) -> Result<Found<Option<Arc<Page>>>, Interrupt> {
+            Err(Interrupt::Stop)
+        }
+
+        fn sidecar(&mut self, _: Handle) -> Option<Arc<Sidecar>> {
+            None
+        }
+    }
+
+    fn write(session: &mut Session, offset: u64, data: &[u8]) {
+        let frame = session.depth();
+        let call = Call { frame, actor: Address::from_number(1), is_static: false, gas: u64::MAX };
+        let (mapping, offset) = (U256::ONE, U256::from(offset));
+        let operation = Operation::Write { mapping, offset, len: U256::from(data.len()) };
+        let plan = session.analyse(&mut Nothing, &call, &operation).unwrap();
+        session.write(plan, data);
+    }
+
+    #[test]
+    fn a_checkpoint_costs_nothing_and_a_revert_what_was_changed() {
+        let config = Arc::new(SharedMemoryConfig::production().chain);
+        let mut session = Session::new(config, 0);
+        let call =
+            Call { frame: 0, actor: Address::from_number(1), is_static: false, gas: u64::MAX };
+        let (size, zero) = (U256::from(1 << 20), U256::ZERO);
+        let alloc = Operation::Alloc { size, class: U256::from(4) };
+        let plan = session.analyse(&mut Nothing, &call, &alloc).unwrap();
+        let super::super::super::Output::Handle(Some(handle)) = session.execute(plan) else {
+            panic!("an allocation gives a handle");
+        };
+        let map = Operation::Map { handle, options: zero, offset: zero, size: zero };
+        let plan = session.analyse(&mut Nothing, &call, &map).unwrap();
+        session.execute(plan);
+        write(&mut session, 0, &vec![1; 1 << 20]);
+        assert_eq!(session.journal.len(), 0, "there is nothing to go back to");
+
+        for _ in 0..100 {
+            session.checkpoint(false);
+        }
+        assert_eq!(session.journal.len(), 0);
+        // One page, as often as it is written.
+        for value in 0..50 {
+            write(&mut session, 5000, &[value]);
+        }
+        assert_eq!(session.journal.len(), 1);
+        session.commit();
+        write(&mut session, 5000, &[99]);
+        assert_eq!(session.journal.len(), 1, "the outer checkpoint has the page already");
+        session.checkpoint(false);
+        write(&mut session, 5000, &[100]);
+        assert_eq!(session.journal.len(), 2);
+        session.revert();
+        session.revert();
+        assert_eq!(session.journal.len(), 0);
     }
 }

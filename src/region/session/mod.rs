@@ -15,11 +15,16 @@
 //! | `journal` | checkpoints: what takes changes back |
 //! | `lookup` | from handles and names to regions, rights |
 //! | `plan` | what an analysis has decided |
-//! | `analyse` | checks and gas of operations on regions as a whole |
-//! | `quick` | the commonest case of those on bytes |
-//! | `access` | checks and gas of operations on bytes |
+//! | `analyse` | the order of checks, and the bill |
+//! | `begin` | checks and gas of create, open, alloc, free |
+//! | `change` | checks and gas of grow, grant, destroy, info |
+//! | `map` | checks of map, and mappings by their ordinals |
+//! | `access` | checks of operations on bytes |
+//! | `quick` | the commonest case of operations on bytes |
+//! | `reach` | gas of data and pages, and having pages loaded |
 //! | `execute` | operations on regions as a whole, decided already |
-//! | `bytes` | moving bytes between callers, overlays and private pages |
+//! | `bytes` | moving bytes between callers and overlays |
+//! | `snapshot` | bytes of copy-on-write mappings |
 //! | `effects` | what is left when the transaction ends |
 //!
 //! Invariants
@@ -52,15 +57,20 @@
 
 mod access;
 mod analyse;
+mod begin;
 mod bytes;
+mod change;
 mod effects;
 mod execute;
 mod frame;
 mod journal;
 mod local;
 mod lookup;
+mod map;
 mod plan;
 mod quick;
+mod reach;
+mod snapshot;
 
 use std::collections::{HashMap, HashSet};
 
