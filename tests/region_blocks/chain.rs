@@ -167,9 +167,10 @@ impl Chain {
     }
 }
 
-/// What of the metrics does not depend on the schedule.
+/// What of the metrics does not depend on the schedule. When a destroyed region is freed does: a
+/// worker that still turns away from its block reaches it.
 fn deterministic(metrics: MetricsSnapshot) -> impl PartialEq + std::fmt::Debug {
-    (metrics.usage, metrics.page_bytes, metrics.collections, metrics.collected_bytes)
+    (metrics.usage, metrics.collections)
 }
 
 fn check(outcome: &Block, reference: &Block, how: &str) {

@@ -120,6 +120,7 @@ impl Registry {
 
     /// Puts another table in place of the current one.
     fn publish(&mut self, next: Regions, changed: impl Iterator<Item = RegionId>) {
+        let mut waiting = 0;
         for id in changed {
             // A region that is gone, or has given its place to a successor.
             if let Some(old) = self.current.record(id)
@@ -128,14 +129,13 @@ impl Registry {
             {
                 // A full limbo lets go of it, which is safe: whoever reaches it keeps it.
                 if self.limbo.push(old.clone(), old.leases.clone()).is_ok() {
-                    let bytes = old.pages().tiers().resident_bytes();
-                    self.metrics.page_bytes().add(bytes);
+                    waiting += old.pages().tiers().resident_bytes();
                 }
             }
         }
         let (before, after) = (self.current.tiers(), next.tiers());
         let metrics = &self.metrics;
-        shift(metrics.page_bytes(), before.resident_bytes(), after.resident_bytes());
+        shift(metrics.page_bytes(), before.resident_bytes(), after.resident_bytes() + waiting);
         shift(metrics.compressed_pages(), before.packed, after.packed);
         shift(metrics.spilled_pages(), before.spilled, after.spilled);
         self.current = next.clone();
