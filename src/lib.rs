@@ -63,7 +63,7 @@
 //! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
-//! | [`engine`] | workers that outlive blocks, and what all façades share | `context`, `sync` |
+//! | [`engine`] | workers that outlive blocks, shared memory of a running engine, and what all façades share | `context`, `region`, `sync` |
 //! | [`native`] | async closures as transactions, with their façade | `engine` and below |
 //! | `evm` | Ethereum transactions, with their façade; the only module that names `revm` | `engine` and below, `store` |
 //! | `store` | state stores: back ends of `evm::StateStore` | that trait |

@@ -8,6 +8,15 @@ mod ledger;
 #[path = "../examples/message.rs"]
 mod message;
 #[cfg(feature = "evm")]
+#[path = "../examples/order_book.rs"]
+mod order_book;
+#[cfg(feature = "evm")]
+#[path = "../examples/order_book_solidity.rs"]
+mod order_book_solidity;
+#[cfg(feature = "evm")]
+#[path = "../examples/revert.rs"]
+mod revert;
+#[cfg(feature = "evm")]
 #[path = "../examples/transfers.rs"]
 mod transfers;
 
@@ -30,4 +39,22 @@ fn what_a_failed_call_wrote_vanishes() {
 #[test]
 fn the_transfers_run() {
     transfers::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn the_order_book_runs() {
+    order_book::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn the_order_book_in_solidity_runs() {
+    order_book_solidity::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn a_reverted_call_takes_its_writes_back() {
+    revert::main().unwrap();
 }

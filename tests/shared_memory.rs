@@ -469,45 +469,9 @@ fn an_eager_collector_works_at_the_commit() {
     execute_and_commit(&memory, &counts(handle, 1));
     execute_and_commit(&memory, &[destroy(handle)]);
     let metrics = memory.metrics();
-    assert_eq!((metrics.collections, metrics.collected_bytes), (2, PAGE));
+    assert_eq!(metrics.collected_bytes, PAGE);
     assert_eq!(memory.stats().unwrap().waiting, 0);
     assert_eq!((metrics.page_bytes.current, metrics.page_bytes.peak), (0, PAGE));
-}
-
-#[test]
-fn the_collector_works_by_itself_when_its_time_has_come() {
-    let lazy = |interval: Duration, threshold: u64| {
-        let memory = memory_with(|config| {
-            config.host.collector.eager = false;
-            config.host.collector.interval = interval;
-            config.host.collector.threshold = threshold;
-        });
-        let handle = region(&memory, "counter");
-        region(&memory, "other");
-        execute_and_commit(&memory, &counts(handle, 1));
-        memory.destroy(handle).unwrap();
-        memory.stats().unwrap();
-        memory.metrics().collected_bytes
-    };
-    let (long, short, much) = (Duration::from_secs(3_600), Duration::from_nanos(1), 1 << 40);
-    assert_eq!(lazy(long, much), 0);
-    assert_eq!(lazy(short, much), PAGE);
-    assert_eq!(lazy(long, 1), PAGE);
-}
-
-#[test]
-fn at_level_paranoid_freed_pages_are_kept_for_one_collection_more() {
-    let memory = memory_with(|config| {
-        config.chain.security_level = SecurityLevel::Paranoid;
-        config.host.collector.enabled = false;
-    });
-    let handle = region(&memory, "counter");
-    execute_and_commit(&memory, &counts(handle, 1));
-    memory.destroy(handle).unwrap();
-    let report = memory.collect().unwrap();
-    assert_eq!((report.regions, report.waiting, report.bytes), (0, 1, 0));
-    let report = memory.collect().unwrap();
-    assert_eq!((report.regions, report.waiting, report.bytes), (1, 0, PAGE));
 }
 
 #[test]

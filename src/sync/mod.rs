@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | none | std, parking_lot, crossbeam, arc-swap | everyone |
 //! | `chorus_loom` | loom | `cargo loom`: every interleaving of small models |
-//! | `chorus_shuttle` | shuttle | randomised schedules of the whole engine |
+//! | `chorus_shuttle` | shuttle | `.ci/run schedules`: random schedules of the whole engine |
 //!
 //! All three offer the same names with the same signatures, so the code that a model explores is
 //! the code that ships. What differs is stated where it differs; these differences concern all:

@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc};
 use chorus::{
     engine::SharedMemory,
     native::{Engine, Outcome, Path, execute_sequential_with},
-    observe::MetricsSnapshot,
     region::{SecurityLevel, change::RegionChanges, config::SharedMemoryConfig},
 };
 use proptest::prelude::*;
@@ -160,17 +159,11 @@ impl Chain {
                 model.check(&memory.regions());
             }
             assert_eq!(together.list(), one_by_one.list());
-            let (one, other) = (one_by_one.metrics(), together.metrics());
-            assert_eq!(deterministic(other), deterministic(one));
+            // When memory is given back depends on who still looks at it; what was done does not.
+            assert_eq!(together.metrics().usage, one_by_one.metrics().usage);
             reference.apply_to(&mut state);
         }
     }
-}
-
-/// What of the metrics does not depend on the schedule. When a destroyed region is freed does: a
-/// worker that still turns away from its block reaches it.
-fn deterministic(metrics: MetricsSnapshot) -> impl PartialEq + std::fmt::Debug {
-    (metrics.usage, metrics.collections)
 }
 
 fn check(outcome: &Block, reference: &Block, how: &str) {

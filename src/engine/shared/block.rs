@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Messages that one visit of a worker handles at most, so that it gets back to its contexts.
-const BATCH: usize = if cfg!(chorus_loom) { 1 } else { 64 };
+const BATCH: usize = if cfg!(any(chorus_loom, chorus_shuttle)) { 1 } else { 64 };
 
 /// Why shared memory could not answer a context, though there is nothing wrong with its request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -271,10 +271,10 @@ fn shift(gauge: &Gauge, before: u64, after: u64) {
 #[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
 mod tests {
     use super::*;
-    use crate::region::config::SharedMemoryConfig;
     use crate::{
         engine::{Path, SharedMemory, shared::HostError},
         native::{BlockError, Engine, SharedError, Transaction},
+        region::config::SharedMemoryConfig,
         registry::{CallError, Polled},
     };
 

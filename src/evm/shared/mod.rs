@@ -18,9 +18,11 @@
 //! | `ISharedMemory.sol` | the interface for contracts to import |
 //! | `build` | an EVM with all that |
 //! | `disassemble` | opcodes by name |
+//! | `assemble` | code from text, with the same names |
 //! | `journal` | what is asked of a journal, and the part that each journal holds |
 //! | `diagnostic` | why operations failed, for the outcome |
 //! | `attached` | what is attached to a block and its transactions |
+//! | `convert` | addresses and handles as `alloy` has them |
 //! | `code` | the byte of code at the precompile's address |
 //!
 //! Invariants
@@ -36,9 +38,11 @@
 //! and epilogue do without it as well.
 
 mod abi;
+mod assemble;
 mod attached;
 mod build;
 mod code;
+mod convert;
 mod diagnostic;
 mod disassemble;
 mod exec;
@@ -46,16 +50,17 @@ mod instructions;
 mod journal;
 mod precompile;
 
-pub(crate) use self::{
-    attached::check_sidecars,
-    code::{put_on, take_off},
-};
 pub use self::{
+    assemble::{AssembleError, assemble},
     build::{SharedEvm, build},
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
     disassemble::{disassemble, mnemonic, opcode_name},
     journal::{RegionSource, Shared, SharedEnd, SharedJournal, SharedRegions},
     precompile::SharedPrecompiles,
+};
+pub(crate) use self::{
+    attached::check_sidecars,
+    code::{put_on, take_off},
 };
 use revm::primitives::hardfork::SpecId;
 

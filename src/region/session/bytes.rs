@@ -64,9 +64,9 @@ impl Session {
     }
 
     /// Carries out a read of whole pages: hands them over without copying a byte. `None`, and nothing
-    /// is done, if the plan's range does not begin at a page. Of a page that the range ends in, only what
-    /// lies within is handed over, by copying; the rest of it is no business of the caller's, nor among
-    /// what was observed.
+    /// is done, if the plan's range does not begin at a page. Of a page that the range ends in, only
+    /// what lies within is handed over, by copying, and zeros: the rest is not observed, so whoever
+    /// saw it would depend on something that nobody checks.
     #[must_use]
     pub fn read_pages(&mut self, plan: Plan) -> Option<Vec<Arc<Page>>> {
         let Step::Read { place, offset } = plan.step else { return None };
