@@ -80,6 +80,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: a_host_commits_beside_a_block_that_keeps_its_regions,
     },
     Model {
+        name: "a_worker_sent_home_leaves_no_host_waiting",
+        threads: 2,
+        bound: 3,
+        weakenings: &["shared.end-serves"],
+        run: a_worker_sent_home_leaves_no_host_waiting,
+    },
+    Model {
         name: "contexts_that_another_worker_answers_are_woken_and_committed",
         threads: 2,
         bound: 2,
@@ -285,10 +292,8 @@ fn a_lookup_waits_for_a_transaction_that_is_about_to_write() {
     other.join().unwrap();
 }
 
-/// The block began before the host's commit, and answers from what it began with.
-fn a_host_commits_beside_a_block_that_keeps_its_regions() {
-    let memory = memory(1);
-    let block = begin(&memory);
+/// Changes that create the region, on shared memory without any; and its metadata after them.
+fn changes(memory: &SharedMemory) -> (RegionChanges, Meta) {
     let birth = Arc::new(Birth {
         owner: Address::from_number(OWNER),
         name: Some(Name::new("ledger").unwrap()),
@@ -299,8 +304,14 @@ fn a_host_commits_beside_a_block_that_keeps_its_regions() {
     let after = Meta { generation: 1, live: Some(live) };
     let change = RegionChange { id: id(OWNER), after: after.clone(), pages: Vec::new() };
     let (base_root, regions) = (memory.root(), vec![change]);
-    let changes = RegionChanges { block: 1, base_root, regions, ..RegionChanges::default() };
+    (RegionChanges { block: 1, base_root, regions, ..RegionChanges::default() }, after)
+}
 
+/// The block began before the host's commit, and answers from what it began with.
+fn a_host_commits_beside_a_block_that_keeps_its_regions() {
+    let memory = memory(1);
+    let block = begin(&memory);
+    let (changes, after) = changes(&memory);
     let other = thread::spawn({
         let block = block.clone();
         move || {
@@ -314,6 +325,26 @@ fn a_host_commits_beside_a_block_that_keeps_its_regions() {
     other.join().unwrap();
     let next = Block::begin(&memory, 2).unwrap();
     assert_eq!(next.regions().meta(TxIndex(0), id(OWNER)).1, Read::Value(after));
+}
+
+/// A worker's last visit is to a question that nobody needs any more, and it does not come again,
+/// since its block has ended.
+fn a_worker_sent_home_leaves_no_host_waiting() {
+    let memory = memory(2);
+    let block = begin(&memory);
+    let (changes, after) = changes(&memory);
+    let asked = Questions::default().poll(&block, TxIndex(0), id(1), false, Waker::noop());
+    assert!(asked.is_pending());
+    let other = thread::spawn({
+        let block = block.clone();
+        move || {
+            let _ = block.serve();
+        }
+    });
+    drop(block);
+    memory.commit(&changes).unwrap();
+    assert_eq!(memory.regions().meta(id(OWNER)), after);
+    other.join().unwrap();
 }
 
 /// A block whose transactions ask one question each.

@@ -131,7 +131,7 @@ where
     }
 
     /// Executes a block over the state it starts from, and returns exactly what executing its
-    /// transactions one by one would have given ([`execute_sequential`]).
+    /// transactions one by one would have given ([`execute_sequential`](super::execute_sequential)).
     ///
     /// # Errors
     ///

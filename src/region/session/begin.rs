@@ -45,7 +45,7 @@ impl Analyst<'_> {
         if session.blocks[class as usize] >= session.config.pool_blocks[class as usize] {
             return Err(AllocError::PoolExhausted { class }.into());
         }
-        self.add_words(class.words() as u64)?;
+        self.add_words(class.words())?;
         let birth = Birth {
             owner: self.call.actor,
             name: None,
