@@ -7,6 +7,7 @@
 //! | `opcode_failures` | what each halts with, and that nothing is left then |
 //! | `opcode_frames` | whose rights, whose mappings, what a revert takes back |
 //! | `opcode_exec` | a region's bytes as code |
+//! | `opcode_lost` | a page that is lost ends the block |
 //! | `opcode_parallel` | transactions that meet in a region |
 //! | `opcode_off` | off means off |
 #![cfg(feature = "evm")]
@@ -20,6 +21,7 @@ mod opcode_exec;
 mod opcode_failures;
 mod opcode_frames;
 mod opcode_gas;
+mod opcode_lost;
 mod opcode_off;
 mod opcode_parallel;
 mod opcode_results;

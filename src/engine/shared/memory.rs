@@ -236,15 +236,18 @@ impl SharedMemory {
         Ok(self.registry.call(|reply| Message::Create { wanted, block, reply })??)
     }
 
-    /// Destroys a persistent region between blocks.
+    /// Destroys a persistent region between blocks. Collects afterwards, if it is time.
     ///
     /// # Errors
     ///
     /// [`HostError::NoRegion`], or [`HostError::Registry`] if it has stopped.
     pub fn destroy(&self, handle: Handle) -> Result<(), HostError> {
         let block = self.block.load(Ordering::Relaxed);
-        let found = self.registry.call(|reply| Message::Destroy { handle, block, reply })?;
-        if found { Ok(()) } else { Err(HostError::NoRegion { handle }) }
+        if !self.registry.call(|reply| Message::Destroy { handle, block, reply })? {
+            return Err(HostError::NoRegion { handle });
+        }
+        self.step(false);
+        Ok(())
     }
 
     /// Reads a persistent region as it stands: as many bytes as there are from `offset`, at most
@@ -304,11 +307,15 @@ impl SharedMemory {
         let block = changes.block;
         self.registry.call(|reply| Message::Commit { changes, reply })??;
         self.block.store(block, Ordering::Relaxed);
-        let eager = self.config.host.collector.eager;
-        if let Err(error) = self.collect_if_due(Instant::now(), eager, Extent::STEP) {
-            tracing::warn!(block, %error, "the collection after a commit failed");
-        }
+        self.step(self.config.host.collector.eager);
         Ok(())
+    }
+
+    /// What the collector does beside something else that has happened already.
+    fn step(&self, eager: bool) {
+        if let Err(error) = self.collect_if_due(Instant::now(), eager, Extent::STEP) {
+            tracing::warn!(block = self.block(), %error, "the collection failed");
+        }
     }
 
     /// Collects: frees what nobody can reach, compresses and spills what nobody uses. Waits for a

@@ -89,7 +89,7 @@ pub struct Stats {
     pub page_bytes: u64,
     /// The forms of their pages.
     pub tiers: Tiers,
-    /// Destroyed regions that wait for their leases to end.
+    /// Destroyed regions that the collector has not taken: somebody may reach them.
     pub waiting: u64,
     /// Bytes of the pages of those.
     pub waiting_bytes: u64,
@@ -120,6 +120,7 @@ impl Registry {
 
     /// Puts another table in place of the current one.
     fn publish(&mut self, next: Regions, changed: impl Iterator<Item = RegionId>) {
+        let mut waiting = 0;
         for id in changed {
             // A region that is gone, or has given its place to a successor.
             if let Some(old) = self.current.record(id)
@@ -128,14 +129,13 @@ impl Registry {
             {
                 // A full limbo lets go of it, which is safe: whoever reaches it keeps it.
                 if self.limbo.push(old.clone(), old.leases.clone()).is_ok() {
-                    let bytes = old.pages().tiers().resident_bytes();
-                    self.metrics.page_bytes().add(bytes);
+                    waiting += old.pages().tiers().resident_bytes();
                 }
             }
         }
         let (before, after) = (self.current.tiers(), next.tiers());
         let metrics = &self.metrics;
-        shift(metrics.page_bytes(), before.resident_bytes(), after.resident_bytes());
+        shift(metrics.page_bytes(), before.resident_bytes(), after.resident_bytes() + waiting);
         shift(metrics.compressed_pages(), before.packed, after.packed);
         shift(metrics.spilled_pages(), before.spilled, after.spilled);
         self.current = next.clone();
@@ -260,6 +260,14 @@ impl Behaviour for Registry {
     }
 }
 
+fn shift(gauge: &Gauge, before: u64, after: u64) {
+    if after >= before {
+        gauge.add(after - before);
+    } else {
+        gauge.sub(before - after);
+    }
+}
+
 #[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
 mod tests {
     use super::*;
@@ -329,13 +337,5 @@ mod tests {
             let off = Err(SharedError::Off);
             assert_eq!(execute(&engine, &[look(1)]).ok(), Some(vec![off]));
         }
-    }
-}
-
-fn shift(gauge: &Gauge, before: u64, after: u64) {
-    if after >= before {
-        gauge.add(after - before);
-    } else {
-        gauge.sub(before - after);
     }
 }

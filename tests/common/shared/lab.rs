@@ -114,7 +114,7 @@ impl Lab {
     }
 
     /// The chain's regions before the block.
-    fn memory(&self) -> Arc<SharedMemory> {
+    pub(crate) fn memory(&self) -> Arc<SharedMemory> {
         let host = SharedMemoryConfig::testing().host;
         let config = SharedMemoryConfig { chain: self.config.clone(), host };
         let memory = SharedMemory::new(config).expect("a configuration that agrees with itself");

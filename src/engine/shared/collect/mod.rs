@@ -3,6 +3,7 @@
 //! ```text
 //!  who runs it             when                        with
 //!  commit                  eager, or due ──────┐        a step: bounded in regions and pages
+//!  SharedMemory::destroy   due ────────────────┤        a step
 //!  SharedMemory::tick      due ────────────────┼─► run  all there is
 //!  SharedMemory::collect   always ─────────────┘        all there is
 //!
@@ -25,8 +26,8 @@
 //!
 //! # Who drives it
 //!
-//! There is no thread that the embedder did not ask for. The thread that commits a block looks at the
-//! clock and the threshold, and does a step where it is time. An embedder whose chain may stand
+//! There is no thread that the embedder did not ask for. The thread that commits a block, or destroys
+//! a region, looks at the clock and the threshold, and does a step where it is time. An embedder whose chain may stand
 //! still, or who wants commits to be short, turns `eager` off and calls
 //! [`SharedMemory::tick`](super::SharedMemory::tick) from a thread of their own, at least once per
 //! `interval`. One run at a time: a commit or tick beside one leaves it to it.

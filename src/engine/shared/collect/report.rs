@@ -8,9 +8,9 @@ use crate::sync::time::Duration;
 pub struct CollectReport {
     /// Destroyed regions dropped.
     pub regions: u64,
-    /// Destroyed regions that somebody still reaches.
+    /// Destroyed regions that somebody still reaches, or that are held back.
     pub waiting: u64,
-    /// Destroyed regions that nobody reaches, held back until the next run (at level Paranoid).
+    /// Those of them that are held back until the next run (at level Paranoid).
     pub quarantined: u64,
     /// Bytes of the pages freed with the dropped regions; pages that others share are not counted.
     pub bytes: u64,

@@ -40,6 +40,7 @@ impl Run<'_> {
         if self.collector.config.chain.security_level == SecurityLevel::Paranoid {
             taken = std::mem::replace(&mut work.quarantine.0, taken);
             self.report.quarantined = work.quarantine.0.len() as u64;
+            self.report.waiting += self.report.quarantined;
         }
         for record in taken {
             self.collector.metrics.page_bytes().sub(record.pages().tiers().resident_bytes());
