@@ -73,6 +73,8 @@ pub trait SharedJournal: JournalTr {
 #[derive(Debug, Default)]
 pub struct Shared {
     config: Option<Arc<ChainConfig>>,
+    /// That of `config`, at hand because every account that is loaded is compared with it.
+    precompile: Option<Address>,
     paused: bool,
     session: Option<Box<Session>>,
     diagnostics: Vec<Diagnostic>,
@@ -93,7 +95,8 @@ impl Shared {
     /// The part of a journal for blocks in which shared memory is active, or not.
     #[must_use]
     pub fn new(config: Option<Arc<ChainConfig>>) -> Self {
-        Self { config, ..Self::default() }
+        let precompile = config.as_ref().map(|config| Address::new(config.precompile.0));
+        Self { config, precompile, ..Self::default() }
     }
 
     /// What the chain fixes, where shared memory can be used.
@@ -112,7 +115,7 @@ impl Shared {
     #[inline]
     #[must_use]
     pub fn precompile(&self) -> Option<Address> {
-        self.config.as_ref().map(|config| Address::new(config.precompile.0))
+        self.precompile
     }
 
     /// Warms the precompile's address in the journal when a transaction first meets it, for this
@@ -120,8 +123,14 @@ impl Shared {
     /// first few hundred, which cost 3 % of a plain transfer's instructions.
     #[inline]
     pub fn meet<DB: Database>(&mut self, address: Address, stock: &mut Journal<DB>) {
-        if !self.met && self.precompile() == Some(address) {
-            self.met = true;
+        if self.precompile == Some(address) {
+            self.meet_now(address, stock);
+        }
+    }
+
+    #[cold]
+    fn meet_now<DB: Database>(&mut self, address: Address, stock: &mut Journal<DB>) {
+        if !std::mem::replace(&mut self.met, true) {
             let mut warm = stock.inner.warm_addresses.precompiles().clone();
             warm.insert(address);
             stock.inner.warm_addresses.set_precompile_addresses(&warm);
