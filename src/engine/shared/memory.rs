@@ -419,7 +419,9 @@ impl SharedMemory {
     /// Regions for a block that runs one by one; `None` if it does not use shared memory.
     pub(crate) fn begin_direct(&self, block: u64) -> Option<DirectRegions> {
         let base = Arc::new(Regions::clone(&self.table.load()));
-        self.is_active(block).then(|| DirectRegions::new(self.chain.clone(), base, block))
+        self.is_active(block).then(|| {
+            DirectRegions::new(self.chain.clone(), base, block).with_pools(self.pools.clone())
+        })
     }
 
     /// Regions for a block that runs in parallel; `None` if it does not use shared memory.
