@@ -104,7 +104,6 @@ impl Pools {
 
     /// A block without its bytes, to be counted as in use. If none is free, one is counted that the heap would have
     /// given, and nothing is allocated.
-    #[must_use]
     pub fn reserve(&self, class: Class) -> Reservation {
         let pool = &self.classes[class.index()];
         Reservation(match pool.take(false) {
