@@ -17,7 +17,7 @@ use revm::{
     state::{Account, EvmState},
 };
 
-use super::shared::{RegionSource, Shared, SharedEnd, SharedJournal, take_off};
+use super::shared::{RegionSource, Shared, SharedEnd, SharedJournal};
 use crate::region::{Call, Fault, Operation, session::Plan};
 
 /// A database that can say whether an account holds storage (EIP-7610).
@@ -192,6 +192,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         target: Address,
         skip_cold_load: bool,
     ) -> Load<SelfDestructResult, DB> {
+        self.shared.meet(target, &mut self.stock);
         self.stock.selfdestruct(address, target, skip_cold_load)
     }
 
@@ -237,6 +238,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         to: Address,
         balance: U256,
     ) -> Result<Option<TransferError>, DB::Error> {
+        self.shared.meet(to, &mut self.stock);
         self.stock.transfer(from, to, balance)
     }
 
@@ -262,6 +264,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
 
     #[inline]
     fn balance_incr(&mut self, address: Address, balance: U256) -> Result<(), DB::Error> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.balance_incr(address, balance)
     }
 
@@ -272,16 +275,19 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
 
     #[inline]
     fn load_account(&mut self, address: Address) -> Plain<&Account, DB> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account(address)
     }
 
     #[inline]
     fn load_account_with_code(&mut self, address: Address) -> Plain<&Account, DB> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account_with_code(address)
     }
 
     #[inline]
     fn load_account_delegated(&mut self, address: Address) -> Plain<AccountLoad, DB> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account_delegated(address)
     }
 
@@ -291,6 +297,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         address: Address,
         skip_cold_load: bool,
     ) -> Load<Self::JournaledAccount<'_>, DB> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account_mut_skip_cold_load(address, skip_cold_load)
     }
 
@@ -300,6 +307,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         address: Address,
         load_code: bool,
     ) -> Plain<Self::JournaledAccount<'_>, DB> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account_mut_optional_code(address, load_code)
     }
 
@@ -310,6 +318,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
         load_code: bool,
         skip_cold_load: bool,
     ) -> Result<AccountInfoLoad<'_>, JournalLoadError<DB::Error>> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account_info_skip_cold_load(address, load_code, skip_cold_load)
     }
 
@@ -355,9 +364,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
     fn finalize(&mut self) -> EvmState {
         self.shared.discard();
         let mut state = self.stock.finalize();
-        if let Some(precompile) = self.shared.precompile() {
-            take_off(&mut state, precompile);
-        }
+        self.shared.part(&mut state, &mut self.stock);
         state
     }
 }

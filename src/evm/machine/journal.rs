@@ -33,7 +33,7 @@ use revm::{
 };
 
 use super::{
-    super::shared::{RegionSource, Shared, SharedJournal, take_off},
+    super::shared::{RegionSource, Shared, SharedJournal},
     cells::field,
     view::{Stop, View},
     watched::WatchedJournal,
@@ -116,6 +116,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         target: Address,
         skip: bool,
     ) -> Load<SelfDestructResult> {
+        self.shared.meet(target, &mut self.stock);
         // The heir's emptiness is asked before it inherits; a heir that is not loaded yet has no
         // changes of this transaction.
         if let Some(heir) = self.stock.inner.state.get(&target) {
@@ -165,6 +166,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         to: Address,
         amount: U256,
     ) -> Result<Option<TransferError>, Stop> {
+        self.shared.meet(to, &mut self.stock);
         self.stock.load_account(from)?;
         self.stock.load_account(to)?;
         Ok(self.transfer_loaded(from, to, amount))
@@ -188,6 +190,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     }
 
     fn balance_incr(&mut self, address: Address, amount: U256) -> Result<(), Stop> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account(address)?;
         self.credit(address, amount);
         self.stock.balance_incr(address, amount)
@@ -199,10 +202,12 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     }
 
     fn load_account(&mut self, address: Address) -> Result<StateLoad<&Account>, Stop> {
+        self.shared.meet(address, &mut self.stock);
         self.stock.load_account(address)
     }
 
     fn load_account_with_code(&mut self, address: Address) -> Result<StateLoad<&Account>, Stop> {
+        self.shared.meet(address, &mut self.stock);
         let load = self.stock.load_account_with_code(address)?;
         let mut notes = self.notes.borrow_mut();
         notes.account(load.info.account_id, address).fields |= field::CODE;
@@ -211,6 +216,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     }
 
     fn load_account_delegated(&mut self, address: Address) -> Result<StateLoad<AccountLoad>, Stop> {
+        self.shared.meet(address, &mut self.stock);
         let load = self.stock.load_account_with_code(address)?;
         let delegate = load.info.code.as_ref().and_then(Bytecode::eip7702_address);
         self.notes.borrow_mut().account(load.info.account_id, address).use_code(&load.info);
@@ -226,6 +232,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         address: Address,
         skip: bool,
     ) -> Load<JournaledAccount<'_, View<'y>, JournalEntry>> {
+        self.shared.meet(address, &mut self.stock);
         // CREATE compares the creator's balance with a value that does not show here. At depth 0
         // the creator is the sender, whose funds are checked already.
         let pins = self.stock.inner.depth > 0;
@@ -247,6 +254,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         address: Address,
         load_code: bool,
     ) -> Result<StateLoad<JournaledAccount<'_, View<'y>, JournalEntry>>, Stop> {
+        self.shared.meet(address, &mut self.stock);
         let load = self.stock.load_account_mut_optional_code(address, load_code)?;
         let mut notes = self.notes.borrow_mut();
         let account =
@@ -335,9 +343,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     fn finalize(&mut self) -> EvmState {
         self.shared.discard();
         let mut state = self.stock.finalize();
-        if let Some(precompile) = self.shared.precompile() {
-            take_off(&mut state, precompile);
-        }
+        self.shared.part(&mut state, &mut self.stock);
         state
     }
 
@@ -347,6 +353,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         load_code: bool,
         skip: bool,
     ) -> Result<AccountInfoLoad<'_>, JournalLoadError<Stop>> {
+        self.shared.meet(address, &mut self.stock);
         let spec = self.stock.inner.cfg.spec;
         let load = self.stock.inner.load_account_optional(
             &mut self.stock.database,

@@ -5,9 +5,12 @@
 //! checkpoint, and nothing else.
 
 use alloy_primitives::Address;
-use revm::{Database, context::JournalTr};
+use revm::{Database, Journal, context::JournalTr, state::EvmState};
 
-use super::diagnostic::{Diagnostic, MOST_DIAGNOSTICS};
+use super::{
+    code::take_off,
+    diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
+};
 use crate::{
     region::{
         Call, Fault, Operation, Output, Session,
@@ -73,6 +76,8 @@ pub struct Shared {
     paused: bool,
     session: Option<Box<Session>>,
     diagnostics: Vec<Diagnostic>,
+    /// The transaction has met the precompile's account.
+    met: bool,
 }
 
 /// What a transaction leaves of its use of shared memory.
@@ -108,6 +113,33 @@ impl Shared {
     #[must_use]
     pub fn precompile(&self) -> Option<Address> {
         self.config.as_ref().map(|config| Address::new(config.precompile.0))
+    }
+
+    /// Warms the precompile's address in the journal when a transaction first meets it, for this
+    /// transaction only: revm looks every address up in a hash set once there is a warm one beyond its
+    /// first few hundred, which cost 3 % of a plain transfer's instructions.
+    #[inline]
+    pub fn meet<DB: Database>(&mut self, address: Address, stock: &mut Journal<DB>) {
+        if !self.met && self.precompile() == Some(address) {
+            self.met = true;
+            let mut warm = stock.inner.warm_addresses.precompiles().clone();
+            warm.insert(address);
+            stock.inner.warm_addresses.set_precompile_addresses(&warm);
+        }
+    }
+
+    /// Takes back what meeting the precompile's account did, from the journal and from the state that
+    /// the transaction leaves.
+    #[inline]
+    pub fn part<DB: Database>(&mut self, state: &mut EvmState, stock: &mut Journal<DB>) {
+        if std::mem::take(&mut self.met)
+            && let Some(precompile) = self.precompile()
+        {
+            take_off(state, precompile);
+            let mut warm = stock.inner.warm_addresses.precompiles().clone();
+            warm.remove(&precompile);
+            stock.inner.warm_addresses.set_precompile_addresses(&warm);
+        }
     }
 
     /// The transaction's session, if it has used shared memory.

@@ -58,10 +58,7 @@ pub use self::{
     journal::{RegionSource, Shared, SharedEnd, SharedJournal, SharedRegions},
     precompile::SharedPrecompiles,
 };
-pub(crate) use self::{
-    attached::check_sidecars,
-    code::{put_on, take_off},
-};
+pub(crate) use self::{attached::check_sidecars, code::put_on};
 use revm::primitives::hardfork::SpecId;
 
 use super::Block;

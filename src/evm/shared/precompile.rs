@@ -36,34 +36,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SharedPrecompiles {
     ethereum: EthPrecompiles,
-    shared: Option<Box<Active>>,
-}
-
-#[derive(Clone, Debug)]
-struct Active {
-    address: Address,
-    /// With those of Ethereum.
-    warm: AddressSet,
+    shared: Option<Address>,
 }
 
 impl SharedPrecompiles {
     /// The precompiles of a fork, with shared memory or without.
     #[must_use]
     pub fn new(spec: SpecId, config: Option<&ChainConfig>) -> Self {
-        let shared = config.map(|config| {
-            let address = Address::new(config.precompile.0);
-            Box::new(Active { address, warm: AddressSet::default() })
-        });
-        let mut precompiles = Self { ethereum: EthPrecompiles::new(spec), shared };
-        precompiles.warm_up();
-        precompiles
-    }
-
-    fn warm_up(&mut self) {
-        if let Some(shared) = &mut self.shared {
-            shared.warm.clone_from(self.ethereum.warm_addresses());
-            shared.warm.insert(shared.address);
-        }
+        let shared = config.map(|config| Address::new(config.precompile.0));
+        Self { ethereum: EthPrecompiles::new(spec), shared }
     }
 }
 
@@ -71,11 +52,7 @@ impl<CTX: ContextTr<Journal: SharedJournal>> PrecompileProvider<CTX> for SharedP
     type Output = InterpreterResult;
 
     fn set_spec(&mut self, spec: <CTX::Cfg as Cfg>::Spec) -> bool {
-        let changed = PrecompileProvider::<CTX>::set_spec(&mut self.ethereum, spec);
-        if changed {
-            self.warm_up();
-        }
-        changed
+        PrecompileProvider::<CTX>::set_spec(&mut self.ethereum, spec)
     }
 
     fn run(
@@ -83,8 +60,7 @@ impl<CTX: ContextTr<Journal: SharedJournal>> PrecompileProvider<CTX> for SharedP
         context: &mut CTX,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
-        if let Some(shared) = &self.shared
-            && shared.address == inputs.bytecode_address
+        if self.shared.is_some_and(|address| address == inputs.bytecode_address)
             && let Some(config) = context.journal_mut().shared().active().cloned()
         {
             let mut frame = Frame {
@@ -105,11 +81,10 @@ impl<CTX: ContextTr<Journal: SharedJournal>> PrecompileProvider<CTX> for SharedP
         self.ethereum.run(context, inputs)
     }
 
+    /// Those of Ethereum. That of shared memory is warmed when a transaction meets it
+    /// ([`Shared::meets`](super::Shared::meets)).
     fn warm_addresses(&self) -> &AddressSet {
-        match &self.shared {
-            Some(shared) => &shared.warm,
-            None => self.ethereum.warm_addresses(),
-        }
+        self.ethereum.warm_addresses()
     }
 }
 
