@@ -102,6 +102,8 @@ fn memory(mailbox: usize) -> Arc<SharedMemory> {
     let mut config = SharedMemoryConfig::production();
     config.chain.active_from = Some(0);
     config.host.registry_mailbox = mailbox;
+    // No part of these models, and each block of a pool is an object of the explorer.
+    config.host.pools.blocks = [0; 4];
     SharedMemory::new(config).unwrap()
 }
 

@@ -21,6 +21,26 @@ pub struct Block {
     home: Home,
 }
 
+/// A block that is reserved, without its bytes: what whoever had it last left in them
+/// cannot be seen, so taking one writes nothing. Dropping it gives it back.
+#[derive(Debug)]
+#[must_use]
+pub struct Reservation(pub(super) Block);
+
+impl Reservation {
+    /// Its size, as a class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.0.class()
+    }
+
+    /// Whether it is in the pool.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.0.is_pooled()
+    }
+}
+
 /// Where a block goes.
 #[derive(Clone, Copy)]
 enum Home {

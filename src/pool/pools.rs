@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::BytesMut;
 
 use super::{
-    Block, Class, PoolConfig, PoolStats,
+    Block, Class, PoolConfig, PoolStats, Reservation,
     class_pool::ClassPool,
     memory::{self, Memory},
 };
@@ -100,6 +100,16 @@ impl Pools {
         exhaustion: Exhaustion,
     ) -> Result<Block, PoolExhausted> {
         self.hand_out(Class::K4, exhaustion, |memory| memory.copy_of(content))
+    }
+
+    /// A block without its bytes, to be counted as in use. If none is free, one is counted that the heap would have
+    /// given, and nothing is allocated.
+    pub fn reserve(&self, class: Class) -> Reservation {
+        let pool = &self.classes[class.index()];
+        Reservation(match pool.take(false) {
+            Some((slot, memory)) => Block::pooled(memory.bytes, pool.clone(), slot),
+            None => Block::heap(BytesMut::new(), pool.clone()),
+        })
     }
 
     #[inline]

@@ -17,7 +17,7 @@ use super::{
     tier::{Check, PageFault},
     world::{Found, Interrupt, World},
 };
-use crate::{registry::Lease, state::Cell, sync::Arc};
+use crate::{pool::Pools, registry::Lease, state::Cell, sync::Arc};
 
 /// The regions between two transactions.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct DirectRegions {
     /// Of the block and of the transaction that runs.
     sidecars: [Arc<[Arc<Sidecar>]>; 2],
     sums: RegionSums,
+    pools: Option<Arc<Pools>>,
 }
 
 impl DirectRegions {
@@ -51,7 +52,15 @@ impl DirectRegions {
             fault: None,
             sidecars: Default::default(),
             sums: RegionSums::default(),
+            pools: None,
         }
+    }
+
+    /// The same, with pools in which the transactions' blocks are reserved.
+    #[must_use]
+    pub fn with_pools(mut self, pools: Arc<Pools>) -> Self {
+        self.pools = Some(pools);
+        self
     }
 
     /// A session for a transaction within `depth` frames.
@@ -132,5 +141,9 @@ impl World for DirectRegions {
             .flat_map(|attached| attached.iter())
             .find(|sidecar| sidecar.handle() == handle)
             .cloned()
+    }
+
+    fn pools(&self) -> Option<&Arc<Pools>> {
+        self.pools.as_ref()
     }
 }

@@ -31,6 +31,7 @@
 //! | `world` | what a transaction asks of the world outside of it |
 //! | [`session`] | one transaction's regions |
 //! | [`tier`] | the forms of committed pages: as they are, compressed, in a file |
+//! | `record` | one persistent region |
 //! | `regions`, `change` | all persistent regions, what a block changed, the root |
 //! | `direct` | regions of a block that runs one by one |
 //! | `versions` | regions of a block that runs in parallel |
@@ -58,6 +59,7 @@ pub mod meta;
 pub mod operation;
 pub mod page;
 pub mod page_map;
+mod record;
 pub mod regions;
 pub mod rights;
 pub mod session;

@@ -7,7 +7,7 @@ use super::{
     page::Page,
     sidecar::Sidecar,
 };
-use crate::{registry::Lease, state::EntryId, sync::Arc};
+use crate::{pool::Pools, registry::Lease, state::EntryId, sync::Arc};
 
 /// Why the world gives no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,4 +46,10 @@ pub trait World {
 
     /// A sidecar of the transaction or its block.
     fn sidecar(&mut self, handle: Handle) -> Option<Arc<Sidecar>>;
+
+    /// The host's pools, in which the transaction's pool blocks are reserved. Nothing that a
+    /// contract could see depends on them.
+    fn pools(&self) -> Option<&Arc<Pools>> {
+        None
+    }
 }

@@ -8,5 +8,6 @@ mod damage;
 mod desk;
 mod destroyed;
 mod forms;
+mod pools;
 mod threads;
 mod when;

@@ -1,11 +1,12 @@
 //! What a host holds of shared memory, and does with it.
 
 use super::{
-    collect::{CollectReport, Collector, Extent},
-    registry::{Message, Registry, Stats, Wanted},
+    HostError, SharedBlock,
+    collect::Collector,
+    registry::{Message, Registry, Wanted},
 };
 use crate::{
-    observe::{MetricsSnapshot, RegionMetrics},
+    observe::RegionMetrics,
     pool::Pools,
     region::{
         change::RegionChanges,
@@ -14,52 +15,18 @@ use crate::{
         error::CreateError,
         handle::{Address, Handle, Name},
         meta::Meta,
-        page_map::PageNumber,
-        regions::{ApplyError, Reform, Regions, Use},
+        regions::{Regions, Use},
         rights::{Permissions, RegionOptions, SecurityLevel},
-        sidecar::{Sidecar, SidecarError},
-        tier::{Check, PageFault, SpillError, Tiers},
+        sidecar::Sidecar,
+        tier::{Check, Tiers},
         versions::BlockRegions,
     },
-    registry::{Actor, CallError, Published, Snapshot},
+    registry::{Actor, Published, Snapshot},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        time::Instant,
     },
 };
-
-use super::SharedBlock;
-
-/// Why the host's request failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HostError {
-    /// The registry has stopped.
-    #[error("the region registry does not answer: {0}")]
-    Registry(#[from] CallError),
-    /// The changes do not belong to the regions as they are.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// The region was not created.
-    #[error(transparent)]
-    Create(#[from] CreateError),
-    /// The data was not attached.
-    #[error(transparent)]
-    Sidecar(#[from] SidecarError),
-    /// A page is not what it was.
-    #[error(transparent)]
-    Page(#[from] PageFault),
-    /// Pages could not be moved out of memory; they are still there. The rest of the collection was
-    /// done.
-    #[error(transparent)]
-    Spill(#[from] SpillError),
-    /// There is no such region.
-    #[error("{handle} is not the handle of a persistent region")]
-    NoRegion {
-        /// What was given.
-        handle: Handle,
-    },
-}
 
 /// A region as the host sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +45,13 @@ pub struct RegionInfo {
 
 /// Shared memory of an engine, or of several that execute one chain.
 pub struct SharedMemory {
-    config: Arc<SharedMemoryConfig>,
-    chain: Arc<ChainConfig>,
-    registry: Actor<Registry>,
-    table: Published<Regions>,
-    metrics: Arc<RegionMetrics>,
-    pools: Arc<Pools>,
-    collector: Collector,
+    pub(super) config: Arc<SharedMemoryConfig>,
+    pub(super) chain: Arc<ChainConfig>,
+    pub(super) registry: Actor<Registry>,
+    pub(super) table: Published<Regions>,
+    pub(super) metrics: Arc<RegionMetrics>,
+    pub(super) pools: Arc<Pools>,
+    pub(super) collector: Collector,
     enabled: AtomicBool,
     /// Number of the block committed last, for what the host does between blocks.
     block: AtomicU64,
@@ -262,25 +229,6 @@ impl SharedMemory {
         regions.read_checked(handle, offset, into, check)?.ok_or(HostError::NoRegion { handle })
     }
 
-    /// Compares every page of a region with its checksum, wherever it is. Says how many there are.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError::Page`] for the first that is not what it was; [`HostError::NoRegion`].
-    pub fn verify(&self, handle: Handle) -> Result<u64, HostError> {
-        self.table.load_full().verify(handle)?.ok_or(HostError::NoRegion { handle })
-    }
-
-    /// Forgets that a region was changed: [`Use::dirty`] is false until it is changed again.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError::NoRegion`], or [`HostError::Registry`].
-    pub fn clear_dirty(&self, handle: Handle) -> Result<(), HostError> {
-        let found = self.registry.call(|reply| Message::ClearDirty { handle, reply })?;
-        if found { Ok(()) } else { Err(HostError::NoRegion { handle }) }
-    }
-
     /// Makes data a sidecar, to be attached to a block or a transaction.
     ///
     /// # Errors
@@ -311,89 +259,6 @@ impl SharedMemory {
         Ok(())
     }
 
-    /// What the collector does beside something else that has happened already.
-    fn step(&self, eager: bool) {
-        if let Err(error) = self.collect_if_due(Instant::now(), eager, Extent::STEP) {
-            tracing::warn!(block = self.block(), %error, "the collection failed");
-        }
-    }
-
-    /// Collects: frees what nobody can reach, compresses and spills what nobody uses. Waits for a
-    /// collection that runs; blocks go on meanwhile. Collects also where the configuration has
-    /// disabled the collector, which only keeps it from running by itself.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError::Spill`] or [`HostError::Registry`].
-    pub fn collect(&self) -> Result<CollectReport, HostError> {
-        let block = self.block.load(Ordering::Relaxed);
-        self.collector.run(&self.registry, block, Extent::WHOLE)
-    }
-
-    /// Collects if it is time: the interval is over at `now`, or regions hold more than the threshold.
-    /// `None` if it is not, if a collection runs, or if the collector is disabled.
-    ///
-    /// Commits look at the clock as well. Who wants collections while no block is committed calls
-    /// this from a thread of their own; the engine starts none for it.
-    ///
-    /// # Errors
-    ///
-    /// As [`collect`](Self::collect).
-    pub fn tick(&self, now: Instant) -> Result<Option<CollectReport>, HostError> {
-        self.collect_if_due(now, false, Extent::WHOLE)
-    }
-
-    fn collect_if_due(
-        &self,
-        now: Instant,
-        eager: bool,
-        extent: Extent,
-    ) -> Result<Option<CollectReport>, HostError> {
-        let block = self.block.load(Ordering::Relaxed);
-        self.collector.run_if_due(&self.registry, block, now, eager, extent)
-    }
-
-    /// The blocks of memory in four sizes that were set up with it. The host may take some, with
-    /// either behaviour where a class is exhausted.
-    #[must_use]
-    pub fn pools(&self) -> &Arc<Pools> {
-        &self.pools
-    }
-
-    /// Turns a bit of a stored page over, wherever it is kept, as a fault of memory or disk would.
-    /// For tests of what follows from it. Says whether there was such a page.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError::Registry`].
-    #[doc(hidden)]
-    pub fn damage_page(&self, handle: Handle, page: PageNumber) -> Result<bool, HostError> {
-        let regions = self.table.load_full();
-        let stored = regions.find(handle).and_then(|record| record.pages().get(page));
-        let Some((before, after)) = stored.and_then(|stored| Some((stored, stored.damaged()?)))
-        else {
-            return Ok(false);
-        };
-        let forms = vec![Reform { page, before: before.clone(), after }];
-        self.registry.call(|reply| Message::Reform { handle, forms, reply })?;
-        Ok(true)
-    }
-
-    /// How the registry stands.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError::Registry`].
-    pub fn stats(&self) -> Result<Stats, HostError> {
-        Ok(self.registry.call(|reply| Message::Stats { reply })?)
-    }
-
-    /// What was done with shared memory so far, and what it holds.
-    #[must_use]
-    pub fn metrics(&self) -> MetricsSnapshot {
-        MetricsSnapshot { pools: Some(self.pools.stats()), ..self.metrics.snapshot() }
-    }
-
     /// Number of the block committed last, 0 before the first.
     #[must_use]
     pub fn block(&self) -> u64 {
@@ -419,7 +284,9 @@ impl SharedMemory {
     /// Regions for a block that runs one by one; `None` if it does not use shared memory.
     pub(crate) fn begin_direct(&self, block: u64) -> Option<DirectRegions> {
         let base = Arc::new(Regions::clone(&self.table.load()));
-        self.is_active(block).then(|| DirectRegions::new(self.chain.clone(), base, block))
+        self.is_active(block).then(|| {
+            DirectRegions::new(self.chain.clone(), base, block).with_pools(self.pools.clone())
+        })
     }
 
     /// Regions for a block that runs in parallel; `None` if it does not use shared memory.

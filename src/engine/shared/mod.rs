@@ -11,6 +11,8 @@
 //! | file | concept |
 //! |---|---|
 //! | `memory` | [`SharedMemory`]: what a host holds and does |
+//! | `upkeep` | what else it does: collections, checks, pools, figures |
+//! | `host_error` | why its requests fail |
 //! | `registry` | the actor: its messages, and what it answers |
 //! | `collect` | the collector: destroyed regions, cold pages, the memory budget |
 //! | `ask` | a context's question to the registry |
@@ -33,10 +35,12 @@
 mod ask;
 mod block;
 mod collect;
+mod host_error;
 mod memory;
 #[cfg(chorus_loom)]
 pub mod model;
 mod registry;
+mod upkeep;
 mod world;
 
 pub(crate) use self::{
@@ -46,6 +50,7 @@ pub(crate) use self::{
 };
 pub use self::{
     collect::CollectReport,
-    memory::{HostError, RegionInfo, SharedMemory},
+    host_error::HostError,
+    memory::{RegionInfo, SharedMemory},
     registry::Stats,
 };

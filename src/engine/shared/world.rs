@@ -4,6 +4,7 @@ use std::task::{Poll, Waker};
 
 use super::{Asker, SharedBlock, Trouble};
 use crate::{
+    pool::Pools,
     region::{
         content::PageKey,
         handle::{Handle, RegionId},
@@ -83,5 +84,9 @@ impl World for ContextWorld<'_> {
 
     fn sidecar(&mut self, handle: Handle) -> Option<Arc<Sidecar>> {
         self.shared.sidecar(self.sidecars, handle)
+    }
+
+    fn pools(&self) -> Option<&Arc<Pools>> {
+        Some(self.shared.memory.pools())
     }
 }

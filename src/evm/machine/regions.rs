@@ -7,6 +7,7 @@ use crate::{
     context::context_waker,
     engine::shared::{Asker, ContextWorld},
     evm::shared::RegionSource,
+    pool::Pools,
     region::{
         content::PageKey,
         handle::{Handle, RegionId},
@@ -77,6 +78,10 @@ impl World for View<'_> {
         let run = self.run();
         let own = &run.machine.block.transactions[self.tx.get()].sidecars;
         run.machine.shared.as_ref()?.sidecar(own, handle)
+    }
+
+    fn pools(&self) -> Option<&Arc<Pools>> {
+        Some(self.run().machine.shared.as_ref()?.memory.pools())
     }
 }
 

@@ -41,10 +41,11 @@ impl Analyst<'_> {
         };
         // A block does not count as one of the regions that a transaction may create: the quota of its
         // class is what bounds it.
-        let session = &*self.session;
-        if session.blocks[class as usize] >= session.config.pool_blocks[class as usize] {
+        let session = &mut *self.session;
+        if session.blocks.count(class) >= session.config.pool_blocks[class as usize] {
             return Err(AllocError::PoolExhausted { class }.into());
         }
+        session.blocks.take_from(self.world.pools());
         self.add_words(class.words())?;
         let birth = Birth {
             owner: self.call.actor,

@@ -100,9 +100,7 @@ impl Session {
     }
 
     fn alloc(&mut self, class: Class, live: Live) -> Handle {
-        let held = &mut self.blocks[class as usize];
-        let before = *held;
-        *held += 1;
+        let before = self.blocks.set(class, self.blocks.count(class) + 1);
         self.enter(Undo::Block { class, before });
         let id = RegionId::of(Kind::Transaction, live.birth.owner, None);
         self.add_own(id, live, Some(class))
@@ -176,9 +174,7 @@ impl Session {
         let Some(live) = local.live.take() else { return };
         self.enter(Undo::Destroyed { region, live: Box::new(live) });
         if let Some(class) = class {
-            let held = &mut self.blocks[class as usize];
-            let before = *held;
-            *held = held.saturating_sub(1);
+            let before = self.blocks.set(class, self.blocks.count(class).saturating_sub(1));
             self.enter(Undo::Block { class, before });
         }
         let id = handle.id();

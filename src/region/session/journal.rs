@@ -262,7 +262,9 @@ impl Session {
                 }
             }
             Undo::Memory { words } => self.words = words,
-            Undo::Block { class, before } => self.blocks[class as usize] = before,
+            Undo::Block { class, before } => {
+                self.blocks.set(class, before);
+            }
             Undo::FrameEnded { depth, frame } => {
                 for mapping in frame.live() {
                     self.regions[mapping.region].mappings += 1;

@@ -13,6 +13,7 @@
 //! | `local` | a region as the transaction sees it |
 //! | `frame` | call frames with their mappings |
 //! | `journal` | checkpoints: what takes changes back |
+//! | `blocks` | pool blocks held, and their reservations |
 //! | `lookup` | from handles and names to regions, rights |
 //! | `plan` | what an analysis has decided |
 //! | `analyse` | the order of checks, and the bill |
@@ -58,6 +59,7 @@
 mod access;
 mod analyse;
 mod begin;
+mod blocks;
 mod bytes;
 mod change;
 mod effects;
@@ -74,14 +76,15 @@ mod snapshot;
 
 use std::collections::{HashMap, HashSet};
 
-pub use self::{
-    effects::{Denied, Effects},
-    plan::Plan,
-};
 use self::{
+    blocks::Blocks,
     frame::Frame,
     journal::{Mark, Undo},
     local::{Local, Name, RegionNumber},
+};
+pub use self::{
+    effects::{Denied, Effects},
+    plan::Plan,
 };
 use super::{
     config::ChainConfig,
@@ -117,7 +120,7 @@ pub struct Session {
     /// The last ordinal of a region of the transaction's own.
     ordinal: u64,
     /// Pool blocks held, by class.
-    blocks: [u32; 4],
+    blocks: Blocks,
     usage: Usage,
     denied: Vec<Denied>,
 }
@@ -151,7 +154,7 @@ impl Session {
             words: 0,
             created: 0,
             ordinal: 0,
-            blocks: [0; 4],
+            blocks: Blocks::default(),
             usage: Usage::default(),
             denied: Vec::new(),
         };
