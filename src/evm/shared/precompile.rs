@@ -82,7 +82,7 @@ impl<CTX: ContextTr<Journal: SharedJournal>> PrecompileProvider<CTX> for SharedP
     }
 
     /// Those of Ethereum. That of shared memory is warmed when a transaction meets it
-    /// ([`Shared::meets`](super::Shared::meets)).
+    /// ([`Shared::meet`](super::Shared::meet)).
     fn warm_addresses(&self) -> &AddressSet {
         self.ethereum.warm_addresses()
     }
