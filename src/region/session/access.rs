@@ -138,7 +138,7 @@ impl Analyst<'_> {
         self.writable(place)?;
         let start = self.session.mapping_at(place).start;
         if len.is_zero() {
-            let step = Step::Copy { place, destination: start, source: start, grow: None };
+            let step = Step::Copy { place, ends: Box::new((start, start)), grow: None };
             return Ok((step, 0));
         }
         let size = self.session.mapped_size(place);
@@ -166,7 +166,7 @@ impl Analyst<'_> {
         }
         self.write_through(place, target.offset, bytes)?;
         let (destination, source, grow) = (target.offset, start + from, target.grow);
-        Ok((Step::Copy { place, destination, source, grow }, bytes))
+        Ok((Step::Copy { place, ends: Box::new((destination, source)), grow }, bytes))
     }
 
     pub(super) fn publish(&mut self, ordinal: U256) -> Analysis<(Step, u64)> {

@@ -106,7 +106,10 @@ impl Session {
         let step = analyst.bill.charge(base).and_then(|()| analyst.step(operation));
         let (gas, warm, words) = (analyst.bill.spent, analyst.warm, analyst.words);
         match step {
-            Ok((step, bytes)) => Ok(Plan { gas, bytes, words, warm, kind, step }),
+            Ok((step, bytes)) => {
+                let warm = warm.map(Box::new);
+                Ok(Plan { gas, bytes, words, warm, kind, step })
+            }
             Err(Refusal::Fault(fault)) => {
                 if fault == Fault::OutOfGas {
                     self.usage.record(kind, &Err::<(), ()>(()));

@@ -125,7 +125,7 @@ impl Analyst<'_> {
         }
         let birth = Arc::new(Birth { owner, name: Some(name), ceiling, options });
         let live = Live { birth, size: bytes, grants: Default::default() };
-        Ok(Step::Create { life, live: Box::new(live) })
+        Ok(Step::Create { life: Box::new(life), live: Box::new(live) })
     }
 
     pub(super) fn open(&mut self, owner: U256, name: [u8; 32]) -> Analysis<Step> {

@@ -23,7 +23,7 @@ impl Session {
         self.begin(&plan);
         match plan.step {
             Step::Alloc { class, live } => Output::Handle(Some(self.alloc(class, *live))),
-            Step::Create { life, live } => Output::Handle(Some(self.create(life, *live))),
+            Step::Create { life, live } => Output::Handle(Some(self.create(*life, *live))),
             Step::Open { handle } => Output::Handle(handle),
             Step::Map(map) => Output::Mapping(self.map(*map)),
             Step::Unmap { place } => {
@@ -34,7 +34,8 @@ impl Session {
                 self.publish(place);
                 Output::Done
             }
-            Step::Copy { place, destination, source, grow } => {
+            Step::Copy { place, ends, grow } => {
+                let (destination, source) = *ends;
                 self.copy(place, destination, source, plan.bytes, grow);
                 Output::Done
             }
@@ -66,8 +67,8 @@ impl Session {
     pub(super) fn begin(&mut self, plan: &Plan) {
         self.usage.record(plan.kind, &Ok::<(), ()>(()));
         self.usage.gas += plan.gas;
-        if let Some(id) = plan.warm {
-            self.warm_up(id);
+        if let Some(id) = &plan.warm {
+            self.warm_up(**id);
         }
         if plan.words > 0 {
             self.enter(Undo::Memory { words: self.words });

@@ -20,8 +20,9 @@ pub struct Plan {
     pub bytes: u64,
     /// Words of page memory it adds.
     pub(super) words: u64,
-    /// What it looks up first.
-    pub(super) warm: Option<RegionId>,
+    /// What it looks up first. Boxed, as other large parts are: plans are handed over by value, and
+    /// few have one.
+    pub(super) warm: Option<Box<RegionId>>,
     pub(super) kind: OperationKind,
     pub(super) step: Step,
 }
@@ -53,7 +54,7 @@ pub(super) enum Step {
         live: Box<Live>,
     },
     Create {
-        life: Life,
+        life: Box<Life>,
         live: Box<Live>,
     },
     Open {
@@ -78,8 +79,8 @@ pub(super) enum Step {
     },
     Copy {
         place: Place,
-        destination: u64,
-        source: u64,
+        /// Where to, and where from.
+        ends: Box<(u64, u64)>,
         grow: Option<u64>,
     },
     Grow {

@@ -15,15 +15,20 @@ use super::{
     plan::{Place, Plan, Step},
 };
 
+use crate::observe::OperationKind;
+
 impl Session {
     /// The plan of a read or a write of which nothing is out of the ordinary.
     #[inline]
     pub(super) fn quick(&self, call: &Call, operation: &Operation) -> Option<Plan> {
-        let (ordinal, offset, len, writes) = match operation {
-            Operation::Read { mapping, offset, len } => (mapping, offset, len, false),
-            Operation::Write { mapping, offset, len } => (mapping, offset, len, true),
+        let (ordinal, offset, len, kind) = match operation {
+            Operation::Read { mapping, offset, len } => (mapping, offset, len, OperationKind::Read),
+            Operation::Write { mapping, offset, len } => {
+                (mapping, offset, len, OperationKind::Write)
+            }
             _ => return None,
         };
+        let writes = kind == OperationKind::Write;
         let at = usize::try_from(small(ordinal)?).ok()?.checked_sub(1)?;
         let (offset, len) = (small(offset)?, small(len)?);
         let frame = self.frames.get(call.frame)?;
@@ -54,7 +59,6 @@ impl Session {
             return None;
         }
         let schedule = &self.config.gas;
-        let kind = operation.kind();
         let gas = schedule.base[kind as usize].checked_add(schedule.data(len))?;
         if gas > call.gas {
             return None;
