@@ -381,8 +381,8 @@ impl Machine for Asking {
         })
     }
 
-    fn serve(&self) -> bool {
-        self.block.serve()
+    fn serve(run: &Arc<Run<Self>>) -> bool {
+        run.machine.block.serve()
     }
 
     fn retire((): &mut (), _: Self::Task, _: bool) {}

@@ -89,13 +89,11 @@ pub mod region;
 pub mod registry;
 pub mod scheduler;
 pub mod state;
+pub mod store;
 pub mod sync;
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub mod evm;
-
-#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
-pub mod store;
 
 /// The README's snippets are tests.
 #[cfg(all(doctest, feature = "evm"))]

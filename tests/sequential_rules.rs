@@ -296,25 +296,25 @@ fn storage_makes_a_creation_collide() {
 struct Broken(MemoryStore, &'static str);
 
 impl StateStore for Broken {
-    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
         if self.1 == "account" && address == TARGET {
-            return Err(StoreError::Account { address, reason: "gone".into() });
+            return Some(Err(StoreError::Account { address, reason: "gone".into() }));
         }
-        self.0.account(address)
+        self.0.try_account(address)
     }
 
-    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
         if self.1 == "slot" {
-            return Err(StoreError::Slot { address, slot, reason: "gone".into() });
+            return Some(Err(StoreError::Slot { address, slot, reason: "gone".into() }));
         }
-        self.0.storage(address, slot)
+        self.0.try_storage(address, slot)
     }
 
-    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
         if self.1 == "probe" {
-            return Err(StoreError::Account { address, reason: "gone".into() });
+            return Some(Err(StoreError::Account { address, reason: "gone".into() }));
         }
-        self.0.has_storage(address)
+        self.0.try_has_storage(address)
     }
 }
 

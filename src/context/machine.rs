@@ -81,9 +81,27 @@ pub trait Machine: Send + Sync + Sized + 'static {
     /// one has suspended. `true`: it has done its share, there may be more, and others count on the
     /// caller to come back before it sleeps.
     #[inline]
-    fn serve(&self) -> bool {
+    fn serve(run: &Arc<Run<Self>>) -> bool {
+        let _ = run;
         false
     }
+
+    /// Called by worker `me` before it sleeps, with the contexts that it holds suspended: a machine may
+    /// use the time to find out what they will need next. `true`: time has passed, look again.
+    #[inline]
+    fn idle(
+        run: &Arc<Run<Self>>,
+        worker: &mut Self::Worker,
+        me: usize,
+        suspended: impl Iterator<Item = TxIndex>,
+    ) -> bool {
+        let _ = (run, worker, me, suspended);
+        false
+    }
+
+    /// The block has been stopped before its end: wakes whoever waits for the machine outside of
+    /// a context. Contexts find out by themselves.
+    fn stopped(&self) {}
 
     /// The error of a block whose worker died in it.
     fn worker_died(worker: usize) -> Self::Error;

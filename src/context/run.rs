@@ -117,6 +117,7 @@ impl<M: Machine> Run<M> {
     pub fn fail(&self, error: M::Error) {
         self.error.lock().get_or_insert(error);
         self.scheduler.stop();
+        self.machine.stopped();
     }
 
     /// Takes a finished incarnation from worker `me`: commits it at once if it is its turn, else

@@ -42,7 +42,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
     };
     let scheduler = &run.scheduler;
     while !scheduler.is_stopped() {
-        let owes = run.machine.serve();
+        let owes = M::serve(run);
         if scheduler.mailbox(me).has_mail() {
             scheduler.mailbox(me).drain(&mut desk.mail);
             desk.resumable.extend(desk.mail.drain(..).map(Reverse));
@@ -58,7 +58,9 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
                 // The token's holder may be off its core, and this thread on it.
                 thread::yield_now();
             }
-        } else if !owes {
+        } else if !owes
+            && !M::idle(run, worker, me, desk.suspended.iter().map(|context| context.tx))
+        {
             scheduler.sleep(me);
         }
     }
@@ -132,7 +134,7 @@ impl<M: Machine> Desk<M> {
                 Poll::Pending => {
                     // What it waits for may be an answer that this worker can give at once.
                     // It owes nothing for that: the worker serves again before it sleeps.
-                    let _ = run.machine.serve();
+                    let _ = M::serve(run);
                     match run.scheduler.phase(tx).suspend() {
                         Suspend::Again => {}
                         Suspend::Parked => {

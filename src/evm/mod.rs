@@ -66,9 +66,9 @@ pub mod rules;
 pub mod sequential;
 mod settle;
 pub mod shared;
-mod store;
 pub mod workload;
 
+pub use crate::store::{StateStore, StoreError};
 pub use block::{
     BlobSchedule, Block, BlockHashes, HeaderClaims, Ommer, SystemRules, Transaction, Withdrawal,
 };
@@ -82,7 +82,6 @@ pub use outcome::{
     Statistics, TransactionOutcome,
 };
 pub use sequential::Sequential;
-pub use store::{StateStore, StoreError};
 
 pub use crate::engine::{EngineError, Path};
 pub use revm::{

@@ -1,13 +1,14 @@
 //! Before and after the transactions: what the prologue and the epilogue change, and what the block
 //! changed altogether.
 
-use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::state::AccountInfo;
 
 use super::{
     AccountChange, StateDiff, StateStore, StoreError,
     machine::{EvmMachine, SlotKey, VersionedAccount},
 };
+use crate::store::Read;
 
 /// The committed state of a block as a store, for the epilogue to run on.
 pub(crate) struct CommittedState<'a> {
@@ -28,43 +29,44 @@ impl CommittedState<'_> {
     }
 }
 
-// The store outlives the machine only in type: a view is used while the block's run is alive.
-impl CommittedState<'_> {
-    fn account_of(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+impl StateStore for CommittedState<'_> {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
         match self.committed(address) {
-            Some((_, account)) => Ok(account.to_info()),
-            None => self.machine.store.account(address),
+            Some((_, account)) => Some(Ok(account.to_info())),
+            None => self.machine.store.try_account(address),
         }
     }
-}
 
-impl StateStore for CommittedState<'_> {
-    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
-        self.account_of(address)
-    }
-
-    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
         if let Some((id, account)) = self.committed(address) {
             if let Some(value) = self.slot(id, account.generation, slot) {
-                return Ok(value);
+                return Some(Ok(value));
             }
             if account.generation != 0 {
-                return Ok(U256::ZERO);
+                return Some(Ok(U256::ZERO));
             }
         }
-        self.machine.store.storage(address, slot)
+        self.machine.store.try_storage(address, slot)
     }
 
-    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
         match self.committed(address) {
             // Nothing in the epilogue creates contracts over accounts that this block gave storage.
-            Some((_, account)) if account.generation != 0 => Ok(false),
-            _ => self.machine.store.has_storage(address),
+            Some((_, account)) if account.generation != 0 => Some(Ok(false)),
+            _ => self.machine.store.try_has_storage(address),
         }
     }
 
-    fn block_hash(&self, number: u64) -> Result<alloy_primitives::B256, StoreError> {
-        self.machine.store.block_hash(number)
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        self.machine.store.try_block_hash(number)
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        self.machine.store.fetch(reads);
+    }
+
+    fn drive(&self) -> bool {
+        self.machine.store.drive()
     }
 }
 

@@ -295,8 +295,8 @@ where
     fn end_block((): &mut ()) {}
 
     #[inline]
-    fn serve(&self) -> bool {
-        self.shared.as_ref().is_some_and(SharedBlock::serve)
+    fn serve(run: &Arc<Run<Self>>) -> bool {
+        run.machine.shared.as_ref().is_some_and(SharedBlock::serve)
     }
 
     fn worker_died(worker: usize) -> BlockError {

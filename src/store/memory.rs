@@ -11,7 +11,8 @@ use alloy_primitives::{
 };
 use revm::{bytecode::Bytecode, state::AccountInfo};
 
-use crate::evm::{AccountChange, StateDiff, StateStore, StoreError};
+use super::{StateStore, StoreError};
+use crate::evm::{AccountChange, StateDiff};
 
 /// One account of a [`MemoryStore`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,20 +124,20 @@ impl MemoryStore {
 }
 
 impl StateStore for MemoryStore {
-    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
-        Ok(self.accounts.get(&address).map(|account| account.info.clone()))
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        Some(Ok(self.accounts.get(&address).map(|account| account.info.clone())))
     }
 
-    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
-        Ok(self.accounts.get(&address).map_or(U256::ZERO, |account| account.slot(slot)))
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        Some(Ok(self.accounts.get(&address).map_or(U256::ZERO, |account| account.slot(slot))))
     }
 
-    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
-        Ok(self.accounts.get(&address).is_some_and(MemoryAccount::has_storage))
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        Some(Ok(self.accounts.get(&address).is_some_and(MemoryAccount::has_storage)))
     }
 
-    fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
-        self.block_hashes.get(&number).copied().ok_or(StoreError::BlockHash { number })
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        Some(self.block_hashes.get(&number).copied().ok_or(StoreError::BlockHash { number }))
     }
 }
 

@@ -1,8 +1,35 @@
 //! State stores: where a block's starting state comes from.
 //!
-//! Every store stands behind [`StateStore`](crate::evm::StateStore); the engine knows nothing
-//! else of it.
+//! ```text
+//!   engine ── try_… ──► StateStore ── at hand ──► answer
+//!      │                    ▲
+//!      └── fetch(reads) ────┘ · · · later, from any thread · · ·► Read::answer ──► wakes the context
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `state_store` | the trait that all stores stand behind |
+//! | `query` | what can be asked, the answers, the errors |
+//! | `read` | a read that a store owes an answer, and the future of whoever asked |
+//! | `flight` | one answer on its way and its waiters |
+//! | `memory` | everything at hand, in maps |
 
+mod flight;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod memory;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod query;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod read;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod state_store;
 
-pub use memory::{MemoryAccount, MemoryStore, MemoryStoreBuilder};
+pub use flight::Flight;
+
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+pub use self::{
+    memory::{MemoryAccount, MemoryStore, MemoryStoreBuilder},
+    query::{Answer, Query, StoreError},
+    read::{Pending, Read, ReadResult, Reply},
+    state_store::StateStore,
+};

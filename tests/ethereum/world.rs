@@ -161,21 +161,22 @@ impl fmt::Display for Differences {
 }
 
 impl StateStore for World {
-    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
-        Ok(self.accounts.get(&address).map(|account| account.info.clone()))
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        Some(Ok(self.accounts.get(&address).map(|account| account.info.clone())))
     }
 
-    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
         let account = self.accounts.get(&address);
-        Ok(account.and_then(|account| account.storage.get(&slot)).copied().unwrap_or_default())
+        let value = account.and_then(|account| account.storage.get(&slot));
+        Some(Ok(value.copied().unwrap_or_default()))
     }
 
-    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
-        Ok(self.accounts.get(&address).is_some_and(|account| !account.storage.is_empty()))
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        Some(Ok(self.accounts.get(&address).is_some_and(|account| !account.storage.is_empty())))
     }
 
-    fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
-        Ok(keccak256(number.to_string()))
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        Some(Ok(keccak256(number.to_string())))
     }
 }
 

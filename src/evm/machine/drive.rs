@@ -95,8 +95,8 @@ impl Machine for EvmMachine {
     }
 
     #[inline]
-    fn serve(&self) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.serve())
+    fn serve(run: &Arc<Run<Self>>) -> bool {
+        run.machine.shared.as_ref().is_some_and(|shared| shared.serve())
     }
 
     fn worker_died(worker: usize) -> BlockError {

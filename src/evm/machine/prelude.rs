@@ -35,6 +35,7 @@ use crate::{
     context::{Attempt, Run},
     evm::{StateStore, StoreError, Transaction},
     state::{EntryId, TxIndex},
+    store::Read,
     sync::{
         Arc, Mutex, thread,
         time::{Duration, Instant},
@@ -252,19 +253,31 @@ fn dawdle(random: &mut fastrand::Rng) {
 pub(crate) struct Hollow(pub(crate) Arc<dyn StateStore>);
 
 impl StateStore for Hollow {
-    fn account(&self, _: Address) -> Result<Option<AccountInfo>, StoreError> {
-        Ok(None)
+    fn try_account(&self, _: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        Some(Ok(None))
     }
 
-    fn storage(&self, _: Address, _: U256) -> Result<U256, StoreError> {
-        Ok(U256::ZERO)
+    fn try_storage(&self, _: Address, _: U256) -> Option<Result<U256, StoreError>> {
+        Some(Ok(U256::ZERO))
     }
 
-    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
-        self.0.has_storage(address)
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        self.0.try_has_storage(address)
     }
 
-    fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
-        self.0.block_hash(number)
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        self.0.try_block_hash(number)
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        self.0.fetch(reads);
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        self.0.latency()
+    }
+
+    fn drive(&self) -> bool {
+        self.0.drive()
     }
 }
