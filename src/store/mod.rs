@@ -12,6 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
+//! | `reads` | the reads of one block: coalesced, ordered by rank, bounded |
 //! | `memory` | everything at hand, in maps |
 
 mod flight;
@@ -21,10 +22,12 @@ mod memory;
 mod query;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+mod reads;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
 pub use flight::Flight;
+pub use reads::{ReadTotals, Reads};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
