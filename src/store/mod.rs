@@ -29,8 +29,8 @@ mod reads;
 mod state_store;
 
 pub use flight::Flight;
-pub use reads::{ReadTotals, Reads};
 pub use io_pool::{IoPool, IoPoolError, Job};
+pub use reads::{ReadTotals, Reads};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
