@@ -119,9 +119,8 @@ impl Machine for EvmMachine {
         run: &Arc<Run<Self>>,
         worker: &mut Fibers,
         me: usize,
-        suspended: impl Iterator<Item = TxIndex>,
     ) -> bool {
-        scout::scout(run, worker, me, suspended)
+        scout::scout(run, worker, me)
     }
 
     fn stopped(&self) {
