@@ -10,7 +10,7 @@ use chorus::{
     engine::SharedMemory,
     native::{Engine, Path, SharedError, Transaction},
     region::{
-        Address, Call, Handle, MapOptions, Name, Operation, Output, Permissions, RegionOptions,
+        Access, Address, Call, Handle, MapOptions, Name, Operation, Output, Permissions, RegionOptions,
         Session,
         config::{ChainConfig, SharedMemoryConfig},
         direct::DirectRegions,
@@ -95,18 +95,17 @@ impl Desk {
 
     fn read(&mut self, offset: u64, into: &mut [u8]) {
         let (mapping, len) = (self.mapping, U256::from(into.len()));
-        let operation = Operation::Read { mapping, offset: U256::from(offset), len };
+        let access = Access { mapping, offset: U256::from(offset), len };
         let call = self.call();
-        let plan = self.session.analyse(&mut self.world, &call, &operation).expect("it is mapped");
-        self.session.read(plan, into);
+        let read = self.session.read_at(&mut self.world, &call, &access, into);
+        let _ = read.expect("it is mapped");
     }
 
     fn write(&mut self, mapping: U256, offset: u64, data: &[u8]) {
-        let len = U256::from(data.len());
-        let operation = Operation::Write { mapping, offset: U256::from(offset), len };
+        let access = Access { mapping, offset: U256::from(offset), len: U256::from(data.len()) };
         let call = self.call();
-        let plan = self.session.analyse(&mut self.world, &call, &operation).expect("it is mapped");
-        self.session.write(plan, data);
+        let written = self.session.write_at(&mut self.world, &call, &access, data);
+        let _ = written.expect("it is mapped");
     }
 }
 
@@ -167,15 +166,15 @@ fn bytes(table: &mut Table) {
     let mut word = [0; 32];
     // The operands stand ready, as they do on a stack: to make words of them is the caller's part.
     let (mapping, offset, len) = (desk.mapping, U256::from(4_096 + 64), U256::from(32));
-    let operation = Operation::Read { mapping, offset, len };
+    let access = Access { mapping, offset, len };
     let call = desk.call();
     table.single(
         "mapping: read 32 B",
         Target::Nanoseconds(30.0),
         each(|| {
             let Desk { session, world, .. } = &mut desk;
-            let plan = session.analyse(world, black_box(&call), black_box(&operation));
-            session.read(plan.expect("it is mapped"), black_box(&mut word))
+            let (call, access) = (black_box(&call), black_box(&access));
+            session.read_at(world, call, access, black_box(&mut word)).expect("it is mapped")
         }),
     );
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);

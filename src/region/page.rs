@@ -64,46 +64,22 @@ static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 /// A block of 4096 bytes, immutable while it is shared; see [`page_mut`].
 #[derive(Clone, Debug)]
 pub struct Page {
-    storage: Storage,
+    bytes: [u8; PAGE_BYTES],
     /// The bytes, as far as an explorer is concerned.
     witness: Witness,
-}
-
-#[derive(Debug)]
-enum Storage {
-    Heap(Box<[u8; PAGE_BYTES]>),
-}
-
-impl Clone for Storage {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Heap(bytes) => Self::Heap(copy(bytes)),
-        }
-    }
-}
-
-/// A new block with these bytes, each written once.
-fn copy(bytes: &[u8; PAGE_BYTES]) -> Box<[u8; PAGE_BYTES]> {
-    let mut copy = Vec::with_capacity(PAGE_BYTES);
-    bytes.chunks(COPY_BYTES).for_each(|part| copy.extend_from_slice(part));
-    copy.into_boxed_slice().try_into().expect("as long as the page it is a copy of")
 }
 
 impl Page {
     /// A page of zeros.
     #[must_use]
     pub fn zeroed() -> Arc<Self> {
-        Self::heap(Box::new([0; PAGE_BYTES]))
+        Self::from_bytes(&ZEROS)
     }
 
     /// A page with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; PAGE_BYTES]) -> Arc<Self> {
-        Self::heap(copy(bytes))
-    }
-
-    fn heap(bytes: Box<[u8; PAGE_BYTES]>) -> Arc<Self> {
-        Arc::new(Self { storage: Storage::Heap(bytes), witness: Witness::default() })
+        Arc::new(Self { bytes: *bytes, witness: Witness::default() })
     }
 
     /// The bytes.
@@ -111,9 +87,7 @@ impl Page {
     #[must_use]
     pub fn bytes(&self) -> &[u8; PAGE_BYTES] {
         self.witness.read();
-        match &self.storage {
-            Storage::Heap(bytes) => bytes,
-        }
+        &self.bytes
     }
 
     /// The bytes of one word.
@@ -144,10 +118,28 @@ pub fn page_mut(page: &mut Arc<Page>) -> &mut [u8; PAGE_BYTES] {
         // What a write in place would do to those who hold the page.
         page.witness.overwrite();
     }
-    let Page { storage, witness } = Arc::make_mut(page);
+    let Page { bytes, witness } = Arc::make_mut(page);
     witness.renew();
-    match storage {
-        Storage::Heap(bytes) => bytes,
+    bytes
+}
+
+/// Copies bytes within pages. A word, which most are, takes no call; a whole page goes by halves.
+///
+/// # Panics
+///
+/// If there are not as many on either side.
+#[inline]
+pub fn copy_bytes(to: &mut [u8], from: &[u8]) {
+    if let (Ok(to), Ok(from)) =
+        (<&mut [u8; WORD_BYTES]>::try_from(&mut *to), <&[u8; WORD_BYTES]>::try_from(from))
+    {
+        *to = *from;
+    } else if to.len() == PAGE_BYTES && from.len() == PAGE_BYTES {
+        to.chunks_exact_mut(COPY_BYTES)
+            .zip(from.chunks_exact(COPY_BYTES))
+            .for_each(|(to, from)| to.copy_from_slice(from));
+    } else {
+        to.copy_from_slice(from);
     }
 }
 
