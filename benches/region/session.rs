@@ -10,8 +10,8 @@ use chorus::{
     engine::SharedMemory,
     native::{Engine, Path, SharedError, Transaction},
     region::{
-        Access, Address, Call, Handle, MapOptions, Name, Operation, Output, Permissions, RegionOptions,
-        Session,
+        Access, Address, Call, Handle, MapOptions, Name, Operation, Output, Permissions,
+        RegionOptions, Session,
         config::{ChainConfig, SharedMemoryConfig},
         direct::DirectRegions,
         page::PAGE_BYTES,
@@ -20,7 +20,10 @@ use chorus::{
 };
 use ruint::aliases::U256;
 
-use super::common::{Table, Target, each};
+use super::{
+    common::{Table, Target, each},
+    copy,
+};
 
 /// Pages of the region under test.
 const PAGES: u64 = 1_024;
@@ -126,26 +129,33 @@ pub(crate) fn rows(table: &mut Table) {
     readers(table);
 }
 
+/// A buffer at a known place in a page of memory. How fast `memcpy` is depends by a third on where
+/// source and target lie to each other in one, and the stack begins elsewhere in each run.
+#[repr(align(4096))]
+struct Aligned([u8; PAGE_BYTES]);
+
+/// As many pages as the region has, so that both sides find them equally far away, each on the heap
+/// by itself, as the region's are. One block of them all would begin each page at the same place in a
+/// page of memory, by chance a good or a bad one (60 to 100 ns a copy), and might lie in huge pages.
+fn pages() -> Vec<Box<[u8; PAGE_BYTES]>> {
+    (0..PAGES).map(|_| Box::new([1; PAGE_BYTES])).collect()
+}
+
 fn bytes(table: &mut Table) {
-    let page = [7; PAGE_BYTES];
-    // As many bytes as the region has, so that both sides find them equally far away.
-    let mut plain = vec![1_u8; PAGES as usize * PAGE_BYTES];
-    let mut buffer = [0; PAGE_BYTES];
+    let page = Box::new(Aligned([7; PAGE_BYTES]));
+    let page = &page.0;
+    let mut plain = pages();
+    let mut buffer = Box::new(Aligned([0; PAGE_BYTES]));
+    let mut plain_buffer = Box::new(Aligned([0; PAGE_BYTES]));
 
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
     let mut offset = in_turn(PAGE_BYTES as u64);
     let mut other = in_turn(PAGE_BYTES as u64);
-    let source = plain.clone();
     table.row(
         "mapping: read 4 KiB / memcpy",
         Target::AtMost(2.0),
-        each(|| desk.read(offset(), black_box(&mut buffer))),
-        each(|| {
-            let at = other() as usize;
-            let mut to = [0; PAGE_BYTES];
-            to.copy_from_slice(&source[at..at + PAGE_BYTES]);
-            black_box(&to);
-        }),
+        each(|| desk.read(offset(), black_box(&mut buffer.0))),
+        each(|| copy(black_box(&mut plain_buffer.0), &plain[other() as usize / PAGE_BYTES])),
     );
 
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
@@ -155,11 +165,8 @@ fn bytes(table: &mut Table) {
     table.row(
         "mapping: write 4 KiB / memcpy",
         Target::AtMost(2.0),
-        each(|| desk.write(mapping, offset(), black_box(&page))),
-        each(|| {
-            let at = other() as usize;
-            plain[at..at + PAGE_BYTES].copy_from_slice(black_box(&page));
-        }),
+        each(|| desk.write(mapping, offset(), black_box(page))),
+        each(|| copy(&mut plain[other() as usize / PAGE_BYTES], black_box(page))),
     );
 
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
@@ -196,7 +203,7 @@ fn bytes(table: &mut Table) {
 fn faults(table: &mut Table) {
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
     let mut offset = in_turn(PAGE_BYTES as u64);
-    let source = vec![1_u8; PAGES as usize * PAGE_BYTES];
+    let source = pages();
     let mut other = in_turn(PAGE_BYTES as u64);
     let mapping = desk.mapping;
     let mut writes = 0_u64;
@@ -220,8 +227,7 @@ fn faults(table: &mut Table) {
             if kept.len() == PAGES as usize {
                 kept.clear();
             }
-            let page: &[u8; PAGE_BYTES] = source[at..].first_chunk().expect("a whole page");
-            kept.push(Box::new(*page));
+            kept.push(source[at / PAGE_BYTES].clone());
         }),
     );
 }

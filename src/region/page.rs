@@ -55,9 +55,6 @@ pub const WORD_BYTES: usize = 32;
 /// Words of a page.
 pub const WORDS_PER_PAGE: usize = PAGE_BYTES / WORD_BYTES;
 
-/// How much of a page is copied at once; the module says why not all.
-const COPY_BYTES: usize = PAGE_BYTES / 2;
-
 /// What an absent page reads as.
 static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
@@ -121,26 +118,6 @@ pub fn page_mut(page: &mut Arc<Page>) -> &mut [u8; PAGE_BYTES] {
     let Page { bytes, witness } = Arc::make_mut(page);
     witness.renew();
     bytes
-}
-
-/// Copies bytes within pages. A word, which most are, takes no call; a whole page goes by halves.
-///
-/// # Panics
-///
-/// If there are not as many on either side.
-#[inline]
-pub fn copy_bytes(to: &mut [u8], from: &[u8]) {
-    if let (Ok(to), Ok(from)) =
-        (<&mut [u8; WORD_BYTES]>::try_from(&mut *to), <&[u8; WORD_BYTES]>::try_from(from))
-    {
-        *to = *from;
-    } else if to.len() == PAGE_BYTES && from.len() == PAGE_BYTES {
-        to.chunks_exact_mut(COPY_BYTES)
-            .zip(from.chunks_exact(COPY_BYTES))
-            .for_each(|(to, from)| to.copy_from_slice(from));
-    } else {
-        to.copy_from_slice(from);
-    }
 }
 
 /// Writes the words of `mask` from one page over those of another.

@@ -13,7 +13,7 @@ use super::{
     super::{
         mask::WordMask,
         operation::Output,
-        page::{PAGE_BYTES, Page, copy_bytes, page_mut},
+        page::{PAGE_BYTES, Page, page_mut},
         page_map::PageNumber,
     },
     Session,
@@ -183,7 +183,7 @@ impl Session {
             return false;
         }
         match &leaf.page {
-            Some(page) => copy_bytes(into, &page.bytes()[range]),
+            Some(page) => into.copy_from_slice(&page.bytes()[range]),
             None => into.fill(0),
         }
         true
@@ -287,7 +287,7 @@ impl Session {
             leaf.seen = leaf.seen.union(partial);
         }
         leaf.written = leaf.written.union(WordMask::covering(range.clone()));
-        copy_bytes(&mut page_mut(leaf.page.get_or_insert_with(Page::zeroed))[range], data);
+        page_mut(leaf.page.get_or_insert_with(Page::zeroed))[range].copy_from_slice(data);
     }
 
     pub(super) fn copy(

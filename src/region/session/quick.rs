@@ -8,7 +8,7 @@ use super::{
     super::{
         mask::WordMask,
         operation::{Access, Call, Fault, Moved, Operation, small},
-        page::{PAGE_BYTES, copy_bytes},
+        page::PAGE_BYTES,
         page_map::PageNumber,
         rights::MapOptions,
         world::World,
@@ -52,7 +52,8 @@ impl Session {
             return Ok(moved);
         }
         let Access { mapping, offset, len } = *access;
-        let plan = self.analyse_at_length(world, call, &Operation::Read { mapping, offset, len })?;
+        let plan =
+            self.analyse_at_length(world, call, &Operation::Read { mapping, offset, len })?;
         let moved = Moved { gas: plan.gas, bytes: plan.bytes };
         self.read(plan, into);
         Ok(moved)
@@ -76,7 +77,8 @@ impl Session {
             return Ok(moved);
         }
         let Access { mapping, offset, len } = *access;
-        let plan = self.analyse_at_length(world, call, &Operation::Write { mapping, offset, len })?;
+        let plan =
+            self.analyse_at_length(world, call, &Operation::Write { mapping, offset, len })?;
         let moved = Moved { gas: plan.gas, bytes: plan.bytes };
         self.write(plan, data);
         Ok(moved)
@@ -98,7 +100,7 @@ impl Session {
         }
         let into = into.get_mut(..len as usize)?;
         match &leaf.page {
-            Some(page) => copy_bytes(into, page.bytes().get(range)?),
+            Some(page) => into.copy_from_slice(page.bytes().get(range)?),
             None => into.fill(0),
         }
         self.usage.record(OperationKind::Read, &Ok::<(), ()>(()));
@@ -133,7 +135,8 @@ impl Session {
             }
             _ => return None,
         };
-        let (Ordinary { gas, len, at, page, begin, .. }, ..) = self.ordinary(call, &access, kind)?;
+        let (Ordinary { gas, len, at, page, begin, .. }, ..) =
+            self.ordinary(call, &access, kind)?;
         let place = Place { frame: call.frame, at };
         let offset = page.0 * PAGE_BYTES as u64 + begin as u64;
         let step = match kind {
