@@ -38,10 +38,7 @@ use super::{
     exec::exec,
     journal::SharedJournal,
 };
-use crate::region::{
-    Access, Address, Call, Fault, Handle, Moved, Operation, OperationKind, Output, Session,
-    config::ChainConfig, session::Plan,
-};
+use crate::region::{Access, Handle, Operation, OperationKind, Output, config::ChainConfig};
 
 pub(super) type Ictx<'a, H> = InstructionContext<'a, H, EthInterpreter>;
 type Executed = InstructionExecResult;

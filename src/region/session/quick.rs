@@ -3,6 +3,17 @@
 //! Nothing of it is cold, new or observed for the first time, so its gas is base and data, and there
 //! is nothing to ask the world. Seen from outside it is the general analysis followed by its
 //! execution, only sooner; whatever is out of the ordinary goes that way.
+//!
+//! Analysis and execution are one call, [`Session::read_at`], because a plan in between is what costs:
+//! it is moved three times, and the page's leaf is looked up again. A warm word of a region of 1,024
+//! pages takes 11 ns to read and 40 to write (`cargo bench --bench region -- "32 B"`); with a plan, 34
+//! and 60; without this file, 70 to read.
+//!
+//! Tried, and no faster: copying a word without a call of `memcpy` (0.3 ns), copying a whole page by
+//! halves (nothing, once the pages lie at different offsets of memory's), and a
+//! [`get_mut`](super::super::page_map::PageMap::get_mut) without its look whether the page is there
+//! (nothing). What is left of a write are the exchanges of a count by which an `Arc` makes sure that it
+//! is the only one: three nodes and the page.
 
 use super::{
     super::{
