@@ -18,8 +18,9 @@
 //! # Where the bytes live
 //!
 //! In the block of their `Arc`, with the alignment that the allocator gives, because measurement
-//! rejected the others (a fault in nanoseconds, medians, glibc 2.36: the copy freed at once, 64 kept,
-//! and 1,024 kept and then freed together, which is what a checkpoint does):
+//! rejected the others (a fault in nanoseconds, glibc 2.36: the copy freed at once, 64 kept, and 1,024
+//! kept and then freed together, which is what a checkpoint does; those aligned by hand were measured
+//! earlier, beside a box that took 70):
 //!
 //! | storage | one in use | 64 kept | 1,024 kept |
 //! |---|---|---|---|
@@ -38,7 +39,7 @@
 //! copies a page straight into its block; of two halves it makes a copy on the stack first.
 //!
 //! The price is paid under mimalloc, which the command line uses: it has no size between 4 and 5 KiB,
-//! so a page occupies a fifth more memory there than one in a box would, and is as fast.
+//! so a page occupies a quarter more memory there than one in a box would, and is as fast.
 //!
 //! From 4096 bytes on glibc's `memcpy` is one string instruction, and that takes 98 ns instead of 45
 //! when the target's offset in a page of memory is up to 16 bytes past the source's. Boxes of 4096

@@ -8,8 +8,8 @@
 //! | payment | | `OutOfGas` |
 //! | execution | moves bytes, pushes results | – |
 //!
-//! SHARED_READ and SHARED_WRITE of bytes that the session has at hand ([`Session::read_now`]) take the
-//! last three steps in one.
+//! SHARED_READ and SHARED_WRITE of bytes that the session has at hand take the last three steps in one:
+//! [`Session::read_now`](crate::region::Session::read_now).
 //!
 //! An analysis that ends in [`Fault::Static`] halts the frame as a state change in a static call does.
 //! One that ends in [`Fault::Failed`] halts it as a failing precompile does
