@@ -54,7 +54,7 @@ impl<K: Key, V: Value> Regions<K, V> {
     }
 
     /// Writes bytes from `offset` on, as many as fit, and says how many. A region with
-    /// [`RegionOptions::AUTO_GROW`] grows first.
+    /// [`RegionOptions::AUTO_GROW`](crate::region::RegionOptions::AUTO_GROW) grows first.
     ///
     /// # Errors
     ///

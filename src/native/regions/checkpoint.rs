@@ -18,7 +18,7 @@ pub struct Checkpoint<K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Regions<K, V> {
-    /// A checkpoint of regions within this frame. What is done with values of the [`View`] is not
+    /// A checkpoint of regions within this frame. What is done with values of the [`View`](crate::native::View) is not
     /// part of it. A checkpoint also decides those that were taken after it and are still open; a
     /// frame's end decides those that were taken in it.
     ///
