@@ -136,7 +136,7 @@ struct Aligned([u8; PAGE_BYTES]);
 
 /// As many pages as the region has, so that both sides find them equally far away, each on the heap
 /// by itself, as the region's are. One block of them all would begin each page at the same place in a
-/// page of memory, by chance a good or a bad one (60 to 100 ns a copy), and might lie in huge pages.
+/// page of memory, by chance a good or a bad one (60 to 100 ns a copy), and might lie in huge ones.
 fn pages() -> Vec<Box<[u8; PAGE_BYTES]>> {
     (0..PAGES).map(|_| Box::new([1; PAGE_BYTES])).collect()
 }
@@ -182,6 +182,17 @@ fn bytes(table: &mut Table) {
             let Desk { session, world, .. } = &mut desk;
             let (call, access) = (black_box(&call), black_box(&access));
             session.read_at(world, call, access, black_box(&mut word)).expect("it is mapped")
+        }),
+    );
+    // As the precompile does, which pays for the result in between.
+    let operation = Operation::Read { mapping, offset, len };
+    table.single(
+        "mapping: read 32 B, analysed first",
+        Target::None,
+        each(|| {
+            let Desk { session, world, .. } = &mut desk;
+            let plan = session.analyse(world, black_box(&call), black_box(&operation));
+            session.read(plan.expect("it is mapped"), black_box(&mut word))
         }),
     );
     let mut desk = Desk::new(PAGES, true, MapOptions::NONE);
