@@ -6,8 +6,8 @@
 //!
 //! Analysis and execution are one call, [`Session::read_at`], because a plan in between is what costs:
 //! it is moved three times, and the page's leaf is looked up again. A warm word of a region of 1,024
-//! pages takes 11 ns to read and 40 to write (`cargo bench --bench region -- "32 B"`); with a plan, 34
-//! and 60.
+//! pages takes 12 ns to read, and 22 with a plan in between (`cargo bench --bench region -- "32 B"`);
+//! to write one takes 40.
 //!
 //! Tried, and no faster: copying a word without a call of `memcpy` (0.3 ns), copying a whole page by
 //! halves (nothing, once the pages lie at different offsets of memory's), and a
