@@ -115,11 +115,7 @@ impl Machine for EvmMachine {
     }
 
     #[inline]
-    fn idle(
-        run: &Arc<Run<Self>>,
-        worker: &mut Fibers,
-        me: usize,
-    ) -> bool {
+    fn idle(run: &Arc<Run<Self>>, worker: &mut Fibers, me: usize) -> bool {
         scout::scout(run, worker, me)
     }
 
