@@ -12,6 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
+//! | `reads` | the reads of one block: coalesced, ordered by rank, bounded |
 //! | `io_pool` | threads for reads that block |
 //! | `memory` | everything at hand, in maps |
 //! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
@@ -32,10 +33,12 @@ mod memory;
 mod query;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+mod reads;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
 pub use flight::Flight;
+pub use reads::{ReadTotals, Reads};
 pub use io_pool::{IoPool, IoPoolError, Job};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
