@@ -25,7 +25,7 @@ use super::{
     EvmMachine,
     handler::{PooledEvm, WatchedHandler},
     notes::Notes,
-    scout::Scouting,
+    scout::{Guess, Scouting},
     trace::{Ending, Trace},
     view::{Stop, View},
     watched::WatchedJournal,
@@ -60,7 +60,7 @@ pub(crate) enum Role {
     /// Its result.
     Context,
     /// What it will read, for as long as this worker has nothing else to do.
-    Scout { worker: usize },
+    Scout { worker: usize, guess: Guess },
 }
 
 /// What a coroutine tells its worker.
@@ -140,7 +140,9 @@ fn block(
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
         let attempt = match &run.machine.prelude {
-            _ if let Role::Scout { worker } = role => scout(evm, &run, tx, worker),
+            _ if let Role::Scout { worker, guess } = role => {
+                scout(evm, &run, tx, Scouting::new(worker, guess))
+            }
             None => execute(evm, &run, tx),
             Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
             Some(prelude) => {
@@ -230,14 +232,14 @@ fn scout(
     evm: &mut PooledEvm<'_>,
     run: &Arc<Run<EvmMachine>>,
     tx: TxIndex,
-    worker: usize,
+    scouting: Scouting,
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
     if let Some(scouts) = &machine.storage.scouts {
         evm.ctx.tx.gas_limit = evm.ctx.tx.gas_limit.min(scouts.gas());
     }
-    evm.ctx.journaled_state.db_mut().scouting = Some(Scouting::new(worker));
+    evm.ctx.journaled_state.db_mut().scouting = Some(scouting);
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let journal = &mut evm.ctx.journaled_state;
     let _ = journal.shared.end(false);
