@@ -12,9 +12,11 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
+//! | `io_pool` | threads for reads that block |
 //! | `memory` | everything at hand, in maps |
 
 mod flight;
+mod io_pool;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod memory;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
@@ -25,6 +27,7 @@ mod read;
 mod state_store;
 
 pub use flight::Flight;
+pub use io_pool::{IoPool, IoPoolError, Job};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
