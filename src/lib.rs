@@ -75,7 +75,8 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `cli` (default) | the `chorus` command; contains `evm` |
+//! | `cli` (default) | the `chorus` command; contains `redb` |
+//! | `redb` | state in a database on disk, `store::redb`; contains `evm` |
 //! | `evm` | the modules `evm` and `store`, `revm` and the `alloy` crates |
 //!
 //! Without any there are the core and the native machine.

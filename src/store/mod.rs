@@ -14,6 +14,7 @@
 //! | `flight` | one answer on its way and its waiters |
 //! | `io_pool` | threads for reads that block |
 //! | `memory` | everything at hand, in maps |
+//! | `redb` | a database on disk, with the feature of that name |
 
 mod flight;
 mod io_pool;
@@ -23,6 +24,8 @@ mod memory;
 mod query;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+#[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
+pub mod redb;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 

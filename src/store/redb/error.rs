@@ -108,7 +108,7 @@ pub enum RedbError {
         /// The file.
         path: PathBuf,
         /// The last applied block.
-        last: Position,
+        last: Box<Position>,
         /// The block that was to be applied.
         number: u64,
         /// Its hash.
@@ -123,7 +123,7 @@ pub enum RedbError {
         /// The file.
         path: PathBuf,
         /// The last applied block.
-        last: Position,
+        last: Box<Position>,
         /// The block that was to be applied.
         number: u64,
         /// Its hash.
@@ -187,11 +187,7 @@ pub enum RedbError {
 
 impl RedbError {
     /// A failure of the library, of whichever of its kinds.
-    pub(super) fn failed(
-        path: &Path,
-        doing: &'static str,
-        reason: impl Into<redb::Error>,
-    ) -> Self {
+    pub(super) fn failed(path: &Path, doing: &'static str, reason: impl Into<redb::Error>) -> Self {
         let path = path.to_path_buf();
         match reason.into() {
             redb::Error::DatabaseAlreadyOpen => Self::Locked { path },

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use redb::TableDefinition;
 
 use super::Position;
@@ -13,7 +13,7 @@ pub(super) const FORMAT: u32 = 1;
 /// Tables are untyped for the library, so that no length of a record is an error there.
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 /// A table's name, for messages, with its definition.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Named {
     pub(super) name: &'static str,
     pub(super) definition: Definition,
@@ -54,6 +54,10 @@ pub(super) struct AccountRecord {
 }
 
 impl AccountRecord {
+    /// An account that exists and has nothing.
+    pub(super) const EMPTY: Self =
+        Self { delegation: false, nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY };
+
     pub(super) fn encode(&self) -> [u8; ACCOUNT_LENGTH] {
         let mut out = [0; ACCOUNT_LENGTH];
         out[0] = self.delegation.into();
