@@ -14,8 +14,8 @@ use super::{
 use crate::evm::{AccountChange, StateDiff};
 
 impl RedbStore {
-    /// Applies what block `number` with `hash` changed. Either all of it is on disk when this
-    /// returns, or the state stays what it was.
+    /// Applies what `block` changed. Either all of it is on disk when this returns, or the state
+    /// stays what it was.
     ///
     /// `parent` is the hash of the block before, if the caller knows it: it is then checked too.
     ///
@@ -26,8 +26,7 @@ impl RedbStore {
     pub fn apply(
         &self,
         diff: &StateDiff,
-        number: u64,
-        hash: B256,
+        block: Position,
         parent: Option<B256>,
     ) -> Result<(), RedbError> {
         let path = self.path();
@@ -36,14 +35,16 @@ impl RedbStore {
             if !meta.complete {
                 return Err(RedbError::Unfinished { path: path.into() });
             }
-            follows(path, meta.position, number, hash, parent)?;
+            follows(path, meta.position, block, parent)?;
             for (address, change) in &diff.accounts {
                 apply(path, tables, address, change)?;
             }
-            put(path, &mut tables.block_hashes, &number.to_be_bytes(), hash.as_slice())?;
-            let position = Some(Position { number, hash: Some(hash) });
+            if let Some(hash) = block.hash {
+                let number = block.number.to_be_bytes();
+                put(path, &mut tables.block_hashes, &number, hash.as_slice())?;
+            }
             let applied = meta.applied.saturating_add(1);
-            Meta { position, applied, ..meta }.write(path, &mut tables.meta)
+            Meta { position: Some(block), applied, ..meta }.write(path, &mut tables.meta)
         })
     }
 }
@@ -52,18 +53,18 @@ impl RedbStore {
 fn follows(
     path: &Path,
     last: Option<Position>,
-    number: u64,
-    hash: B256,
+    block: Position,
     parent: Option<B256>,
 ) -> Result<(), RedbError> {
-    let Some(last) = last.map(Box::new) else { return Ok(()) };
+    let Some(last) = last else { return Ok(()) };
     let path = path.to_path_buf();
-    if last.number.checked_add(1) != Some(number) {
-        return Err(RedbError::NotNext { path, last, number, hash });
+    if last.number.checked_add(1) != Some(block.number) {
+        return Err(RedbError::NotNext { path, last: Box::new(last), block: Box::new(block) });
     }
     match parent {
         Some(parent) if last.hash.is_some_and(|known| known != parent) => {
-            Err(RedbError::NotParent { path, last, number, hash, parent })
+            let (last, block) = (Box::new(last), Box::new(block));
+            Err(RedbError::NotParent { path, last, block, parent })
         }
         _ => Ok(()),
     }

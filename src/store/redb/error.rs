@@ -103,20 +103,18 @@ pub enum RedbError {
         reason: String,
     },
     /// The block does not follow the last applied one by its number.
-    #[error("{}: block {number} ({hash}) does not follow the last applied block, {last}", path.display())]
+    #[error("{}: {block} does not follow the last applied block, {last}", path.display())]
     NotNext {
         /// The file.
         path: PathBuf,
         /// The last applied block.
         last: Box<Position>,
         /// The block that was to be applied.
-        number: u64,
-        /// Its hash.
-        hash: B256,
+        block: Box<Position>,
     },
     /// The block has the right number and another parent than the last applied block.
     #[error(
-        "{}: the parent of block {number} ({hash}) is {parent}, and the last applied block is {last}",
+        "{}: the parent of {block} is {parent}, and the last applied block is {last}",
         path.display()
     )]
     NotParent {
@@ -125,9 +123,7 @@ pub enum RedbError {
         /// The last applied block.
         last: Box<Position>,
         /// The block that was to be applied.
-        number: u64,
-        /// Its hash.
-        hash: B256,
+        block: Box<Position>,
         /// The parent that it names.
         parent: B256,
     },
