@@ -12,6 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
+//! | `reads` | the reads of one block: coalesced, ordered by rank, bounded |
 //! | `io_pool` | threads for reads that block |
 //! | `memory` | everything at hand, in maps |
 //! | `redb` | a database on disk, with the feature of that name |
@@ -24,6 +25,7 @@ mod memory;
 mod query;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+mod reads;
 #[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
 pub mod redb;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
@@ -31,6 +33,7 @@ mod state_store;
 
 pub use flight::Flight;
 pub use io_pool::{IoPool, IoPoolError, Job};
+pub use reads::{ReadTotals, Reads};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
