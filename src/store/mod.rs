@@ -16,9 +16,18 @@
 //! | `io_pool` | threads for reads that block |
 //! | `memory` | everything at hand, in maps |
 //! | `redb` | a database on disk, with the feature of that name |
+//! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
 
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod achieved;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod distribution;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod due;
 mod flight;
 mod io_pool;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod latency;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod memory;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
@@ -37,6 +46,9 @@ pub use reads::{ReadTotals, Reads};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
+    achieved::Achieved,
+    distribution::Latency,
+    latency::LatencyStore,
     memory::{MemoryAccount, MemoryStore, MemoryStoreBuilder},
     query::{Answer, Query, StoreError},
     read::{Pending, Read, ReadResult, Reply},

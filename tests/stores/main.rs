@@ -5,3 +5,7 @@
 #![cfg(not(any(chorus_loom, chorus_shuttle)))]
 
 mod io_pool;
+#[cfg(feature = "evm")]
+mod latency;
+#[cfg(feature = "evm")]
+mod world;
