@@ -8,6 +8,33 @@
 //!      └── apply(diff) ── one transaction ──► the state after the next block
 //! ```
 //!
+//! ```
+//! use chorus::{
+//!     evm::{Engine, StateStore, workload::Workload},
+//!     store::{IoPool, redb::{Position, RedbOptions, RedbStore}},
+//! };
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("state.redb");
+//! let (block, state) = Workload::DEFAULT.with_transactions(50).build(1);
+//! let block = Arc::new(block);
+//! let before = Position::before(&block);
+//! let options = RedbOptions::new(IoPool::new(4)?);
+//! let database = RedbStore::open_or_import(&path, &state, before, options)?;
+//!
+//! let view: Arc<dyn StateStore> = Arc::new(database.view()?);
+//! let engine = Engine::builder().threads(2).build()?;
+//! let outcome = engine.execute(&block, &view)?;
+//!
+//! let number = block.env.number.to();
+//! database.apply(&outcome.diff, Position { number, hash: block.claims.hash }, None)?;
+//! assert_eq!(database.last_applied()?.unwrap().number, number);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | file | concept |
 //! |---|---|
 //! | `database` | creating, opening, what state it holds |
