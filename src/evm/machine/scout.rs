@@ -14,6 +14,8 @@
 //! when there is work; a transaction is scouted at most [`RUNS`] times, each with a gas limit in
 //! proportion to what a read costs; and all of it only where a read costs more than [`WORTH_IT`].
 
+use std::cmp::Reverse;
+
 use alloy_primitives::U256;
 
 use super::{
@@ -62,6 +64,10 @@ struct Scouted {
     whole: bool,
     /// A whole round met nothing that it did not know.
     done: bool,
+    /// A worker is at it.
+    running: bool,
+    /// How often the context has waited for the store.
+    waits: u32,
 }
 
 /// What stands for the value of a slot that is not known.
@@ -94,10 +100,18 @@ impl Scouts {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// The guess by which another run may find more, if any.
-    fn next(&self, tx: TxIndex) -> Option<Guess> {
+    /// The context of `tx` waits for the store.
+    pub(super) fn note_wait(&self, tx: TxIndex) {
+        let mut scouted = self.transactions[tx.get()].lock();
+        scouted.waits += 1;
+        // What it waits for was not known, so there is more to find than the last round met.
+        scouted.done = false;
+    }
+
+    /// How many waits of the context speak for another run, if that may find more.
+    fn promise(&self, tx: TxIndex) -> Option<u32> {
         let mut scouted = self.transactions[tx.get()].try_lock()?;
-        if scouted.done || scouted.runs >= RUNS {
+        if scouted.done || scouted.running || scouted.runs >= RUNS {
             return None;
         }
         if scouted.guess.is_none() {
@@ -109,6 +123,16 @@ impl Scouts {
                 scouted.whole = true;
             }
         }
+        scouted.guess.map(|_| scouted.waits)
+    }
+
+    /// Begins another run; none if another worker was quicker.
+    fn begin(&self, tx: TxIndex) -> Option<Guess> {
+        let mut scouted = self.transactions[tx.get()].try_lock()?;
+        if scouted.running {
+            return None;
+        }
+        scouted.running = scouted.guess.is_some();
         scouted.guess
     }
 
@@ -118,6 +142,7 @@ impl Scouts {
         self.runs.fetch_add(1, Ordering::Relaxed);
         let mut scouted = self.transactions[tx.get()].lock();
         scouted.runs += 1;
+        scouted.running = false;
         scouted.whole &= !scouting.called_off;
         scouted.asked.extend(scouting.asked);
         // Without anything to guess the two are one.
@@ -128,15 +153,14 @@ impl Scouts {
 }
 
 /// Scouts the lowest of the suspended transactions for which that may help. `false`: there is none.
-pub(super) fn scout(
-    run: &Arc<Run<EvmMachine>>,
-    worker: &mut Fibers,
-    me: usize,
-    suspended: impl Iterator<Item = TxIndex>,
-) -> bool {
+pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) -> bool {
     let Some(scouts) = &run.machine.storage.scouts else { return false };
-    let candidates = suspended.filter_map(|tx| Some((tx, scouts.next(tx)?)));
-    let Some((tx, guess)) = candidates.min_by_key(|(tx, _)| *tx) else { return false };
+    let candidates = (run.scheduler.cursor().frontier().0..run.scheduler.window_end())
+        .map(TxIndex)
+        .filter(|tx| run.scheduler.phase(*tx).is_suspended());
+    let promising = candidates.filter_map(|tx| Some((scouts.promise(tx)?, Reverse(tx))));
+    let Some((_, Reverse(tx))) = promising.max() else { return false };
+    let Some(guess) = scouts.begin(tx) else { return true };
     worker.run_once(Command::Run(run.clone(), tx, Role::Scout { worker: me, guess }));
     true
 }
@@ -172,6 +196,8 @@ impl View<'_> {
     /// Calls a scout off when there is something better to do.
     pub(super) fn check_scouting(&mut self) -> Result<(), Stop> {
         let run = self.run().clone();
+        // The answer that its context waits for may hang on this very worker.
+        run.machine.store.drive();
         match &mut self.scouting {
             Some(scouting) if run.scheduler.has_work(scouting.worker) => {
                 scouting.called_off = true;
