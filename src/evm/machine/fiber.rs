@@ -25,7 +25,7 @@ use super::{
     EvmMachine,
     handler::{PooledEvm, WatchedHandler},
     notes::Notes,
-    scout::{Guess, Scouting},
+    scout::Scouting,
     trace::{Ending, Trace},
     view::{Stop, View},
     watched::WatchedJournal,
@@ -55,12 +55,11 @@ pub(crate) enum Command {
 }
 
 /// What a transaction is run for.
-#[derive(Clone, Copy)]
 pub(crate) enum Role {
     /// Its result.
     Context,
-    /// What it will read, for as long as this worker has nothing else to do.
-    Scout { worker: usize, guess: Guess },
+    /// What it will read.
+    Scout(Scouting),
 }
 
 /// What a coroutine tells its worker.
@@ -140,9 +139,7 @@ fn block(
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
         let attempt = match &run.machine.prelude {
-            _ if let Role::Scout { worker, guess } = role => {
-                scout(evm, &run, tx, Scouting::new(worker, guess))
-            }
+            _ if let Role::Scout(scouting) = role => scout(evm, &run, tx, scouting),
             None => execute(evm, &run, tx),
             Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
             Some(prelude) => {
