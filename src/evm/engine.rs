@@ -3,13 +3,16 @@
 use alloy_primitives::{Address, U256};
 
 use crate::{
-    context::Run,
-    engine::{EngineError, Path, SharedMemory, WorkerPool, shared::SharedBlock},
+    context::{Conclusion, Run},
+    engine::{
+        self, Conduct, Core, EngineError, Path, SharedMemory, WorkerPool, shared::SharedBlock,
+    },
     sync::{Arc, time::Instant},
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics, choice,
+    Block, BlockError, BlockOutcome, InvalidPolicy, PartialOutcome, Sequential, StateStore,
+    Statistics, TransactionOutcome, choice,
     machine::{EvmMachine, Hollow, Prelude},
     sequential::{Machine, epilogue, prologue},
     settle,
@@ -83,19 +86,36 @@ impl EngineBuilder {
     pub fn build(self) -> Result<Engine, EngineError> {
         EngineError::check(self.threads, self.window)?;
         let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
-        Ok(Engine { pool, config: self })
+        Ok(Engine { core: Core::new(Workers { pool, config: self }) })
     }
 }
 
+/// How a block is to be executed.
+pub type ExecuteOptions = engine::ExecuteOptions<BlockOutcome, TransactionOutcome>;
+
+/// A submitted block.
+pub type Execution = engine::Execution<BlockOutcome, BlockError, TransactionOutcome>;
+
 /// Executes blocks of Ethereum transactions. Workers start with it and end with it.
+///
+/// A block ends with its outcome, or with an error; never with a hang or a panic of the caller, and
+/// the engine can be used afterwards. When the engine is dropped, its submitted blocks are cancelled:
+/// the one that runs, then those that wait, in the order in which they came. Then its threads end
+/// and are waited for.
 pub struct Engine {
+    core: Core<Workers>,
+}
+
+/// What executes a block.
+struct Workers {
     pool: WorkerPool<EvmMachine>,
     config: EngineBuilder,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+        let config = &self.core.executor().config;
+        f.debug_struct("Engine").field("config", config).finish_non_exhaustive()
     }
 }
 
@@ -108,7 +128,7 @@ impl Engine {
     /// The regions that contracts share.
     #[must_use]
     pub fn shared_memory(&self) -> &Arc<SharedMemory> {
-        &self.config.memory
+        &self.core.executor().config.memory
     }
 
     /// Executes a block over the state it starts from, and returns exactly what executing its
@@ -122,32 +142,36 @@ impl Engine {
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
-        let direct = self.goes_direct(block);
-        let number = block.env.number.saturating_to::<u64>();
-        let _span = tracing::debug_span!(
-            "block",
-            number,
-            transactions = block.transactions.len(),
-            path = if direct { "direct" } else { "parallel" },
-        )
-        .entered();
-        let outcome = if direct {
-            let memory = self.config.memory.clone();
-            Sequential::with_shared_memory(memory).execute(block, &**store, self.config.policy)
-        } else {
-            self.execute_parallel(block, store)
-        };
-        match &outcome {
-            Ok(outcome) => tracing::debug!(
-                gas_used = outcome.gas_used,
-                incarnations = outcome.statistics.incarnations,
-                suspensions = outcome.statistics.suspensions,
-                wasted_gas = outcome.statistics.wasted_gas,
-                "executed"
-            ),
-            Err(error) => tracing::debug!(%error, "no outcome"),
-        }
-        outcome
+        self.execute_with(block, store, ExecuteOptions::new())
+    }
+
+    /// Executes a block as [`Engine::execute`] does, and heeds the options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::execute`], and those that the options bring.
+    pub fn execute_with(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        options: ExecuteOptions,
+    ) -> Result<BlockOutcome, BlockError> {
+        self.core.execute(options, |workers, conduct| workers.execute(block, store, conduct))
+    }
+
+    /// Queues a block. It begins when those submitted before have ended, on a thread of the engine's
+    /// that starts with the first one, and the workers. While it waits, the store is told what it
+    /// will probably read ([`StateStore::prefetch`], on the calling thread).
+    pub fn submit(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        options: ExecuteOptions,
+    ) -> Execution {
+        let (own, from) = (block.clone(), store.clone());
+        let execute =
+            move |workers: &Workers, conduct: &Conduct<_>| workers.execute(&own, &from, conduct);
+        self.core.submit(options, || store.prefetch(&block.known_reads()), execute)
     }
 
     /// Executes a block as [`Engine::execute`] does on the parallel path, except that its
@@ -201,13 +225,16 @@ impl Engine {
         let mut block = block.clone();
         block.transactions.insert(0, Prelude::placeholder());
         let hollow = Arc::new(Hollow(store.clone()));
-        let crowd = (self.config.window > 1).then_some(crowd);
+        let workers = self.core.executor();
+        let crowd = (workers.config.window > 1).then_some(crowd);
         let before = |error| BlockError::Store { index: 0, error };
         let block = Arc::new(block);
-        let shared = self.begin_shared(&block)?;
-        let mut machine = EvmMachine::new(block, hollow, self.config.policy, shared);
+        let shared = workers.begin_shared(&block)?;
+        let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
-        self.finish_parallel(machine, [begin, Instant::now()]).map_err(|error| match error {
+        let times = [begin, Instant::now()];
+        let ended = workers.finish_parallel(machine, &Conduct::default(), times);
+        ended.map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
                 BlockError::Invalid { index: index.saturating_sub(1), reason }
             }
@@ -223,6 +250,47 @@ impl Engine {
 
     /// Forgets what the engine learned from earlier blocks.
     pub fn forget(&self) {}
+}
+
+impl Workers {
+    fn execute(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
+    ) -> Result<BlockOutcome, BlockError> {
+        let direct = self.goes_direct(block);
+        let number = block.env.number.saturating_to::<u64>();
+        let _span = tracing::debug_span!(
+            "block",
+            number,
+            transactions = block.transactions.len(),
+            path = if direct { "direct" } else { "parallel" },
+        )
+        .entered();
+        let outcome = if direct {
+            let memory = self.config.memory.clone();
+            Sequential::with_shared_memory(memory).execute_under(
+                block,
+                &**store,
+                self.config.policy,
+                conduct,
+            )
+        } else {
+            self.execute_parallel(block, store, conduct)
+        };
+        match &outcome {
+            Ok(outcome) => tracing::debug!(
+                gas_used = outcome.gas_used,
+                incarnations = outcome.statistics.incarnations,
+                suspensions = outcome.statistics.suspensions,
+                wasted_gas = outcome.statistics.wasted_gas,
+                "executed"
+            ),
+            Err(error) => tracing::debug!(%error, "no outcome"),
+        }
+        outcome
+    }
 
     fn goes_direct(&self, block: &Block) -> bool {
         match self.config.path {
@@ -236,15 +304,17 @@ impl Engine {
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let shared = self.begin_shared(block)?;
-        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared);
+        let mut machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared);
+        machine.feed = conduct.feed.clone();
         let mut before = Machine::new(block, &**store);
         prologue(&mut before, block)?;
         settle::apply(&machine, &before.into_state().diff(), 0)
             .map_err(|error| BlockError::Store { index: 0, error })?;
-        self.finish_parallel(machine, [begin, Instant::now()])
+        self.finish_parallel(machine, conduct, [begin, Instant::now()])
     }
 
     /// The block's shared memory, if it has any.
@@ -263,13 +333,21 @@ impl Engine {
     fn finish_parallel(
         &self,
         machine: EvmMachine,
+        conduct: &Conduct<TransactionOutcome>,
         [begin, prologue_end]: [Instant; 2],
     ) -> Result<BlockOutcome, BlockError> {
         let workers = self.pool.workers();
-        let run = Arc::new(Run::new(machine, workers, self.config.window));
+        let run = Run::new(machine, workers, self.config.window);
+        let run = Arc::new(run.with_control(conduct.control.clone()));
+        conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
         self.pool.execute(&run);
-        if let Some(error) = run.take_error() {
-            return Err(error);
+        match run.conclude() {
+            Conclusion::Complete => {}
+            Conclusion::Failed(error) => return Err(error),
+            Conclusion::Stopped { reason, committed } => {
+                let keep = conduct.keep_committed && committed.is_some();
+                return Err(BlockError::stopped(reason, keep.then(|| partial(&run.machine))));
+            }
         }
         let transactions_end = Instant::now();
 
@@ -314,5 +392,18 @@ impl Engine {
             diff,
             regions,
         })
+    }
+}
+
+/// What is committed, and before the epilogue.
+fn partial(machine: &EvmMachine) -> PartialOutcome {
+    let committed = machine.take_committed();
+    let shared = machine.shared.as_ref();
+    PartialOutcome {
+        transactions: committed.transactions,
+        gas_used: committed.sums.gas_used,
+        blob_gas_used: committed.sums.blob_gas_used,
+        diff: settle::diff(machine),
+        regions: shared.map(|shared| shared.regions.finish(committed.regions)),
     }
 }
