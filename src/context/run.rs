@@ -172,15 +172,23 @@ impl<M: Machine> Run<M> {
         }
     }
 
+    /// Why the block was stopped from outside, if it was.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        match *self.end.lock() {
+            Some(Early::Stopped(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// How the block ended. Asked once, when the calling thread's work on it is done; nothing
     /// commits any more after it.
     ///
     /// A block that is stopped when its last transaction has just been committed is complete.
     pub fn conclude(&self) -> Conclusion<M::Error> {
-        let Some(end) = self.end.lock().take() else { return Conclusion::Complete };
-        let reason = match end {
-            Early::Failed(error) => return Conclusion::Failed(error),
-            Early::Stopped(reason) => reason,
+        let reason = match (self.stop_reason(), self.take_error()) {
+            (Some(reason), _) => reason,
+            (None, Some(error)) => return Conclusion::Failed(error),
+            (None, None) => return Conclusion::Complete,
         };
         // Another worker may be in the middle of a commit.
         let committed = match self.scheduler.cursor().close() {

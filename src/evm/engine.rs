@@ -13,9 +13,9 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, InvalidPolicy, PartialOutcome, Sequential, StateStore,
     Statistics, TransactionOutcome, choice,
-    machine::{EvmMachine, Hollow, Prelude},
+    machine::{Committed, EvmMachine, Hollow, Prelude, storage},
     sequential::{Machine, epilogue, prologue},
-    settle,
+    settle::{self, CommittedState},
     shared::{check_sidecars, in_force},
 };
 
@@ -24,6 +24,7 @@ use super::{
 pub struct EngineBuilder {
     threads: usize,
     window: u32,
+    reads_in_flight: usize,
     path: Path,
     policy: InvalidPolicy,
     memory: Arc<SharedMemory>,
@@ -34,6 +35,7 @@ impl Default for EngineBuilder {
         Self {
             threads: crate::sync::thread::available_parallelism(),
             window: 256,
+            reads_in_flight: 256,
             path: Path::Auto,
             policy: InvalidPolicy::Fail,
             memory: SharedMemory::off(),
@@ -54,6 +56,21 @@ impl EngineBuilder {
     pub fn window(mut self, transactions: u32) -> Self {
         self.window = transactions;
         self
+    }
+
+    /// How many reads of a slow store may be under way at a time; the transaction at the commit cursor
+    /// gets one more if need be. Default: 256, which suits two cores and a fast solid-state disk.
+    #[must_use]
+    pub fn reads_in_flight(mut self, reads: usize) -> Self {
+        self.reads_in_flight = reads;
+        self
+    }
+
+    /// Sets the window and the reads in flight as suits a store at the other end of a network: 1,024
+    /// transactions, 1,024 reads, which the store bundles as it likes.
+    #[must_use]
+    pub fn for_remote_store(self) -> Self {
+        self.window(1024).reads_in_flight(1024)
     }
 
     /// How blocks are executed. Default: [`Path::Auto`].
@@ -171,7 +188,16 @@ impl Engine {
         let (own, from) = (block.clone(), store.clone());
         let execute =
             move |workers: &Workers, conduct: &Conduct<_>| workers.execute(&own, &from, conduct);
-        self.core.submit(options, || store.prefetch(&block.known_reads()), execute)
+        let ahead = || {
+            let mut reads = block.known_reads();
+            for transaction in &block.transactions {
+                transaction.known_reads(&mut reads);
+            }
+            reads.sort_unstable();
+            reads.dedup();
+            store.prefetch(&reads);
+        };
+        self.core.submit(options, ahead, execute)
     }
 
     /// Executes a block as [`Engine::execute`] does on the parallel path, except that its
@@ -230,11 +256,13 @@ impl Engine {
         let before = |error| BlockError::Store { index: 0, error };
         let block = Arc::new(block);
         let shared = workers.begin_shared(&block)?;
-        let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared);
+        let reads = workers.config.reads_in_flight;
+        let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared, reads);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
+        let conduct = Conduct::default();
+        let run = workers.begin_run(machine, &conduct);
         let times = [begin, Instant::now()];
-        let ended = workers.finish_parallel(machine, &Conduct::default(), times);
-        ended.map_err(|error| match error {
+        workers.finish_parallel(run, &conduct, times).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
                 BlockError::Invalid { index: index.saturating_sub(1), reason }
             }
@@ -259,7 +287,7 @@ impl Workers {
         store: &Arc<dyn StateStore>,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
-        let direct = self.goes_direct(block);
+        let direct = self.goes_direct(block, &**store);
         let number = block.env.number.saturating_to::<u64>();
         let _span = tracing::debug_span!(
             "block",
@@ -292,11 +320,14 @@ impl Workers {
         outcome
     }
 
-    fn goes_direct(&self, block: &Block) -> bool {
+    fn goes_direct(&self, block: &Block, store: &dyn StateStore) -> bool {
         match self.config.path {
             Path::Direct => true,
             Path::Parallel => false,
-            Path::Auto => !choice::may_gain(block, self.config.threads),
+            Path::Auto => {
+                let latency = store.latency().unwrap_or_default();
+                !choice::may_gain(block, self.config.threads, latency)
+            }
         }
     }
 
@@ -308,13 +339,42 @@ impl Workers {
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let shared = self.begin_shared(block)?;
-        let mut machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared);
+        let reads = self.config.reads_in_flight;
+        let mut machine =
+            EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reads);
         machine.feed = conduct.feed.clone();
-        let mut before = Machine::new(block, &**store);
-        prologue(&mut before, block)?;
-        settle::apply(&machine, &before.into_state().diff(), 0)
-            .map_err(|error| BlockError::Store { index: 0, error })?;
-        self.finish_parallel(machine, conduct, [begin, Instant::now()])
+        let run = self.begin_run(machine, conduct);
+        storage::prefetch_block(&run);
+        let state = CommittedState::new(&run);
+        let mut before = Machine::new(block, &state);
+        // Its reads fail when the block is stopped.
+        let stopped = |error| match run.stop_reason() {
+            Some(reason) => {
+                let empty = conduct.keep_committed.then(PartialOutcome::default);
+                BlockError::stopped(reason, empty)
+            }
+            None => error,
+        };
+        prologue(&mut before, block).map_err(stopped)?;
+        settle::apply(&state, &before.into_state().diff(), 0)
+            .map_err(|error| stopped(BlockError::Store { index: 0, error }))?;
+        if run.machine.storage.is_slow() && !block.transactions.is_empty() {
+            // The commit step pays it and cannot wait. If this read fails, the commit says so.
+            let _ = state.load_account(block.env.beneficiary);
+        }
+        self.finish_parallel(run, conduct, [begin, Instant::now()])
+    }
+
+    /// A block on its way, where stops and the consumer of its outcomes find it.
+    fn begin_run(
+        &self,
+        machine: EvmMachine,
+        conduct: &Conduct<TransactionOutcome>,
+    ) -> Arc<Run<EvmMachine>> {
+        let run = Run::new(machine, self.pool.workers(), self.config.window);
+        let run = Arc::new(run.with_control(conduct.control.clone()));
+        conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
+        run
     }
 
     /// The block's shared memory, if it has any.
@@ -332,21 +392,18 @@ impl Workers {
     /// times given.
     fn finish_parallel(
         &self,
-        machine: EvmMachine,
+        run: Arc<Run<EvmMachine>>,
         conduct: &Conduct<TransactionOutcome>,
         [begin, prologue_end]: [Instant; 2],
     ) -> Result<BlockOutcome, BlockError> {
-        let workers = self.pool.workers();
-        let run = Run::new(machine, workers, self.config.window);
-        let run = Arc::new(run.with_control(conduct.control.clone()));
-        conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
         self.pool.execute(&run);
         match run.conclude() {
             Conclusion::Complete => {}
             Conclusion::Failed(error) => return Err(error),
             Conclusion::Stopped { reason, committed } => {
                 let keep = conduct.keep_committed && committed.is_some();
-                return Err(BlockError::stopped(reason, keep.then(|| partial(&run.machine))));
+                let partial = keep.then(|| partial(&run.machine, run.machine.take_committed()));
+                return Err(BlockError::stopped(reason, partial));
             }
         }
         let transactions_end = Instant::now();
@@ -355,11 +412,25 @@ impl Workers {
         let block = &machine.block;
         let committed = machine.take_committed();
         let count = block.transactions.len();
-        let view = settle::CommittedState { machine };
+        let view = CommittedState::new(&run);
         let mut after = Machine::new(block, &view);
-        let requests = epilogue(&mut after, block, &committed.transactions)?;
-        settle::apply(machine, &after.into_state().diff(), count as u32 + 1)
-            .map_err(|error| BlockError::Store { index: count, error })?;
+        let requests =
+            match (epilogue(&mut after, block, &committed.transactions), run.stop_reason()) {
+                (Ok(requests), _) => requests,
+                (Err(error), None) => return Err(error),
+                // Its reads fail when the block is stopped.
+                (Err(_), Some(reason)) => {
+                    let partial = conduct.keep_committed.then(|| partial(machine, committed));
+                    return Err(BlockError::stopped(reason, partial));
+                }
+            };
+        settle::apply(&view, &after.into_state().diff(), count as u32 + 1).map_err(|error| {
+            match run.stop_reason() {
+                // The epilogue is half applied, so what was committed before it cannot be told.
+                Some(reason) => BlockError::stopped(reason, None),
+                None => BlockError::Store { index: count, error },
+            }
+        })?;
         let epilogue_end = Instant::now();
 
         let diff = settle::diff(machine);
@@ -373,11 +444,13 @@ impl Workers {
         Ok(BlockOutcome {
             statistics: Statistics {
                 parallel: true,
-                threads: workers,
+                threads: self.pool.workers(),
                 incarnations: totals.incarnations,
                 suspensions: totals.suspensions,
                 most_suspended: totals.most_suspended,
                 wasted_gas: totals.wasted,
+                reads: machine.storage.totals(),
+                scouts: machine.storage.scouts(),
                 phases: [
                     prologue_end - begin,
                     transactions_end - prologue_end,
@@ -396,8 +469,7 @@ impl Workers {
 }
 
 /// What is committed, and before the epilogue.
-fn partial(machine: &EvmMachine) -> PartialOutcome {
-    let committed = machine.take_committed();
+fn partial(machine: &EvmMachine, committed: Committed) -> PartialOutcome {
     let shared = machine.shared.as_ref();
     PartialOutcome {
         transactions: committed.transactions,

@@ -38,7 +38,6 @@
 //! | `choice` | which blocks cannot gain and go direct |
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `settle` | from versions to the block's state changes, prologue and epilogue included |
-//! | `known` | reads that are known before a block runs |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
 //! | [`shared`] | shared memory: opcodes and precompile |
@@ -60,7 +59,7 @@ mod diff_hash;
 mod engine;
 pub mod input;
 mod journal;
-mod known;
+mod known_reads;
 pub mod limit;
 mod machine;
 mod outcome;

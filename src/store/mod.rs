@@ -12,19 +12,25 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
+//! | `reads` | the reads of one block: coalesced, ordered by rank, bounded |
+//! | `io_pool` | threads for reads that block |
 //! | `memory` | everything at hand, in maps |
 
 mod flight;
+mod io_pool;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod memory;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod query;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+mod reads;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
 pub use flight::Flight;
+pub use io_pool::{IoPool, IoPoolError, Job};
+pub use reads::{ReadTotals, Reads};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
