@@ -79,6 +79,9 @@ impl Control {
             state.reason = Some(reason);
             state.target.take()
         };
+        if weakened("control.raise-last") {
+            self.raise();
+        }
         if let Some(target) = target.and_then(|target| target.upgrade()) {
             target.halt(reason);
         }

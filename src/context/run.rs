@@ -196,7 +196,11 @@ impl<M: Machine> Run<M> {
             Closed::Torn => None,
         };
         match committed {
-            Some(committed) if committed == self.scheduler.len() => Conclusion::Complete,
+            Some(committed)
+                if committed == self.scheduler.len() && !weakened("run.finish-wins") =>
+            {
+                Conclusion::Complete
+            }
             committed => Conclusion::Stopped { reason, committed },
         }
     }

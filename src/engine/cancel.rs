@@ -41,8 +41,8 @@ impl CancelToken {
         self.0.lock().cancelled
     }
 
-    /// Makes this token stop a block too.
-    pub(crate) fn covers(&self, block: &Arc<Control>) {
+    /// Makes this token stop a block too, at once if it was cancelled.
+    pub fn covers(&self, block: &Arc<Control>) {
         let mut token = self.0.lock();
         if token.cancelled && !weakened("token.covers-looks") {
             drop(token);

@@ -10,8 +10,8 @@
 //! has ended, its `on_commit` included.
 //!
 //! Shutdown, in this order: (1) nothing more is accepted; (2) the block that runs is cancelled; (3) those
-//! that wait are cancelled, in the order in which they came; (4) the thread ends, and is waited for.
-//! Every block gets its end before (4) is done. `loom-tests/engine_conductor.rs` explores this.
+//! that wait are cancelled, in the order in which they came, and none of them begins any more; (4) the
+//! thread ends, and is waited for. Every block gets its end before (4) is done. `loom-tests/engine_conductor.rs` explores this.
 
 use std::{
     collections::VecDeque,
@@ -127,7 +127,9 @@ impl Conductor {
         let mut state = self.shared.state.lock();
         let waits = state.running.is_some() || !state.waiting.is_empty();
         state.waiting.push_back(turn);
-        self.shared.changed.notify_one();
+        if !weakened("conductor.enqueue-wakes") {
+            self.shared.changed.notify_one();
+        }
         Ok(waits)
     }
 }
@@ -154,13 +156,17 @@ impl Shared {
     fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        let blocks: Vec<_> = state.running.iter().chain(&state.waiting).cloned().collect();
+        let running = state.running.clone();
+        // Taken out, so that the thread begins none of them.
+        let waiting = match weakened("conductor.close-takes") {
+            true => state.waiting.clone(),
+            false => std::mem::take(&mut state.waiting),
+        };
         drop(state);
         self.changed.notify_one();
-        if !weakened("conductor.close-cancels") {
-            for block in blocks {
-                block.control.stop(StopReason::Cancelled);
-            }
+        let running = running.filter(|_| !weakened("conductor.close-cancels"));
+        for turn in running.iter().chain(&waiting) {
+            turn.control.stop(StopReason::Cancelled);
         }
     }
 }
