@@ -18,6 +18,7 @@
 //! | `database` | any `revm::DatabaseRef`, on an I/O pool or a runtime |
 //! | `asynchronous` | any state with `async` functions, on a runtime (feature `tokio`) |
 //! | `memory` | everything at hand, in maps |
+//! | `redb` | a database on disk, with the feature of that name |
 //! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
 //! | `cache`, `kept` | a read-through cache: what is on its way, and what is kept |
 //! | `overlay`, `change` | later blocks' changes over a state that does not change |
@@ -57,6 +58,8 @@ mod ranked;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
 mod reads;
+#[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
+pub mod redb;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod recording;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]

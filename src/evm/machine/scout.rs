@@ -33,13 +33,15 @@ use crate::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
-        time::Duration,
+        time::{Duration, Instant},
     },
 };
 
 /// Reads that are faster than this are not worth a guess: a scout costs about as much as the
 /// transaction, some tens of microseconds.
 const WORTH_IT: Duration = Duration::from_micros(30);
+/// How many waits make a transaction one that may hold up the block.
+const LONG: u32 = 16;
 /// How often a transaction is run as a scout.
 const RUNS: u32 = 2048;
 /// Gas that a scout may use for each microsecond that a read takes.
@@ -48,6 +50,7 @@ const GAS_PER_MICROSECOND: u64 = 50_000;
 /// What is known of the transactions of a block from scouting them.
 pub(crate) struct Scouts {
     transactions: Box<[Mutex<Scouted>]>,
+    patience: Duration,
     gas: u64,
     runs: AtomicU64,
 }
@@ -85,6 +88,7 @@ impl Scouts {
     pub(super) fn new(latency: Duration, transactions: usize) -> Option<Self> {
         (latency >= WORTH_IT).then(|| Self {
             transactions: (0..transactions).map(|_| Mutex::default()).collect(),
+            patience: latency,
             gas: GAS_PER_MICROSECOND.saturating_mul(latency.as_micros() as u64),
             runs: AtomicU64::new(0),
         })
@@ -127,13 +131,14 @@ impl Scouts {
     }
 
     /// Begins another run; none if another worker was quicker.
-    fn begin(&self, tx: TxIndex) -> Option<Guess> {
+    fn begin(&self, tx: TxIndex) -> Option<(Guess, Duration)> {
         let mut scouted = self.transactions[tx.get()].try_lock()?;
         if scouted.running {
             return None;
         }
         scouted.running = scouted.guess.is_some();
-        scouted.guess
+        let patience = if scouted.waits < LONG { Duration::ZERO } else { self.patience };
+        Some((scouted.guess?, patience))
     }
 
     /// Notes a run that asked for `asked`, to its end or not.
@@ -160,15 +165,21 @@ pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) 
         .filter(|tx| run.scheduler.phase(*tx).is_suspended());
     let promising = candidates.filter_map(|tx| Some((scouts.promise(tx)?, Reverse(tx))));
     let Some((_, Reverse(tx))) = promising.max() else { return false };
-    let Some(guess) = scouts.begin(tx) else { return true };
-    worker.run_once(Command::Run(run.clone(), tx, Role::Scout { worker: me, guess }));
+    let Some((guess, patience)) = scouts.begin(tx) else { return true };
+    let scouting = Scouting::new(me, guess, patience);
+    worker.run_once(Command::Run(run.clone(), tx, Role::Scout(scouting)));
     true
 }
 
 /// What a view keeps while it scouts.
-pub(super) struct Scouting {
+pub(crate) struct Scouting {
     worker: usize,
     guess: Guess,
+    /// For how long it goes on though there is other work, from where its context waits; zero: not
+    /// even that far.
+    patience: Duration,
+    /// When it met the first thing that is not known.
+    alone_since: Option<Instant>,
     /// The contract of the last slot that was known, and the slot's value.
     last: Option<(u32, U256)>,
     asked: Vec<Arc<Flight<ReadResult>>>,
@@ -177,8 +188,24 @@ pub(super) struct Scouting {
 }
 
 impl Scouting {
-    pub(super) fn new(worker: usize, guess: Guess) -> Self {
-        Self { worker, guess, last: None, asked: Vec::new(), called_off: false }
+    fn new(worker: usize, guess: Guess, patience: Duration) -> Self {
+        Self {
+            worker,
+            guess,
+            patience,
+            alone_since: None,
+            last: None,
+            asked: Vec::new(),
+            called_off: false,
+        }
+    }
+
+    /// Whether other work goes first. A patient scout goes on for as long as a read takes from where its
+    /// context waits: what it saves is at least that, if it finds anything. It would be no use to call
+    /// it off before it gets there, since the next one has to come the same way.
+    fn is_impatient(&self) -> bool {
+        self.patience.is_zero()
+            || self.alone_since.is_some_and(|since| since.elapsed() > self.patience)
     }
 }
 
@@ -199,7 +226,9 @@ impl View<'_> {
         // The answer that its context waits for may hang on this very worker.
         run.machine.store.drive();
         match &mut self.scouting {
-            Some(scouting) if run.scheduler.has_work(scouting.worker) => {
+            Some(scouting)
+                if scouting.is_impatient() && run.scheduler.has_work(scouting.worker) =>
+            {
                 scouting.called_off = true;
                 Err(Stop::Cancelled)
             }
@@ -214,6 +243,7 @@ impl View<'_> {
             && flight.peek().is_none()
         {
             scouting.asked.push(flight);
+            scouting.alone_since.get_or_insert_with(Instant::now);
         }
     }
 

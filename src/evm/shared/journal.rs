@@ -12,6 +12,7 @@ use super::{
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
 };
 use crate::{
+    context::Control,
     region::{
         Call, Fault, Operation, Output, Session,
         config::ChainConfig,
@@ -62,6 +63,10 @@ pub trait SharedJournal: JournalTr {
     /// [`Fault`].
     fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault>;
 
+    /// Has the session do what it can without the world, if the transaction has a session and may go
+    /// on. `None` if that was nothing.
+    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R>;
+
     /// Why the last [`Fault::Stop`] was, for the context's host error.
     fn take_shared_failure(&mut self) -> Option<<Self::Database as Database>::Error>;
 
@@ -80,6 +85,8 @@ pub struct Shared {
     diagnostics: Vec<Diagnostic>,
     /// The transaction has met the precompile's account.
     met: bool,
+    /// What stops the block, if anything can.
+    control: Option<Arc<Control>>,
 }
 
 /// What a transaction leaves of its use of shared memory.
@@ -104,6 +111,23 @@ impl Shared {
     #[must_use]
     pub fn active(&self) -> Option<&Arc<ChainConfig>> {
         self.config.as_ref().filter(|_| !self.paused)
+    }
+
+    /// Makes instructions that poll heed `control` from now on, or nothing. An EVM has such
+    /// instructions if there is a control when it is [built](super::build).
+    pub(crate) fn watch(&mut self, control: Option<Arc<Control>>) {
+        self.control = control;
+    }
+
+    /// Whether there is a control to heed.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// Whether the block has been stopped.
+    #[inline]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.is_raised())
     }
 
     /// Switches shared memory off for a while: system calls do without.
@@ -237,6 +261,20 @@ impl Shared {
             });
         }
         result
+    }
+
+    /// Has the session do what it can without the world. `None` if that was nothing, or if the
+    /// database would not have the transaction go on.
+    #[inline]
+    pub fn at_once<DB: RegionSource, R>(
+        &mut self,
+        database: &mut DB,
+        act: impl FnOnce(&mut Session) -> Option<R>,
+    ) -> Option<R> {
+        self.active()?;
+        let session = self.session.as_deref_mut()?;
+        database.regions()?;
+        act(session)
     }
 
     /// Ends the transaction's session. With `keep`, for a transaction that was executed, what it did
