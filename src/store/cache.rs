@@ -123,7 +123,8 @@ impl CachedStore {
         self.shared.kept.apply(diff);
     }
 
-    /// Forgets everything.
+    /// Forgets everything. What is on its way is not joined any more, so this also gets past reads that the
+    /// inner store never answers.
     pub fn clear(&self) {
         self.shared.begin_generation();
         self.shared.kept.clear();

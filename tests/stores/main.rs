@@ -7,6 +7,8 @@
 #[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "evm")]
+mod blocks;
+#[cfg(feature = "evm")]
 mod cache;
 #[cfg(feature = "evm")]
 mod database;
