@@ -42,6 +42,7 @@
 //! | `import` | filling it with a state |
 //! | `apply` | from one block's state to the next one's |
 //! | `view` | one state, to execute a block over |
+//! | `head` | the state that moves on with the blocks, for what stands in front of many |
 //! | `codes` | code that was read lately |
 //! | `scan` | the whole state, for checks: a copy, a digest |
 //! | `layout` | records as bytes |
@@ -97,6 +98,7 @@ mod codes;
 mod database;
 mod error;
 mod guard;
+mod head;
 mod import;
 mod layout;
 mod meta;
@@ -107,6 +109,7 @@ mod view;
 pub use self::{
     database::{RedbOptions, RedbStore},
     error::RedbError,
+    head::RedbHead,
     import::Import,
     meta::Position,
     scan::state_digest,
