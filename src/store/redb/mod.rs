@@ -38,6 +38,8 @@
 //! | file | concept |
 //! |---|---|
 //! | `database` | creating, opening, what state it holds |
+//! | `options` | how it is used |
+//! | `shared` | the library's database, and what stores and views keep beside it |
 //! | `birth` | the file as the system sees it, before the library does |
 //! | `import` | filling it with a state |
 //! | `apply` | from one block's state to the next one's |
@@ -102,16 +104,13 @@ mod head;
 mod import;
 mod layout;
 mod meta;
+mod options;
 mod scan;
+mod shared;
 mod table;
 mod view;
 
 pub use self::{
-    database::{RedbOptions, RedbStore},
-    error::RedbError,
-    head::RedbHead,
-    import::Import,
-    meta::Position,
-    scan::state_digest,
-    view::RedbView,
+    database::RedbStore, error::RedbError, head::RedbHead, import::Import, meta::Position,
+    options::RedbOptions, scan::state_digest, view::RedbView,
 };
