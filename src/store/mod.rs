@@ -58,10 +58,10 @@ mod ranked;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
 mod reads;
-#[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
-pub mod redb;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod recording;
+#[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
+pub mod redb;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 

@@ -6,7 +6,7 @@ use alloy_primitives::{B256, U256};
 use chorus::{
     evm::{AccountChange, Bytecode, StateDiff, StateStore},
     store::{
-        MemoryStore, Query,
+        CachedStore, MemoryStore, Query,
         redb::{RedbError, RedbHead, RedbStore},
     },
 };
@@ -220,4 +220,25 @@ fn the_head_moves_on_with_each_block_and_answers_old_reads_from_the_old_state() 
         assert!(head.apply(&diff, block(number), None).is_err());
     }
     assert_state(head.store(), &expected, 10);
+}
+
+#[test]
+fn a_cache_in_front_of_the_head_answers_for_every_block_and_knows_what_it_was_asked() {
+    let (desk, story) = (Desk::new(), Story { seed: 7 });
+    let head = Arc::new(RedbHead::new(Arc::new(desk.create())).unwrap());
+    let cached = CachedStore::new(head.clone(), 1 << 20);
+    let mut expected = MemoryStore::default();
+    for number in 1..=10 {
+        let diff = story.diff_over(&expected, number);
+        head.apply(&diff, block(number), None).unwrap();
+        cached.apply(&diff);
+        expected.apply(&diff);
+        for account in 0..48 {
+            let query = Query::Account(address(account));
+            let answer = expected.try_get(query);
+            assert_eq!(Some(cached.read(query).wait(&cached)), answer, "{query}");
+            assert_eq!(cached.try_get(query), answer, "{query} is at hand");
+        }
+    }
+    assert!(cached.stats().hits > cached.stats().misses);
 }
