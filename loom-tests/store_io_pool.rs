@@ -82,8 +82,8 @@ fn every_job_is_run() {
         move || pool.submit(1, move || first.run())
     });
     pool.submit(2, move || second.run());
-    assert_eq!(first_done.wait(|| false), "run");
-    assert_eq!(second_done.wait(|| false), "run");
+    assert_eq!(first_done.wait(|| false, || false), Some("run"));
+    assert_eq!(second_done.wait(|| false, || false), Some("run"));
     submitter.join().unwrap();
 }
 
@@ -95,13 +95,13 @@ fn jobs_of_a_batch_run_side_by_side() {
         let (own, other) = (own.clone(), other.clone());
         let job: Job = Box::new(move || {
             own.land(());
-            other.wait(|| false);
+            other.wait(|| false, || false);
         });
         (0, job)
     };
     pool.submit_batch([job(&one, &other), job(&other, &one)]);
-    one.wait(|| false);
-    other.wait(|| false);
+    one.wait(|| false, || false);
+    other.wait(|| false, || false);
 }
 
 fn a_job_submitted_beside_the_close_is_run_or_dropped() {
@@ -114,7 +114,7 @@ fn a_job_submitted_beside_the_close_is_run_or_dropped() {
     pool.close();
     submitter.join().unwrap();
     // The pool is still there: what it did not run must be gone now, not when the pool is.
-    done.wait(|| false);
+    done.wait(|| false, || false);
 }
 
 fn a_dropped_pool_has_run_or_dropped_its_jobs_and_ended_its_threads() {
@@ -145,5 +145,5 @@ fn a_job_may_drop_the_pool_that_runs_it() {
         }
     });
     drop(pool);
-    assert_eq!(done.wait(|| false), "run");
+    assert_eq!(done.wait(|| false, || false), Some("run"));
 }

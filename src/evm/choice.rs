@@ -29,7 +29,7 @@ const LEAST_CALL_GAS: u64 = 5_000_000;
 /// Where the store makes transactions wait, every block of several gains, on one worker too.
 pub(crate) fn may_gain(block: &Block, workers: usize, latency: Duration) -> bool {
     if latency >= WORTH_SUSPENDING {
-        return block.transactions.len() > 1;
+        return !block.transactions.is_empty();
     }
     let calls = block.transactions.iter().filter(|tx| !is_plain(tx));
     let gas: u64 = calls.map(|tx| tx.env.gas_limit.min(CAP)).sum();

@@ -32,11 +32,9 @@
 //! The queue has no limit of its own: what is submitted is bounded by whoever submits (the engine
 //! bounds the reads in flight), because `submit` is called by workers, which never wait.
 
-use std::{
-    collections::BinaryHeap,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::ranked::Ranked;
 use crate::sync::{Arc, Condvar, Mutex, thread, weakened};
 
 /// What a thread of an [`IoPool`] does.
@@ -74,54 +72,11 @@ struct Shared {
     bell: Condvar,
 }
 
+#[derive(Debug)]
 struct Queue {
     open: bool,
-    jobs: BinaryHeap<Queued>,
-    /// How many jobs were ever queued; gives those of one rank their order.
-    queued: u64,
+    jobs: Ranked<Job>,
 }
-
-impl std::fmt::Debug for Queue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue")
-            .field("open", &self.open)
-            .field("jobs", &self.jobs.len())
-            .finish_non_exhaustive()
-    }
-}
-
-struct Queued {
-    rank: u32,
-    sequence: u64,
-    job: Job,
-}
-
-impl Queued {
-    fn key(&self) -> (u32, u64) {
-        (self.rank, self.sequence)
-    }
-}
-
-/// The heap gives its greatest first: that is the lowest rank, and of one rank the oldest.
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.key().cmp(&self.key())
-    }
-}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Queued {}
 
 impl IoPool {
     /// A pool of that many threads, which start here and end with the pool.
@@ -134,7 +89,7 @@ impl IoPool {
         if threads == 0 {
             return Err(IoPoolError::NoThreads);
         }
-        let queue = Queue { open: true, jobs: BinaryHeap::new(), queued: 0 };
+        let queue = Queue { open: true, jobs: Ranked::default() };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), bell: Condvar::new() });
         let mut pool = Self { shared, threads: Vec::with_capacity(threads) };
         for thread in 0..threads {
@@ -185,7 +140,7 @@ impl IoPool {
     /// jobs finish. Does not wait for them; dropping the pool does.
     pub fn close(&self) {
         let unrun = if weakened("io_pool.close-at-once") {
-            let unrun = std::mem::take(&mut self.shared.queue.lock().jobs);
+            let unrun = self.shared.queue.lock().jobs.take();
             self.shared.queue.lock().open = false;
             unrun
         } else {
@@ -222,21 +177,15 @@ impl Queue {
             return jobs;
         }
         for (rank, job) in jobs {
-            self.jobs.push(Queued { rank, sequence: self.queued, job });
-            self.queued += 1;
+            self.jobs.push(rank, job);
         }
         Vec::new()
     }
 
     /// Closes, and hands over what will not run.
-    fn close(&mut self) -> BinaryHeap<Queued> {
+    fn close(&mut self) -> Vec<Job> {
         self.open = false;
-        std::mem::take(&mut self.jobs)
-    }
-
-    /// The next job, if there is one.
-    fn pop(&mut self) -> Option<Job> {
-        self.jobs.pop().map(|first| first.job)
+        self.jobs.take()
     }
 }
 
@@ -258,7 +207,7 @@ impl Shared {
             if !queue.open {
                 return None;
             }
-            if let Some(job) = queue.pop() {
+            if let Some(job) = queue.jobs.pop() {
                 return Some(job);
             }
             if weakened("io_pool.sleep-locked") {

@@ -4,4 +4,12 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 #![cfg(not(any(chorus_loom, chorus_shuttle)))]
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
+#[cfg(feature = "evm")]
+mod database;
 mod io_pool;
+#[cfg(feature = "evm")]
+mod latency;
+#[cfg(feature = "evm")]
+mod world;

@@ -115,13 +115,8 @@ impl Machine for EvmMachine {
     }
 
     #[inline]
-    fn idle(
-        run: &Arc<Run<Self>>,
-        worker: &mut Fibers,
-        me: usize,
-        suspended: impl Iterator<Item = TxIndex>,
-    ) -> bool {
-        scout::scout(run, worker, me, suspended)
+    fn idle(run: &Arc<Run<Self>>, worker: &mut Fibers, me: usize) -> bool {
+        scout::scout(run, worker, me)
     }
 
     fn stopped(&self) {

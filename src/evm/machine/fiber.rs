@@ -56,12 +56,11 @@ pub(crate) enum Command {
 }
 
 /// What a transaction is run for.
-#[derive(Clone, Copy)]
 pub(crate) enum Role {
     /// Its result.
     Context,
-    /// What it will read, for as long as this worker has nothing else to do.
-    Scout { worker: usize },
+    /// What it will read.
+    Scout(Scouting),
 }
 
 /// What a coroutine tells its worker.
@@ -161,7 +160,7 @@ fn block(
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
         let attempt = match &run.machine.prelude {
-            _ if let Role::Scout { worker } = role => scout(evm, &run, tx, worker),
+            _ if let Role::Scout(scouting) = role => scout(evm, &run, tx, scouting),
             None => execute(evm, &run, tx),
             Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
             Some(prelude) => {
@@ -257,14 +256,14 @@ fn scout(
     evm: &mut PooledEvm<'_>,
     run: &Arc<Run<EvmMachine>>,
     tx: TxIndex,
-    worker: usize,
+    scouting: Scouting,
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
     if let Some(scouts) = &machine.storage.scouts {
         evm.ctx.tx.gas_limit = evm.ctx.tx.gas_limit.min(scouts.gas());
     }
-    evm.ctx.journaled_state.db_mut().scouting = Some(Scouting::new(worker));
+    evm.ctx.journaled_state.db_mut().scouting = Some(scouting);
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let journal = &mut evm.ctx.journaled_state;
     let _ = journal.shared.end(false);

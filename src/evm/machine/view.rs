@@ -134,6 +134,9 @@ impl<'y> View<'y> {
     fn fetch(&mut self, query: Query) -> Result<Answer, Stop> {
         let flight = storage::ask(self.run(), query, self.tx.0);
         let waker = context_waker(self.run(), self.tx);
+        if let Some(scouts) = &self.run().machine.storage.scouts {
+            scouts.note_wait(self.tx);
+        }
         loop {
             if let Some(result) = flight.poll(&waker) {
                 return Ok(result?);
