@@ -13,6 +13,7 @@
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
 //! | `memory` | everything at hand, in maps |
+//! | `rpc` | the state of a node, over JSON-RPC (feature `rpc`) |
 
 mod flight;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
@@ -21,6 +22,8 @@ mod memory;
 mod query;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+#[cfg(all(feature = "rpc", not(any(chorus_loom, chorus_shuttle))))]
+pub mod rpc;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
