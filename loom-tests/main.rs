@@ -69,6 +69,12 @@ mod state_bounds;
 #[cfg(chorus_loom)]
 mod state_entry;
 #[cfg(chorus_loom)]
+mod store_backlog;
+#[cfg(chorus_loom)]
+mod store_flight;
+#[cfg(chorus_loom)]
+mod store_io_pool;
+#[cfg(chorus_loom)]
 mod sync_twin_channel;
 #[cfg(chorus_loom)]
 mod sync_twin_place;
@@ -105,6 +111,9 @@ mod models {
         ("scheduler_waiters", crate::scheduler_waiters::MODELS),
         ("state_bounds", crate::state_bounds::MODELS),
         ("state_entry", crate::state_entry::MODELS),
+        ("store_backlog", crate::store_backlog::MODELS),
+        ("store_flight", crate::store_flight::MODELS),
+        ("store_io_pool", crate::store_io_pool::MODELS),
         ("sync_twin_channel", crate::sync_twin_channel::MODELS),
         ("sync_twin_place", crate::sync_twin_place::MODELS),
     ];

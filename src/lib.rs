@@ -75,8 +75,10 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `cli` (default) | the `chorus` command; contains `evm` |
+//! | `cli` (default) | the `chorus` command; contains the others |
 //! | `evm` | the modules `evm` and `store`, `revm` and the `alloy` crates |
+//! | `redb` | state in a database on disk, `store::redb`; contains `evm` |
+//! | `tokio` | stores that read on the embedder's tokio runtime; contains `evm` |
 //!
 //! Without any there are the core and the native machine.
 

@@ -86,16 +86,11 @@ pub trait Machine: Send + Sync + Sized + 'static {
         false
     }
 
-    /// Called by worker `me` before it sleeps, with the contexts that it holds suspended: a machine may
-    /// use the time to find out what they will need next. `true`: time has passed, look again.
+    /// Called by worker `me` before it sleeps: a machine may use the time to find out what suspended
+    /// contexts will need next. `true`: time has passed, look again.
     #[inline]
-    fn idle(
-        run: &Arc<Run<Self>>,
-        worker: &mut Self::Worker,
-        me: usize,
-        suspended: impl Iterator<Item = TxIndex>,
-    ) -> bool {
-        let _ = (run, worker, me, suspended);
+    fn idle(run: &Arc<Run<Self>>, worker: &mut Self::Worker, me: usize) -> bool {
+        let _ = (run, worker, me);
         false
     }
 

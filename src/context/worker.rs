@@ -58,9 +58,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
                 // The token's holder may be off its core, and this thread on it.
                 thread::yield_now();
             }
-        } else if !owes
-            && !M::idle(run, worker, me, desk.suspended.iter().map(|context| context.tx))
-        {
+        } else if !M::idle(run, worker, me) && !owes {
             scheduler.sleep(me);
         }
     }

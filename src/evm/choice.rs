@@ -15,14 +15,22 @@
 //! The choice depends on the block and the number of workers alone, and never changes a result.
 
 use super::{Block, Transaction};
+use crate::sync::time::Duration;
 
 /// What a call is taken to need at most.
 const CAP: u64 = 300_000;
+/// A read that takes longer than a block's overhead is worth suspending for.
+const WORTH_SUSPENDING: Duration = Duration::from_micros(5);
 /// Blocks whose calls may need less gas than this go direct.
 const LEAST_CALL_GAS: u64 = 5_000_000;
 
 /// Whether the block may gain from `workers` workers.
-pub(crate) fn may_gain(block: &Block, workers: usize) -> bool {
+///
+/// Where the store makes transactions wait, every block of several gains, on one worker too.
+pub(crate) fn may_gain(block: &Block, workers: usize, latency: Duration) -> bool {
+    if latency >= WORTH_SUSPENDING {
+        return !block.transactions.is_empty();
+    }
     let calls = block.transactions.iter().filter(|tx| !is_plain(tx));
     let gas: u64 = calls.map(|tx| tx.env.gas_limit.min(CAP)).sum();
     workers >= 2 && gas >= LEAST_CALL_GAS
@@ -37,12 +45,20 @@ mod tests {
     use super::*;
     use crate::evm::workload::Workload;
 
+    const NOW: Duration = Duration::ZERO;
+
+    #[test]
+    fn a_slow_store_makes_any_block_of_several_parallel() {
+        let transfers = Workload::by_name("nonces").expect("a workload").with_transactions(2);
+        assert!(may_gain(&transfers.build(1).0, 1, Duration::from_micros(100)));
+    }
+
     #[test]
     fn swaps_go_parallel_and_payouts_direct() {
         let swaps = Workload::by_name("amm").expect("a workload").with_transactions(200);
         let (block, _) = swaps.build(1);
-        assert!(may_gain(&block, 2) && !may_gain(&block, 1));
+        assert!(may_gain(&block, 2, NOW) && !may_gain(&block, 1, NOW));
         let transfers = Workload::by_name("nonces").expect("a workload").with_transactions(200);
-        assert!(!may_gain(&transfers.build(1).0, 8));
+        assert!(!may_gain(&transfers.build(1).0, 8, NOW));
     }
 }

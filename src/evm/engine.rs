@@ -10,9 +10,9 @@ use crate::{
 
 use super::{
     Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics, choice,
-    machine::{EvmMachine, Hollow, Prelude},
+    machine::{EvmMachine, Hollow, Prelude, storage},
     sequential::{Machine, epilogue, prologue},
-    settle,
+    settle::{self, CommittedState},
     shared::{check_sidecars, in_force},
 };
 
@@ -21,6 +21,7 @@ use super::{
 pub struct EngineBuilder {
     threads: usize,
     window: u32,
+    reads_in_flight: usize,
     path: Path,
     policy: InvalidPolicy,
     memory: Arc<SharedMemory>,
@@ -31,6 +32,7 @@ impl Default for EngineBuilder {
         Self {
             threads: crate::sync::thread::available_parallelism(),
             window: 256,
+            reads_in_flight: 256,
             path: Path::Auto,
             policy: InvalidPolicy::Fail,
             memory: SharedMemory::off(),
@@ -51,6 +53,21 @@ impl EngineBuilder {
     pub fn window(mut self, transactions: u32) -> Self {
         self.window = transactions;
         self
+    }
+
+    /// How many reads of a slow store may be under way at a time; the transaction at the commit cursor
+    /// gets one more if need be. Default: 256, which suits two cores and a fast solid-state disk.
+    #[must_use]
+    pub fn reads_in_flight(mut self, reads: usize) -> Self {
+        self.reads_in_flight = reads;
+        self
+    }
+
+    /// Sets the window and the reads in flight as suits a store at the other end of a network: 1,024
+    /// transactions, 1,024 reads, which the store bundles as it likes.
+    #[must_use]
+    pub fn for_remote_store(self) -> Self {
+        self.window(1024).reads_in_flight(1024)
     }
 
     /// How blocks are executed. Default: [`Path::Auto`].
@@ -122,7 +139,7 @@ impl Engine {
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
-        let direct = self.goes_direct(block);
+        let direct = self.goes_direct(block, &**store);
         let number = block.env.number.saturating_to::<u64>();
         let _span = tracing::debug_span!(
             "block",
@@ -205,9 +222,11 @@ impl Engine {
         let before = |error| BlockError::Store { index: 0, error };
         let block = Arc::new(block);
         let shared = self.begin_shared(&block)?;
-        let mut machine = EvmMachine::new(block, hollow, self.config.policy, shared);
+        let reads = self.config.reads_in_flight;
+        let mut machine = EvmMachine::new(block, hollow, self.config.policy, shared, reads);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
-        self.finish_parallel(machine, [begin, Instant::now()]).map_err(|error| match error {
+        let run = Arc::new(Run::new(machine, self.pool.workers(), self.config.window));
+        self.finish_parallel(run, [begin, Instant::now()]).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
                 BlockError::Invalid { index: index.saturating_sub(1), reason }
             }
@@ -224,11 +243,14 @@ impl Engine {
     /// Forgets what the engine learned from earlier blocks.
     pub fn forget(&self) {}
 
-    fn goes_direct(&self, block: &Block) -> bool {
+    fn goes_direct(&self, block: &Block, store: &dyn StateStore) -> bool {
         match self.config.path {
             Path::Direct => true,
             Path::Parallel => false,
-            Path::Auto => !choice::may_gain(block, self.config.threads),
+            Path::Auto => {
+                let latency = store.latency().unwrap_or_default();
+                !choice::may_gain(block, self.config.threads, latency)
+            }
         }
     }
 
@@ -239,12 +261,21 @@ impl Engine {
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let shared = self.begin_shared(block)?;
-        let machine = EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared);
-        let mut before = Machine::new(block, &**store);
+        let reads = self.config.reads_in_flight;
+        let machine =
+            EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reads);
+        let run = Arc::new(Run::new(machine, self.pool.workers(), self.config.window));
+        storage::prefetch_block(&run);
+        let state = CommittedState::new(&run);
+        let mut before = Machine::new(block, &state);
         prologue(&mut before, block)?;
-        settle::apply(&machine, &before.into_state().diff(), 0)
+        settle::apply(&state, &before.into_state().diff(), 0)
             .map_err(|error| BlockError::Store { index: 0, error })?;
-        self.finish_parallel(machine, [begin, Instant::now()])
+        if run.machine.storage.is_slow() && !block.transactions.is_empty() {
+            // The commit step pays it and cannot wait. If this read fails, the commit says so.
+            let _ = state.load_account(block.env.beneficiary);
+        }
+        self.finish_parallel(run, [begin, Instant::now()])
     }
 
     /// The block's shared memory, if it has any.
@@ -262,11 +293,9 @@ impl Engine {
     /// times given.
     fn finish_parallel(
         &self,
-        machine: EvmMachine,
+        run: Arc<Run<EvmMachine>>,
         [begin, prologue_end]: [Instant; 2],
     ) -> Result<BlockOutcome, BlockError> {
-        let workers = self.pool.workers();
-        let run = Arc::new(Run::new(machine, workers, self.config.window));
         self.pool.execute(&run);
         if let Some(error) = run.take_error() {
             return Err(error);
@@ -277,10 +306,10 @@ impl Engine {
         let block = &machine.block;
         let committed = machine.take_committed();
         let count = block.transactions.len();
-        let view = settle::CommittedState { machine };
+        let view = CommittedState::new(&run);
         let mut after = Machine::new(block, &view);
         let requests = epilogue(&mut after, block, &committed.transactions)?;
-        settle::apply(machine, &after.into_state().diff(), count as u32 + 1)
+        settle::apply(&view, &after.into_state().diff(), count as u32 + 1)
             .map_err(|error| BlockError::Store { index: count, error })?;
         let epilogue_end = Instant::now();
 
@@ -295,11 +324,13 @@ impl Engine {
         Ok(BlockOutcome {
             statistics: Statistics {
                 parallel: true,
-                threads: workers,
+                threads: self.pool.workers(),
                 incarnations: totals.incarnations,
                 suspensions: totals.suspensions,
                 most_suspended: totals.most_suspended,
                 wasted_gas: totals.wasted,
+                reads: machine.storage.totals(),
+                scouts: machine.storage.scouts(),
                 phases: [
                     prologue_end - begin,
                     transactions_end - prologue_end,

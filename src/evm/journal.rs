@@ -18,7 +18,7 @@ use revm::{
 };
 
 use super::shared::{RegionSource, Shared, SharedEnd, SharedJournal};
-use crate::region::{Call, Fault, Operation, session::Plan};
+use crate::region::{Call, Fault, Operation, Session, session::Plan};
 
 /// A database that can say whether an account holds storage (EIP-7610).
 pub trait StorageProbe: Database {
@@ -378,6 +378,11 @@ impl<DB: StorageProbe + RegionSource> SharedJournal for CollisionJournal<DB> {
     fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
         let depth = self.stock.inner.depth;
         self.shared.analyse(&mut self.stock.database, depth, call, operation)
+    }
+
+    #[inline]
+    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
+        self.shared.at_once(&mut self.stock.database, act)
     }
 
     fn take_shared_failure(&mut self) -> Option<DB::Error> {

@@ -58,6 +58,7 @@ mod diff_hash;
 mod engine;
 pub mod input;
 mod journal;
+mod known_reads;
 pub mod limit;
 mod machine;
 mod outcome;

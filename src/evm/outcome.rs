@@ -11,6 +11,7 @@ use revm::{
 
 use super::{StoreError, shared::Diagnostic};
 use crate::region::{change::RegionChanges, sidecar::SidecarError};
+use crate::store::ReadTotals;
 
 /// What to do with a transaction that may not be in the block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -202,6 +203,10 @@ pub struct Statistics {
     pub most_suspended: u64,
     /// Gas executed by incarnations whose result was thrown away.
     pub wasted_gas: u64,
+    /// Reads of the store that had to be waited for or were started ahead.
+    pub reads: ReadTotals,
+    /// Runs of waiting transactions that were made only to find out what they will read.
+    pub scouts: u64,
     /// Time in the prologue, the transactions, the epilogue, and building the outcome.
     pub phases: [Duration; 4],
 }

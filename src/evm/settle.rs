@@ -6,16 +6,43 @@ use revm::state::AccountInfo;
 
 use super::{
     AccountChange, StateDiff, StateStore, StoreError,
-    machine::{EvmMachine, SlotKey, VersionedAccount},
+    machine::{EvmMachine, SlotKey, VersionedAccount, storage},
 };
-use crate::store::Read;
+use crate::{
+    context::Run,
+    store::{Query, ReadResult},
+    sync::Arc,
+};
 
-/// The committed state of a block as a store, for the epilogue to run on.
+/// The committed state of a block as a store, for the prologue and the epilogue to run on.
+///
+/// They run on the calling thread, which waits where the store has to. The reads go with those of
+/// the transactions, so what was read ahead is at hand.
 pub(crate) struct CommittedState<'a> {
-    pub(crate) machine: &'a EvmMachine,
+    run: &'a Arc<Run<EvmMachine>>,
+    machine: &'a EvmMachine,
 }
 
-impl CommittedState<'_> {
+impl<'a> CommittedState<'a> {
+    pub(crate) fn new(run: &'a Arc<Run<EvmMachine>>) -> Self {
+        Self { run, machine: &run.machine }
+    }
+
+    /// Sees to it that the account is known.
+    pub(crate) fn load_account(&self, address: Address) -> Result<(), StoreError> {
+        let id = self.machine.accounts.intern(&address);
+        let info = self.account(address)?;
+        self.machine.accounts.entry(id).fill(VersionedAccount::from_info(info));
+        Ok(())
+    }
+
+    /// Reads with the reads of the block, unless that ends meanwhile.
+    fn wait(&self, query: Query) -> ReadResult {
+        let flight = storage::ask(self.run, query, 0);
+        let gone = || self.run.machine.storage.is_closed();
+        let answer = flight.wait(|| self.machine.store.drive(), gone);
+        answer.unwrap_or(Err(StoreError::Dropped { query }))
+    }
     fn committed(&self, address: Address) -> Option<(u32, VersionedAccount)> {
         let accounts = &self.machine.accounts;
         let id = accounts.find(&address)?;
@@ -61,27 +88,52 @@ impl StateStore for CommittedState<'_> {
         self.machine.store.try_block_hash(number)
     }
 
-    fn fetch(&self, reads: Vec<Read>) {
-        self.machine.store.fetch(reads);
+    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+        let query = Query::Account(address);
+        match self.try_account(address) {
+            Some(info) => info,
+            None => self.wait(query)?.into_account(query),
+        }
     }
 
-    fn drive(&self) -> bool {
-        self.machine.store.drive()
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        let query = Query::Slot(address, slot);
+        match self.try_storage(address, slot) {
+            Some(value) => value,
+            None => self.wait(query)?.into_slot(query),
+        }
+    }
+
+    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
+        let query = Query::HasStorage(address);
+        match self.try_has_storage(address) {
+            Some(any) => any,
+            None => self.wait(query)?.into_has_storage(query),
+        }
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
+        let query = Query::BlockHash(number);
+        match self.try_block_hash(number) {
+            Some(hash) => hash,
+            None => self.wait(query)?.into_block_hash(query),
+        }
     }
 }
 
 /// Applies changes made outside of any transaction. `generation` is that of accounts they destroy.
 pub(crate) fn apply(
-    machine: &EvmMachine,
+    state: &CommittedState<'_>,
     diff: &StateDiff,
     generation: u32,
 ) -> Result<(), StoreError> {
+    let machine = state.machine;
     for (address, change) in &diff.accounts {
         let id = machine.accounts.intern(address);
         let entry = machine.accounts.entry(id);
         let base = match entry.committed() {
             Some(account) => account,
-            None => VersionedAccount::from_info(machine.store.account(*address)?),
+            None => VersionedAccount::from_info(state.account(*address)?),
         };
         let mut account = base.clone();
         if change.wiped || change.deleted {
@@ -106,7 +158,7 @@ pub(crate) fn apply(
             let base = match entry.committed() {
                 Some(value) => value,
                 None if generation != 0 => U256::ZERO,
-                None => machine.store.storage(*address, *slot)?,
+                None => state.storage(*address, *slot)?,
             };
             entry.replace(base, *value);
         }

@@ -73,7 +73,7 @@ pub use crate::observe::OperationKind;
 pub use self::{
     error::RegionError,
     handle::{Address, Handle, Name},
-    operation::{Call, Fault, Operation, Output},
+    operation::{Access, Call, Fault, Moved, Operation, Output},
     rights::{MapOptions, Permissions, RegionOptions, SecurityLevel},
     session::Session,
 };

@@ -4,6 +4,8 @@
 //!  Call + Operation ── Session::analyse ──► Plan ── Session::execute, read, write ──► result
 //!                          │                 gas, everything decided     cannot fail
 //!                          └──► Fault        nothing has changed
+//!
+//!  Call + Access ── Session::read_at, write_at ──► Moved, or Fault      both steps in one
 //! ```
 //!
 //! Operands are whole 256-bit words, as they stand on the stack. Nothing is cut to fewer bits.
@@ -49,6 +51,27 @@ pub enum Operation {
     Destroy { handle: Handle },
     Info { handle: Handle },
     Exec { handle: Handle, offset: U256, len: U256, limit: u64 },
+}
+
+/// Which bytes a read or a write is about, with the operands as they stand on the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The mapping's ordinal in its frame, from 1.
+    pub mapping: U256,
+    /// In bytes from the mapping's begin.
+    pub offset: U256,
+    /// How many bytes are asked for.
+    pub len: U256,
+}
+
+/// A read or a write that has been carried out.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// What it costs, the base included; memory and data of the caller aside.
+    pub gas: u64,
+    /// How many bytes were read or written.
+    pub bytes: u64,
 }
 
 impl Operation {

@@ -1,8 +1,8 @@
 //! A page: 4096 bytes that never change once anybody else can see them.
 //!
 //! ```text
-//!  Arc<Page> ──► Page { storage } ──► 4096 bytes
-//!  Arc<Page> ──┘                      shared by reference count: a snapshot is a clone of the Arc
+//!  Arc<Page> ──► counts, 4096 bytes      one block on the heap
+//!  Arc<Page> ──┘                         shared by reference count: a snapshot is a clone of the Arc
 //! ```
 //!
 //! # Why a shared page cannot change
@@ -17,32 +17,40 @@
 //!
 //! # Where the bytes live
 //!
-//! In a box of their own, with the alignment that the allocator gives, because measurement rejected
-//! the others (a fault in nanoseconds, best of ten runs and more, glibc 2.36: the block freed at once,
-//! and 256 kept; a plain copy takes 43 and 109):
+//! In the block of their `Arc`, with the alignment that the allocator gives, because measurement
+//! rejected the others (a fault in nanoseconds, glibc 2.36: the copy freed at once, 64 kept, and 1,024
+//! kept and then freed together, which is what a checkpoint does; those aligned by hand were measured
+//! earlier, beside a box that took 70):
 //!
-//! | storage | one in use | 256 kept |
-//! |---|---|---|
-//! | `Box<[u8; 4096]>`, as built | 70 | 173 |
-//! | box aligned to 64 | 125 | 186 |
-//! | box aligned to 4096 | 94 | 3,374 |
-//! | inside the `Arc`, aligned to 64 | 132 | 212 |
-//! | inside the `Arc`, aligned to 4096 | 8 KiB per page | |
+//! | storage | one in use | 64 kept | 1,024 kept |
+//! |---|---|---|---|
+//! | in the `Arc`, as built | 77 | 104 | 180 |
+//! | `Box<[u8; 4096]>`, copied by halves | 68, sometimes 146 | 116 | 225 |
+//! | in the `Arc`, copied by halves | 121 | 122 | |
+//! | in the `Arc`, aligned to 64 | 132 | | |
+//! | box aligned to 64 | 125 | | |
+//! | box aligned to 4096 | 94 | | 3,374 for 256 kept |
+//! | in the `Arc`, aligned to 4096 | 8 KiB per page | | |
 //!
-//! An aligned request takes glibc's slow path. Nothing in a page needs more than byte alignment: a
-//! copy of 4 KiB is as fast from any address. A block of a pool is aligned to 4096 anyway.
+//! An aligned request takes glibc's slow path, and nothing in a page needs more than byte alignment: a
+//! block of a pool is aligned to 4096 anyway. A box beside the `Arc` costs a second allocation, and the
+//! small blocks between the large ones keep glibc from joining what is freed together: a first write
+//! through a mapping took 300 ns with it and takes 240 without, where a copy takes 155. The compiler
+//! copies a page straight into its block; of two halves it makes a copy on the stack first.
+//!
+//! The price is paid under mimalloc, which the command line uses: it has no size between 4 and 5 KiB,
+//! so a page occupies a quarter more memory there than one in a box would, and is as fast.
+//!
+//! From 4096 bytes on glibc's `memcpy` is one string instruction, and that takes 98 ns instead of 45
+//! when the target's offset in a page of memory is up to 16 bytes past the source's. Boxes of 4096
+//! bytes that `malloc` puts side by side are so; these blocks, which are 32 bytes longer than a page
+//! of memory, are not.
 //!
 //! Nor do copies come from the pools, which cost more on one thread and twice as much on two:
 //! [`pool`](crate::pool) has the numbers.
 //!
-//! A copy writes the new block once, with neither a zeroing nor a detour over the stack, which
-//! `Box::new(*bytes)` is free to take and sometimes does. It goes by halves, because from 4096 bytes on
-//! glibc's `memcpy` is one string instruction, and that takes 98 ns instead of 45 when the
-//! target's offset in a page of memory is up to 16 bytes past the source's, as it is in two blocks
-//! that glibc's `malloc` puts side by side. Halves take 39 to 53 ns wherever they are.
-//!
-//! A fault costs a copy, two allocations (the block and the `Arc` around it) and two changes of a
-//! count: `cargo bench --bench region -- fault`.
+//! A fault costs a copy, an allocation and two changes of a count:
+//! `cargo bench --bench region -- fault`.
 
 use crate::sync::{Arc, Witness, weakened};
 
@@ -55,55 +63,28 @@ pub const WORD_BYTES: usize = 32;
 /// Words of a page.
 pub const WORDS_PER_PAGE: usize = PAGE_BYTES / WORD_BYTES;
 
-/// How much of a page is copied at once; the module says why not all.
-const COPY_BYTES: usize = PAGE_BYTES / 2;
-
 /// What an absent page reads as.
 static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// A block of 4096 bytes, immutable while it is shared; see [`page_mut`].
 #[derive(Clone, Debug)]
 pub struct Page {
-    storage: Storage,
+    bytes: [u8; PAGE_BYTES],
     /// The bytes, as far as an explorer is concerned.
     witness: Witness,
-}
-
-#[derive(Debug)]
-enum Storage {
-    Heap(Box<[u8; PAGE_BYTES]>),
-}
-
-impl Clone for Storage {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Heap(bytes) => Self::Heap(copy(bytes)),
-        }
-    }
-}
-
-/// A new block with these bytes, each written once.
-fn copy(bytes: &[u8; PAGE_BYTES]) -> Box<[u8; PAGE_BYTES]> {
-    let mut copy = Vec::with_capacity(PAGE_BYTES);
-    bytes.chunks(COPY_BYTES).for_each(|part| copy.extend_from_slice(part));
-    copy.into_boxed_slice().try_into().expect("as long as the page it is a copy of")
 }
 
 impl Page {
     /// A page of zeros.
     #[must_use]
     pub fn zeroed() -> Arc<Self> {
-        Self::heap(Box::new([0; PAGE_BYTES]))
+        Self::from_bytes(&ZEROS)
     }
 
     /// A page with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; PAGE_BYTES]) -> Arc<Self> {
-        Self::heap(copy(bytes))
-    }
-
-    fn heap(bytes: Box<[u8; PAGE_BYTES]>) -> Arc<Self> {
-        Arc::new(Self { storage: Storage::Heap(bytes), witness: Witness::default() })
+        Arc::new(Self { bytes: *bytes, witness: Witness::default() })
     }
 
     /// The bytes.
@@ -111,9 +92,7 @@ impl Page {
     #[must_use]
     pub fn bytes(&self) -> &[u8; PAGE_BYTES] {
         self.witness.read();
-        match &self.storage {
-            Storage::Heap(bytes) => bytes,
-        }
+        &self.bytes
     }
 
     /// The bytes of one word.
@@ -144,11 +123,9 @@ pub fn page_mut(page: &mut Arc<Page>) -> &mut [u8; PAGE_BYTES] {
         // What a write in place would do to those who hold the page.
         page.witness.overwrite();
     }
-    let Page { storage, witness } = Arc::make_mut(page);
+    let Page { bytes, witness } = Arc::make_mut(page);
     witness.renew();
-    match storage {
-        Storage::Heap(bytes) => bytes,
-    }
+    bytes
 }
 
 /// Writes the words of `mask` from one page over those of another.

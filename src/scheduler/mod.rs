@@ -213,14 +213,17 @@ impl Scheduler {
         self.stopped.load(Ordering::Acquire)
     }
 
+    /// Whether there is something for `worker` to do, the end of the block included.
+    pub fn has_work(&self, worker: usize) -> bool {
+        self.is_stopped()
+            || self.mailboxes[worker].has_mail()
+            || (self.can_commit() && !weakened("scheduler.sleep-commits"))
+            || self.ready.has_work(self.window_end())
+    }
+
     /// Sleeps until there may be work for `worker`.
     pub fn sleep(&self, worker: usize) {
-        let _ = self.sleepers.park_unless(WorkerId(worker), || {
-            self.is_stopped()
-                || self.mailboxes[worker].has_mail()
-                || (self.can_commit() && !weakened("scheduler.sleep-commits"))
-                || self.ready.has_work(self.window_end())
-        });
+        let _ = self.sleepers.park_unless(WorkerId(worker), || self.has_work(worker));
     }
 
     fn deliver(&self, tx: TxIndex) {

@@ -258,6 +258,11 @@ impl Phase {
         self.word.load(Ordering::Acquire) & PHASE == COMMITTED
     }
 
+    /// Whether it waits. A hint: it may be woken at any time.
+    pub fn is_suspended(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & PHASE == SUSPENDED
+    }
+
     /// Whether it waits to be started.
     pub fn is_idle(&self) -> bool {
         self.word.load(Ordering::Acquire) & PHASE == IDLE

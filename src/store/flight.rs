@@ -56,7 +56,7 @@ impl<V: Clone> Flight<V> {
     pub fn land(&self, answer: V) {
         let wakers = {
             let mut inner = self.inner.lock();
-            if inner.answer.is_none() {
+            if inner.answer.is_none() || weakened("flight.first-stands") {
                 inner.answer = Some(answer);
             }
             std::mem::take(&mut inner.wakers)
@@ -70,14 +70,18 @@ impl<V: Clone> Flight<V> {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Blocks the calling thread until the answer is there. `drive` is called first and as long as it
+    /// Blocks the calling thread until the answer is there, or `gone` says that none will come; whoever
+    /// makes it say so calls [`stir`](Self::stir) next. `drive` is called first and as long as it
     /// returns `true`, which says that the answer hangs on being called again.
-    pub fn wait(&self, mut drive: impl FnMut() -> bool) -> V {
+    pub fn wait(&self, mut drive: impl FnMut() -> bool, gone: impl Fn() -> bool) -> Option<V> {
         let alarm = Arc::new(Alarm::default());
         let waker = Waker::from(alarm.clone());
         loop {
             if let Some(answer) = self.poll(&waker) {
-                return answer;
+                return Some(answer);
+            }
+            if gone() && !weakened("flight.gone") {
+                return None;
             }
             if drive() {
                 hint::spin_loop();

@@ -101,6 +101,11 @@ impl MemoryStore {
         self.accounts.iter()
     }
 
+    /// The hashes of earlier blocks that it knows, by number.
+    pub fn block_hashes(&self) -> impl Iterator<Item = (u64, B256)> {
+        self.block_hashes.iter().map(|(number, hash)| (*number, *hash))
+    }
+
     /// How many accounts exist.
     pub fn len(&self) -> usize {
         self.accounts.len()

@@ -12,25 +12,60 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
+//! | `reads` | the reads of one block: coalesced, ordered by rank, bounded |
+//! | `io_pool` | threads for reads that block |
+//! | `backlog`, `ranked` | reads that a bounded number of tasks does, most urgent first |
+//! | `database` | any `revm::DatabaseRef`, on an I/O pool or a runtime |
+//! | `asynchronous` | any state with `async` functions, on a runtime (feature `tokio`) |
 //! | `memory` | everything at hand, in maps |
-//! | `rpc` | the state of a node, over JSON-RPC (feature `rpc`) |
+//! | `redb` | a database on disk, with the feature of that name |
+//! | `rpc` | a node, over JSON-RPC, with the feature of that name |
+//! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
 
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod achieved;
+#[cfg(all(feature = "tokio", not(any(chorus_loom, chorus_shuttle))))]
+mod asynchronous;
+mod backlog;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod database;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod distribution;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod due;
 mod flight;
+mod io_pool;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod latency;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod memory;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod query;
+mod ranked;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
+mod reads;
+#[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
+pub mod redb;
 #[cfg(all(feature = "rpc", not(any(chorus_loom, chorus_shuttle))))]
 pub mod rpc;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
+pub use backlog::{Backlog, Server};
 pub use flight::Flight;
+pub use io_pool::{IoPool, IoPoolError, Job};
+pub use reads::{ReadTotals, Reads};
+
+#[cfg(all(feature = "tokio", not(any(chorus_loom, chorus_shuttle))))]
+pub use asynchronous::{AsyncState, AsyncStore};
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
+    achieved::Achieved,
+    database::DatabaseStore,
+    distribution::Latency,
+    latency::LatencyStore,
     memory::{MemoryAccount, MemoryStore, MemoryStoreBuilder},
     query::{Answer, Query, StoreError},
     read::{Pending, Read, ReadResult, Reply},

@@ -103,6 +103,10 @@ pub mod thread {
     #[derive(Clone, Debug)]
     pub struct Thread(Arc<Inner>);
 
+    /// Which thread it is, among those that have not been forgotten.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct ThreadId(usize);
+
     #[derive(Debug)]
     struct Inner {
         name: Option<String>,
@@ -117,6 +121,12 @@ pub mod thread {
         /// Leaves a token for the thread, which ends its current or next `park`.
         pub fn unpark(&self) {
             self.0.token.notify();
+        }
+
+        /// Which thread it is. Valid as long as a handle is held.
+        #[must_use]
+        pub fn id(&self) -> ThreadId {
+            ThreadId(Arc::as_ptr(&self.0).addr())
         }
 
         /// The name it was given.

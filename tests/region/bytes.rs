@@ -2,7 +2,7 @@ use chorus::region::{
     Permissions,
     config::ChainConfig,
     error::{AccessError, RegionError},
-    operation::{Operation, Output},
+    operation::{Access, Moved, Operation, Output},
 };
 use ruint::aliases::U256;
 
@@ -291,6 +291,70 @@ fn zeros_make_a_page_present() {
     run.open(1, "a");
     let mapping = run.map(handle, 0);
     assert_eq!(run.price(write(mapping, 0, 1)), 100 + 3 + 2100 + 2900 + 416);
+}
+
+#[test]
+fn what_is_at_hand_is_moved_at_once_and_costs_what_it_costs() {
+    let mut run = Run::start();
+    let handle = run.create("a", 20_000, 0);
+    let mapping = run.map(handle, 0);
+    let access = |offset, len| Access { mapping: word(mapping), offset, len: word(len) };
+    let call = run.call_in(0);
+    let mut bytes = [0; 64];
+    // Nothing of the page is known yet.
+    let first = access(word(64_u64), 32_u64);
+    assert_eq!(run.session.read_now(&call, &first, &mut bytes), None);
+    assert_eq!(run.session.write_now(&call, &first, &[5; 32]), None);
+    run.write(mapping, 0, &pattern(64));
+
+    let plan = run.session.analyse(&mut run.world, &call, &write(mapping, 64, 32)).unwrap();
+    let written = run.session.write_now(&call, &first, &[5; 40]).unwrap();
+    assert_eq!(written, Moved { gas: plan.gas, bytes: 32 });
+    let plan = run.session.analyse(&mut run.world, &call, &read(mapping, 64, 32)).unwrap();
+    let moved = run.session.read_now(&call, &first, &mut bytes).unwrap();
+    assert_eq!(moved, Moved { gas: plan.gas, bytes: 32 });
+    assert_eq!((bytes[..32].as_ref(), bytes[32..].as_ref()), ([5; 32].as_ref(), [0; 32].as_ref()));
+    assert_eq!(run.read(mapping, 96, 2), [0, 0]);
+
+    // Every gas of it has to be there.
+    let poor = chorus::region::Call { gas: moved.gas - 1, ..call };
+    assert_eq!(run.session.read_now(&poor, &first, &mut bytes), None);
+    let just = chorus::region::Call { gas: moved.gas, ..call };
+    assert!(run.session.read_now(&just, &first, &mut bytes).is_some());
+    let looking = chorus::region::Call { is_static: true, ..call };
+    assert!(run.session.read_now(&looking, &first, &mut bytes).is_some());
+    assert_eq!(run.session.write_now(&looking, &first, &bytes), None);
+    // Neither what ends on another page, nor nothing, nor past the end, nor of a number too large.
+    for (offset, len) in [(word(4090_u64), 32_u64), (word(64_u64), 0), (word(20_000_u64), 1)] {
+        assert_eq!(run.session.read_now(&call, &access(offset, len), &mut bytes), None);
+    }
+    for offset in huge() {
+        assert_eq!(run.session.read_now(&call, &access(offset, 1), &mut bytes), None);
+        assert_eq!(run.session.write_now(&call, &access(offset, 1), &bytes), None);
+    }
+    // A mapping that may only look, and one that has bytes of its own.
+    for options in [1, 2] {
+        let other = run.map(handle, options);
+        let access = Access { mapping: word(other), ..first };
+        assert_eq!(run.session.write_now(&call, &access, &bytes), None);
+    }
+    run.unmap(mapping);
+    assert_eq!(run.session.read_now(&call, &first, &mut bytes), None);
+}
+
+#[test]
+fn what_is_written_at_once_is_taken_back() {
+    let mut run = Run::start();
+    let handle = run.create("a", 4096, 0);
+    let mapping = run.map(handle, 0);
+    run.write(mapping, 0, &[1; 32]);
+    let call = run.call_in(0);
+    let access = Access { mapping: word(mapping), offset: U256::ZERO, len: word(32_u64) };
+    run.session.checkpoint(false);
+    assert!(run.session.write_now(&call, &access, &[2; 32]).is_some());
+    assert_eq!(run.read(mapping, 0, 2), [2, 2]);
+    run.session.revert();
+    assert_eq!(run.read(mapping, 0, 32), [1; 32]);
 }
 
 #[test]

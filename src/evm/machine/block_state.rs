@@ -6,6 +6,7 @@ use super::{
     cells::{Account, AccountCell, SlotCell},
     notes::Notes,
     prelude::Prelude,
+    storage::Storage,
     trace::Trace,
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct EvmMachine {
     pub(crate) block: Arc<Block>,
     pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) storage: Storage,
     pub(crate) accounts: Table<AccountCell>,
     pub(crate) slots: Table<SlotCell>,
     pub(super) beneficiary: EntryId,
@@ -50,7 +52,9 @@ impl EvmMachine {
         store: Arc<dyn StateStore>,
         policy: InvalidPolicy,
         shared: Option<SharedBlock>,
+        reads_in_flight: usize,
     ) -> Self {
+        let storage = Storage::new(&*store, reads_in_flight, block.transactions.len());
         let accounts = Table::new();
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
@@ -69,6 +73,7 @@ impl EvmMachine {
         Self {
             block,
             store,
+            storage,
             accounts,
             slots: Table::new(),
             beneficiary,

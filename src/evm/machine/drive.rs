@@ -5,7 +5,8 @@ use std::{cell::RefCell, task::Poll};
 use super::{
     EvmMachine,
     cells::Account,
-    fiber::{Command, Event, Fiber},
+    fiber::{Command, Event, Fiber, Role},
+    scout, storage,
     trace::{Ending, Trace},
 };
 use crate::{
@@ -30,6 +31,24 @@ pub(crate) struct Task {
 #[derive(Default)]
 pub(crate) struct Fibers {
     idle: Vec<Fiber>,
+}
+
+impl Fibers {
+    fn take(&mut self) -> Fiber {
+        // Out of address space for a stack: nothing sensible is left to do on this worker.
+        let fresh = || Fiber::new().expect("a coroutine stack can be mapped");
+        self.idle.pop().unwrap_or_else(fresh)
+    }
+
+    /// Runs what does not wait.
+    pub(super) fn run_once(&mut self, command: Command) {
+        let mut fiber = self.take();
+        let mut event = fiber.resume(command);
+        while matches!(event, Event::Waits) {
+            event = fiber.resume(Command::Cancel);
+        }
+        self.idle.push(fiber);
+    }
 }
 
 thread_local! {
@@ -62,12 +81,7 @@ impl Machine for EvmMachine {
     }
 
     fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {
-        // Out of address space for a stack: nothing sensible is left to do on this worker.
-        let fiber = worker
-            .idle
-            .pop()
-            .unwrap_or_else(|| Fiber::new().expect("a coroutine stack can be mapped"));
-        Task { fiber, next: Some(Command::Run(run.clone(), tx)) }
+        Task { fiber: worker.take(), next: Some(Command::Run(run.clone(), tx, Role::Context)) }
     }
 
     fn poll(_: &Arc<Run<Self>>, _: &mut Fibers, task: &mut Task) -> Poll<Attempt<Box<Trace>>> {
@@ -96,7 +110,17 @@ impl Machine for EvmMachine {
 
     #[inline]
     fn serve(run: &Arc<Run<Self>>) -> bool {
-        run.machine.shared.as_ref().is_some_and(|shared| shared.serve())
+        let owes = run.machine.shared.as_ref().is_some_and(|shared| shared.serve());
+        owes | (run.machine.storage.is_slow() && storage::serve(run))
+    }
+
+    #[inline]
+    fn idle(run: &Arc<Run<Self>>, worker: &mut Fibers, me: usize) -> bool {
+        scout::scout(run, worker, me)
+    }
+
+    fn stopped(&self) {
+        self.storage.reads.close();
     }
 
     fn worker_died(worker: usize) -> BlockError {

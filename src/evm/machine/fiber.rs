@@ -25,6 +25,7 @@ use super::{
     EvmMachine,
     handler::{PooledEvm, WatchedHandler},
     notes::Notes,
+    scout::Scouting,
     trace::{Ending, Trace},
     view::{Stop, View},
     watched::WatchedJournal,
@@ -44,13 +45,21 @@ const STACK_BYTES: usize = 256 * 1024;
 /// What a worker tells a coroutine.
 pub(crate) enum Command {
     /// Run a transaction.
-    Run(Arc<Run<EvmMachine>>, TxIndex),
+    Run(Arc<Run<EvmMachine>>, TxIndex, Role),
     /// Go on: what you wait for happened.
     Resume,
     /// Stop: the block ended.
     Cancel,
     /// Let go of the block.
     EndBlock,
+}
+
+/// What a transaction is run for.
+pub(crate) enum Role {
+    /// Its result.
+    Context,
+    /// What it will read.
+    Scout(Scouting),
 }
 
 /// What a coroutine tells its worker.
@@ -88,7 +97,7 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
     let mut evm: Option<PooledEvm<'_>> = None;
     loop {
         command = match command {
-            Command::Run(run, tx) => {
+            Command::Run(run, tx, role) => {
                 let cfg = rules::cfg_env(&run.machine.block);
                 let evm = match &mut evm {
                     // Instructions and precompiles depend on the spec and on shared memory.
@@ -103,7 +112,7 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
                     }
                     other => other.insert(build(yielder, &run, cfg)),
                 };
-                block(yielder, evm, run, tx)
+                block(yielder, evm, run, tx, role)
             }
             _ => {
                 if let Some(evm) = &mut evm {
@@ -125,10 +134,12 @@ fn block(
     evm: &mut PooledEvm<'_>,
     run: Arc<Run<EvmMachine>>,
     mut tx: TxIndex,
+    mut role: Role,
 ) -> Command {
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
         let attempt = match &run.machine.prelude {
+            _ if let Role::Scout(scouting) = role => scout(evm, &run, tx, scouting),
             None => execute(evm, &run, tx),
             Some(prelude) if prelude.stands_at(tx) => prelude.play(evm.ctx.journaled_state.db()),
             Some(prelude) => {
@@ -138,10 +149,10 @@ fn block(
             }
         };
         match yielder.suspend(Event::Done(attempt)) {
-            Command::Run(next, at)
+            Command::Run(next, at, why)
                 if Arc::ptr_eq(&next, &run) && !evm.ctx.journaled_state.poisoned =>
             {
-                tx = at;
+                (tx, role) = (at, why);
             }
             other => return other,
         }
@@ -211,6 +222,30 @@ fn execute(
     };
     // What it saw of regions may have been what made it fail.
     Attempt::Finished(Trace::failed(notes, ending).with_shared(machine, shared))
+}
+
+/// Runs a transaction for what it asks for.
+fn scout(
+    evm: &mut PooledEvm<'_>,
+    run: &Arc<Run<EvmMachine>>,
+    tx: TxIndex,
+    scouting: Scouting,
+) -> Attempt<Box<Trace>> {
+    let machine = &run.machine;
+    evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
+    if let Some(scouts) = &machine.storage.scouts {
+        evm.ctx.tx.gas_limit = evm.ctx.tx.gas_limit.min(scouts.gas());
+    }
+    evm.ctx.journaled_state.db_mut().scouting = Some(scouting);
+    let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
+    let journal = &mut evm.ctx.journaled_state;
+    let _ = journal.shared.end(false);
+    let state = journal.finalize();
+    journal.recycle(state);
+    journal.failed = None;
+    journal.poisoned = result.is_err();
+    journal.db_mut().end_scouting();
+    Attempt::Doomed { wasted: 0 }
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -39,7 +39,7 @@ use super::{
     watched::WatchedJournal,
 };
 
-use crate::region::{Call, Fault, Operation, session::Plan};
+use crate::region::{Call, Fault, Operation, Session, session::Plan};
 
 type Load<T> = Result<StateLoad<T>, JournalLoadError<Stop>>;
 
@@ -386,6 +386,11 @@ impl SharedJournal for WatchedJournal<'_> {
     fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
         let depth = self.stock.inner.depth;
         self.shared.analyse(&mut self.stock.database, depth, call, operation)
+    }
+
+    #[inline]
+    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
+        self.shared.at_once(&mut self.stock.database, act)
     }
 
     fn take_shared_failure(&mut self) -> Option<Stop> {

@@ -15,6 +15,8 @@
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `regions` | the regions below the transaction; waits for the registry |
+//! | `storage` | the store below: reads under way, prefetch |
+//! | `scout` | finding out what a waiting transaction will read |
 //! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
@@ -35,6 +37,8 @@ mod journal;
 mod notes;
 mod prelude;
 mod regions;
+mod scout;
+pub(crate) mod storage;
 mod trace;
 mod view;
 mod watched;

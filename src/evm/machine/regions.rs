@@ -87,7 +87,12 @@ impl World for View<'_> {
 
 impl RegionSource for View<'_> {
     fn regions(&mut self) -> Option<&mut dyn World> {
-        match self.check() {
+        let check = match self.scouting {
+            // A scout would need a session of its own with the registry.
+            Some(_) => Err(Stop::Cancelled),
+            None => self.check(),
+        };
+        match check {
             Ok(()) => self.run().machine.shared.is_some().then_some(self as &mut dyn World),
             Err(stop) => {
                 self.regions.failure = Some(stop);

@@ -19,12 +19,15 @@ use super::{
     notes::Notes,
     prelude::Place,
     regions::RegionView,
+    scout::Scouting,
+    storage,
 };
 use crate::{
-    context::Run,
+    context::{Run, context_waker},
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
     state::{Read, TxIndex},
+    store::{Answer, Query},
     sync::Arc,
 };
 
@@ -54,11 +57,14 @@ pub(crate) struct View<'y> {
     pub(super) tx: TxIndex,
     notes: Rc<RefCell<Notes>>,
     pub(super) regions: RegionView,
+    /// It only looks for what the transaction will read.
+    pub(super) scouting: Option<Scouting>,
 }
 
 impl<'y> View<'y> {
     pub(crate) fn new(yielder: &'y Yielder<Command, Event>, notes: Rc<RefCell<Notes>>) -> Self {
-        Self { yielder, run: None, tx: TxIndex(0), notes, regions: RegionView::default() }
+        let regions = RegionView::default();
+        Self { yielder, run: None, tx: TxIndex(0), notes, regions, scouting: None }
     }
 
     /// Turns to a transaction.
@@ -82,7 +88,10 @@ impl<'y> View<'y> {
 
     /// Stops an incarnation whose reads have changed under it. Called at every access, so that no
     /// doomed one goes on for long.
-    pub(super) fn check(&self) -> Result<(), Stop> {
+    pub(super) fn check(&mut self) -> Result<(), Stop> {
+        if self.scouting.is_some() {
+            return self.check_scouting();
+        }
         let run = self.run();
         if run.scheduler.is_stopped() {
             return Err(Stop::Cancelled);
@@ -98,7 +107,7 @@ impl<'y> View<'y> {
     }
 
     /// Suspends until `writer` has published at that place.
-    fn wait(&self, writer: TxIndex, place: Place) -> Result<(), Stop> {
+    fn wait(&mut self, writer: TxIndex, place: Place) -> Result<(), Stop> {
         let run = self.run();
         if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
@@ -120,6 +129,23 @@ impl<'y> View<'y> {
         }
     }
 
+    /// Suspends until the store has answered.
+    #[cold]
+    fn fetch(&mut self, query: Query) -> Result<Answer, Stop> {
+        let flight = storage::ask(self.run(), query, self.tx.0);
+        let waker = context_waker(self.run(), self.tx);
+        if let Some(scouts) = &self.run().machine.storage.scouts {
+            scouts.note_wait(self.tx);
+        }
+        loop {
+            if let Some(result) = flight.poll(&waker) {
+                return Ok(result?);
+            }
+            self.pause()?;
+            self.check()?;
+        }
+    }
+
     /// Whether the account may be created as far as its storage goes (EIP-7610).
     pub(crate) fn storage_is_empty(&mut self, address: Address) -> Result<bool, Stop> {
         let wiped = {
@@ -129,23 +155,44 @@ impl<'y> View<'y> {
             seen.generation != 0
         };
         // Storage written in this block belongs to an account with a nonce: only code writes.
-        Ok(wiped || !self.run().machine.store.has_storage(address)?)
+        if wiped {
+            return Ok(true);
+        }
+        let query = Query::HasStorage(address);
+        let any = match self.run().machine.store.try_has_storage(address) {
+            Some(any) => any?,
+            None if self.scouting.is_some() => {
+                self.discover(query);
+                false
+            }
+            None => self.fetch(query)?.into_has_storage(query)?,
+        };
+        Ok(!any)
     }
 
-    fn load_account(&self, address: Address) -> Result<(Account, usize), Stop> {
-        let machine = &self.run().machine;
-        let id = machine.accounts.intern(&address);
-        let entry = machine.accounts.entry(id);
+    fn load_account(&mut self, address: Address) -> Result<(Account, usize), Stop> {
+        let id = self.run().machine.accounts.intern(&address);
+        let query = Query::Account(address);
         let mut account = loop {
+            if self.scouting.is_some() {
+                break self.guess_account(query, id);
+            }
+            let machine = &self.run().machine;
+            let entry = machine.accounts.entry(id);
             match entry.read(self.tx) {
                 Read::Value(account) => break account,
                 Read::Unknown => {
-                    let info = machine.store.account(address)?;
+                    let info = match machine.store.try_account(address) {
+                        Some(info) => info?,
+                        None => self.fetch(query)?.into_account(query)?,
+                    };
+                    let entry = self.run().machine.accounts.entry(id);
                     entry.fill(Account::from_info(info));
                 }
                 Read::Blocked(writer) => self.wait(writer, Place::Account(id))?,
             }
         };
+        let machine = &self.run().machine;
         // At the frontier nothing is left to predict: a nonce that differs now is the answer, and
         // predicting it again would go on for ever, or be taken for seen.
         let settled = self.run().scheduler.cursor().frontier() == self.tx;
@@ -159,28 +206,40 @@ impl<'y> View<'y> {
         Ok((account, at))
     }
 
-    fn load_slot(&self, at: usize, address: Address, slot: U256) -> Result<U256, Stop> {
-        let machine = &self.run().machine;
+    fn load_slot(&mut self, at: usize, address: Address, slot: U256) -> Result<U256, Stop> {
         let key = {
             let note = &mut self.notes.borrow_mut().accounts[at];
             note.seen.fields |= field::GENERATION;
             SlotKey { account: note.id.get(), generation: note.seen.generation, slot }
         };
-        let id = machine.slots.intern(&key);
-        let entry = machine.slots.entry(id);
-        let scheduler = &self.run().scheduler;
-        let mut waited = None;
-        while let Some(rival) =
-            entry.rival(self.tx, waited, |tx| scheduler.phase(tx).has_published())
-        {
-            waited = Some(rival);
-            self.wait(rival, Place::Slot(id))?;
-        }
+        let id = self.run().machine.slots.intern(&key);
+        let query = Query::Slot(address, slot);
+        let (mut waited, mut look_for_rivals) = (None, true);
         let value = loop {
+            if self.scouting.is_some() {
+                break self.guess_slot(query, key, id);
+            }
+            let run = self.run();
+            let entry = run.machine.slots.entry(id);
+            let published = |tx| run.scheduler.phase(tx).has_published();
+            if look_for_rivals {
+                if let Some(rival) = entry.rival(self.tx, waited, published) {
+                    waited = Some(rival);
+                    self.wait(rival, Place::Slot(id))?;
+                    continue;
+                }
+                look_for_rivals = false;
+            }
             match entry.read(self.tx) {
                 Read::Value(value) => break value,
                 Read::Unknown if key.generation != 0 => entry.fill(U256::ZERO),
-                Read::Unknown => entry.fill(machine.store.storage(address, slot)?),
+                Read::Unknown => {
+                    let value = match run.machine.store.try_storage(address, slot) {
+                        Some(value) => value?,
+                        None => self.fetch(query)?.into_slot(query)?,
+                    };
+                    self.run().machine.slots.entry(id).fill(value);
+                }
                 Read::Blocked(writer) => self.wait(writer, Place::Slot(id))?,
             }
         };
@@ -230,9 +289,17 @@ impl Database for View<'_> {
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Stop> {
         let machine = &self.run().machine;
-        match machine.block.block_hashes.get(&number) {
-            Some(hash) => Ok(*hash),
-            None => Ok(machine.store.block_hash(number)?),
+        if let Some(hash) = machine.block.block_hashes.get(&number) {
+            return Ok(*hash);
+        }
+        let query = Query::BlockHash(number);
+        match machine.store.try_block_hash(number) {
+            Some(hash) => Ok(hash?),
+            None if self.scouting.is_some() => {
+                self.discover(query);
+                Ok(B256::ZERO)
+            }
+            None => Ok(self.fetch(query)?.into_block_hash(query)?),
         }
     }
 }

@@ -19,7 +19,8 @@ use revm::{
 };
 
 use super::{
-    instructions::{Ictx, handle, plan, pop},
+    ask::plan,
+    instructions::{Ictx, handle, pop},
     journal::SharedJournal,
 };
 use crate::region::Operation;

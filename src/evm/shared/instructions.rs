@@ -8,6 +8,9 @@
 //! | payment | | `OutOfGas` |
 //! | execution | moves bytes, pushes results | – |
 //!
+//! SHARED_READ and SHARED_WRITE of bytes that the session has at hand take the last three steps in one:
+//! [`Session::read_now`](crate::region::Session::read_now).
+//!
 //! An analysis that ends in [`Fault::Static`] halts the frame as a state change in a static call does.
 //! One that ends in [`Fault::Failed`] halts it as a failing precompile does
 //! ([`InstructionResult::PrecompileError`]): the frame's gas is used, its caller sees 0, and the error is
@@ -22,22 +25,20 @@ use std::ops::Range;
 
 use alloy_primitives::U256;
 use revm::{
-    context::{ContextTr, LocalContextTr},
-    context_interface::context::ContextError,
+    context::ContextTr,
     handler::instructions::EthInstructions,
     interpreter::{
         Instruction, InstructionContext, InstructionExecResult, InstructionResult,
-        instructions::contract::resize_memory,
-        interpreter::EthInterpreter,
-        interpreter_types::{InputsTr, RuntimeFlag},
+        instructions::contract::resize_memory, interpreter::EthInterpreter,
     },
 };
 
-use super::{exec::exec, journal::SharedJournal};
-use crate::region::{
-    Address, Call, Fault, Handle, Operation, OperationKind, Output, config::ChainConfig,
-    session::Plan,
+use super::{
+    ask::{at_once, plan},
+    exec::exec,
+    journal::SharedJournal,
 };
+use crate::region::{Access, Handle, Operation, OperationKind, Output, config::ChainConfig};
 
 pub(super) type Ictx<'a, H> = InstructionContext<'a, H, EthInterpreter>;
 type Executed = InstructionExecResult;
@@ -136,6 +137,14 @@ fn info<H: ContextTr<Journal: SharedJournal>>(mut context: Ictx<'_, H>) -> Execu
 fn read<H: ContextTr<Journal: SharedJournal>>(mut context: Ictx<'_, H>) -> Executed {
     let [mapping, offset, len, destination] = pop(&mut context)?;
     let range = expand(&mut context, destination, len)?;
+    let access = Access { mapping, offset, len };
+    let now = at_once(&mut context, &range, |session, call, memory| {
+        let mut memory = memory.slice_mut(range.start, range.len());
+        session.read_now(call, &access, &mut memory)
+    })?;
+    if let Some(bytes) = now {
+        return push(&mut context, bytes);
+    }
     let plan = plan(&mut context, &Operation::Read { mapping, offset, len })?;
     let bytes = plan.bytes as usize;
     let shared = context.host.journal_mut().shared();
@@ -166,6 +175,13 @@ fn read_padded<H: ContextTr<Journal: SharedJournal>>(mut context: Ictx<'_, H>) -
 fn write<H: ContextTr<Journal: SharedJournal>>(mut context: Ictx<'_, H>) -> Executed {
     let [mapping, offset, len, source] = pop(&mut context)?;
     let range = expand(&mut context, source, len)?;
+    let access = Access { mapping, offset, len };
+    let now = at_once(&mut context, &range, |session, call, memory| {
+        session.write_now(call, &access, &memory.slice_len(range.start, range.len()))
+    })?;
+    if let Some(bytes) = now {
+        return push(&mut context, bytes);
+    }
     let plan = plan(&mut context, &Operation::Write { mapping, offset, len })?;
     let bytes = plan.bytes as usize;
     let shared = context.host.journal_mut().shared();
@@ -223,44 +239,4 @@ fn expand<H: ContextTr>(
     len: U256,
 ) -> Result<Range<usize>, InstructionResult> {
     resize_memory(context.interpreter, context.host.gas_params(), offset, len)
-}
-
-/// Analyses an operation of the frame, and pays for it.
-pub(super) fn plan<H: ContextTr<Journal: SharedJournal>>(
-    context: &mut Ictx<'_, H>,
-    operation: &Operation,
-) -> Result<Plan, InstructionResult> {
-    let interpreter = &mut *context.interpreter;
-    let journal = context.host.journal_mut();
-    if journal.shared().active().is_none() {
-        return Err(InstructionResult::OpcodeNotFound);
-    }
-    let call = Call {
-        frame: journal.shared_depth(),
-        actor: Address(interpreter.input.target_address().0.0),
-        is_static: interpreter.runtime_flag.is_static(),
-        gas: interpreter.gas.remaining(),
-    };
-    match journal.shared_analyse(&call, operation) {
-        Ok(plan) if interpreter.gas.record_regular_cost(plan.gas) => Ok(plan),
-        Ok(_) | Err(Fault::OutOfGas) => Err(InstructionResult::OutOfGas),
-        Err(Fault::Static { .. }) => Err(InstructionResult::StateChangeDuringStaticCall),
-        Err(Fault::Failed { error, .. }) => {
-            if call.frame == 1 {
-                // The transaction ends with this frame, so the text is that of its own halt.
-                context.host.local_mut().set_precompile_error_context(error.to_string());
-            }
-            Err(InstructionResult::PrecompileError)
-        }
-        Err(Fault::Wait | Fault::Stop) => Err(stop(context.host)),
-    }
-}
-
-/// Hands the host's error to the context, without which revm would panic when the frame ends.
-pub(super) fn stop<H: ContextTr<Journal: SharedJournal>>(host: &mut H) -> InstructionResult {
-    *host.error() = Err(match host.journal_mut().take_shared_failure() {
-        Some(error) => ContextError::Db(error),
-        None => ContextError::Custom("shared memory is active, but has no regions".into()),
-    });
-    InstructionResult::FatalExternalError
 }

@@ -62,6 +62,10 @@ pub trait SharedJournal: JournalTr {
     /// [`Fault`].
     fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault>;
 
+    /// Has the session do what it can without the world, if the transaction has a session and may go
+    /// on. `None` if that was nothing.
+    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R>;
+
     /// Why the last [`Fault::Stop`] was, for the context's host error.
     fn take_shared_failure(&mut self) -> Option<<Self::Database as Database>::Error>;
 
@@ -237,6 +241,20 @@ impl Shared {
             });
         }
         result
+    }
+
+    /// Has the session do what it can without the world. `None` if that was nothing, or if the
+    /// database would not have the transaction go on.
+    #[inline]
+    pub fn at_once<DB: RegionSource, R>(
+        &mut self,
+        database: &mut DB,
+        act: impl FnOnce(&mut Session) -> Option<R>,
+    ) -> Option<R> {
+        self.active()?;
+        let session = self.session.as_deref_mut()?;
+        database.regions()?;
+        act(session)
     }
 
     /// Ends the transaction's session. With `keep`, for a transaction that was executed, what it did

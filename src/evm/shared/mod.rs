@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `instructions` | the opcodes |
 //! | `exec` | a region's bytes as code |
+//! | `ask` | how a frame asks: analysis and payment, or both and the bytes at once |
 //! | `abi` | calls of the precompile as Solidity encodes them |
 //! | `precompile` | the precompile, beside those of Ethereum |
 //! | `ISharedMemory.sol` | the interface for contracts to import |
@@ -38,6 +39,7 @@
 //! and epilogue do without it as well.
 
 mod abi;
+mod ask;
 mod assemble;
 mod attached;
 mod build;

@@ -24,7 +24,7 @@ use revm::{
 
 use super::{
     abi::{self, MALFORMED_CALL, Request, VALUE_REFUSED},
-    instructions::stop,
+    ask::stop,
     journal::SharedJournal,
 };
 use crate::{

@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    fn analyse_at_length(
+    pub(super) fn analyse_at_length(
         &mut self,
         world: &mut dyn World,
         call: &Call,

@@ -1,0 +1,307 @@
+//! Scouting: running ahead of a context that waits, only to find out what it will read.
+//!
+//! A transaction's reads follow one another, so a slow store makes it wait once per read, though few
+//! of the reads depend on what another one says. While a context waits and its worker has nothing
+//! else to do, the worker runs the same transaction on what is known by then, with guesses where
+//! nothing is: a slot is zero, an account has no code. Whatever this run asks for in vain is started,
+//! and when all of it has landed another round goes further. So a transaction costs as many round
+//! trips as its reads have dependent levels.
+//!
+//! A scout's results are dropped, errors and panics included. It is no reader of any entry, takes no
+//! message of its context, and never waits.
+//!
+//! Bounds: a scout runs only on a worker that would otherwise sleep, and stops at its next access
+//! when there is work; a transaction is scouted at most [`RUNS`] times, each with a gas limit in
+//! proportion to what a read costs; and all of it only where a read costs more than [`WORTH_IT`].
+
+use std::cmp::Reverse;
+
+use alloy_primitives::U256;
+
+use super::{
+    EvmMachine,
+    cells::{Account, SlotKey},
+    drive::Fibers,
+    fiber::{Command, Role},
+    storage,
+    view::{Stop, View},
+};
+use crate::{
+    context::Run,
+    state::{EntryId, Read as Found, TxIndex},
+    store::{Flight, Query, Read, ReadResult},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        time::{Duration, Instant},
+    },
+};
+
+/// Reads that are faster than this are not worth a guess: a scout costs about as much as the
+/// transaction, some tens of microseconds.
+const WORTH_IT: Duration = Duration::from_micros(30);
+/// How many waits make a transaction one that may hold up the block.
+const LONG: u32 = 16;
+/// How often a transaction is run as a scout.
+const RUNS: u32 = 2048;
+/// Gas that a scout may use for each microsecond that a read takes.
+const GAS_PER_MICROSECOND: u64 = 50_000;
+
+/// What is known of the transactions of a block from scouting them.
+pub(crate) struct Scouts {
+    transactions: Box<[Mutex<Scouted>]>,
+    patience: Duration,
+    gas: u64,
+    runs: AtomicU64,
+}
+
+#[derive(Default)]
+struct Scouted {
+    runs: u32,
+    /// What the next run of this round takes for slots that it does not know; `None`: the round is
+    /// over.
+    guess: Option<Guess>,
+    /// What this round asked for.
+    asked: Vec<Arc<Flight<ReadResult>>>,
+    /// No run of this round was called off.
+    whole: bool,
+    /// A whole round met nothing that it did not know.
+    done: bool,
+    /// A worker is at it.
+    running: bool,
+    /// How often the context has waited for the store.
+    waits: u32,
+}
+
+/// What stands for the value of a slot that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guess {
+    /// Never written, as most slots of most contracts.
+    Zero,
+    /// What the run last saw of the same contract, or else one: a loop over a mapping goes on where a
+    /// zero would end it.
+    Alike,
+}
+
+impl Scouts {
+    /// `None` where reads are too fast for it.
+    pub(super) fn new(latency: Duration, transactions: usize) -> Option<Self> {
+        (latency >= WORTH_IT).then(|| Self {
+            transactions: (0..transactions).map(|_| Mutex::default()).collect(),
+            patience: latency,
+            gas: GAS_PER_MICROSECOND.saturating_mul(latency.as_micros() as u64),
+            runs: AtomicU64::new(0),
+        })
+    }
+
+    /// The most gas that a scout gets.
+    pub(super) fn gas(&self) -> u64 {
+        self.gas
+    }
+
+    /// How many scouts ran.
+    pub(crate) fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    /// The context of `tx` waits for the store.
+    pub(super) fn note_wait(&self, tx: TxIndex) {
+        let mut scouted = self.transactions[tx.get()].lock();
+        scouted.waits += 1;
+        // What it waits for was not known, so there is more to find than the last round met.
+        scouted.done = false;
+    }
+
+    /// How many waits of the context speak for another run, if that may find more.
+    fn promise(&self, tx: TxIndex) -> Option<u32> {
+        let mut scouted = self.transactions[tx.get()].try_lock()?;
+        if scouted.done || scouted.running || scouted.runs >= RUNS {
+            return None;
+        }
+        if scouted.guess.is_none() {
+            while scouted.asked.last().is_some_and(|flight| flight.peek().is_some()) {
+                scouted.asked.pop();
+            }
+            if scouted.asked.is_empty() {
+                scouted.guess = Some(Guess::Zero);
+                scouted.whole = true;
+            }
+        }
+        scouted.guess.map(|_| scouted.waits)
+    }
+
+    /// Begins another run; none if another worker was quicker.
+    fn begin(&self, tx: TxIndex) -> Option<(Guess, Duration)> {
+        let mut scouted = self.transactions[tx.get()].try_lock()?;
+        if scouted.running {
+            return None;
+        }
+        scouted.running = scouted.guess.is_some();
+        let patience = if scouted.waits < LONG { Duration::ZERO } else { self.patience };
+        Some((scouted.guess?, patience))
+    }
+
+    /// Notes a run that asked for `asked`, to its end or not.
+    fn note(&self, tx: TxIndex, scouting: Scouting) {
+        // Relaxed: statistics.
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let mut scouted = self.transactions[tx.get()].lock();
+        scouted.runs += 1;
+        scouted.running = false;
+        scouted.whole &= !scouting.called_off;
+        scouted.asked.extend(scouting.asked);
+        // Without anything to guess the two are one.
+        let alike = scouting.guess == Guess::Zero && !scouted.asked.is_empty();
+        scouted.guess = alike.then_some(Guess::Alike);
+        scouted.done = scouted.guess.is_none() && scouted.whole && scouted.asked.is_empty();
+    }
+}
+
+/// Scouts the lowest of the suspended transactions for which that may help. `false`: there is none.
+pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) -> bool {
+    let Some(scouts) = &run.machine.storage.scouts else { return false };
+    let candidates = (run.scheduler.cursor().frontier().0..run.scheduler.window_end())
+        .map(TxIndex)
+        .filter(|tx| run.scheduler.phase(*tx).is_suspended());
+    let promising = candidates.filter_map(|tx| Some((scouts.promise(tx)?, Reverse(tx))));
+    let Some((_, Reverse(tx))) = promising.max() else { return false };
+    let Some((guess, patience)) = scouts.begin(tx) else { return true };
+    let scouting = Scouting::new(me, guess, patience);
+    worker.run_once(Command::Run(run.clone(), tx, Role::Scout(scouting)));
+    true
+}
+
+/// What a view keeps while it scouts.
+pub(crate) struct Scouting {
+    worker: usize,
+    guess: Guess,
+    /// For how long it goes on though there is other work, from where its context waits; zero: not
+    /// even that far.
+    patience: Duration,
+    /// When it met the first thing that is not known.
+    alone_since: Option<Instant>,
+    /// The contract of the last slot that was known, and the slot's value.
+    last: Option<(u32, U256)>,
+    asked: Vec<Arc<Flight<ReadResult>>>,
+    /// It was called off before the end.
+    called_off: bool,
+}
+
+impl Scouting {
+    fn new(worker: usize, guess: Guess, patience: Duration) -> Self {
+        Self {
+            worker,
+            guess,
+            patience,
+            alone_since: None,
+            last: None,
+            asked: Vec::new(),
+            called_off: false,
+        }
+    }
+
+    /// Whether other work goes first. A patient scout goes on for as long as a read takes from where its
+    /// context waits: what it saves is at least that, if it finds anything. It would be no use to call
+    /// it off before it gets there, since the next one has to come the same way.
+    fn is_impatient(&self) -> bool {
+        self.patience.is_zero()
+            || self.alone_since.is_some_and(|since| since.elapsed() > self.patience)
+    }
+}
+
+impl View<'_> {
+    /// Ends the scout, whatever came of it.
+    pub(super) fn end_scouting(&mut self) {
+        let (Some(scouting), Some(scouts)) =
+            (self.scouting.take(), &self.run().machine.storage.scouts)
+        else {
+            return;
+        };
+        scouts.note(self.tx, scouting);
+    }
+
+    /// Calls a scout off when there is something better to do.
+    pub(super) fn check_scouting(&mut self) -> Result<(), Stop> {
+        let run = self.run().clone();
+        // The answer that its context waits for may hang on this very worker.
+        run.machine.store.drive();
+        match &mut self.scouting {
+            Some(scouting)
+                if scouting.is_impatient() && run.scheduler.has_work(scouting.worker) =>
+            {
+                scouting.called_off = true;
+                Err(Stop::Cancelled)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for what the scout has to guess.
+    pub(super) fn discover(&mut self, query: Query) {
+        let flight = storage::ask(self.run(), query, Read::LAST);
+        if let Some(scouting) = &mut self.scouting
+            && flight.peek().is_none()
+        {
+            scouting.asked.push(flight);
+            scouting.alone_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// An account as far as it is known. The sender can always pay.
+    pub(super) fn guess_account(&mut self, query: Query, id: EntryId) -> Account {
+        let run = self.run().clone();
+        let entry = run.machine.accounts.entry(id);
+        let mut account = match entry.peek(self.tx) {
+            Found::Value(account) => account,
+            Found::Blocked(_) => entry.committed().unwrap_or_default(),
+            Found::Unknown => match self.at_hand(query) {
+                Some(account) => account,
+                None => {
+                    self.discover(query);
+                    Account::default()
+                }
+            },
+        };
+        let env = &run.machine.block.transactions[self.tx.get()].env;
+        if query == Query::Account(env.caller) {
+            account.exists = true;
+            account.nonce = env.nonce;
+            account.balance = account.balance.max(U256::MAX >> 1);
+        }
+        account
+    }
+
+    fn at_hand(&self, query: Query) -> Option<Account> {
+        let answer = self.run().machine.store.try_get(query)?;
+        let account = answer.and_then(|answer| answer.into_account(query)).ok()?;
+        Some(Account::from_info(account))
+    }
+
+    /// A slot as far as it is known.
+    pub(super) fn guess_slot(&mut self, query: Query, key: SlotKey, id: EntryId) -> U256 {
+        let run = self.run().clone();
+        let entry = run.machine.slots.entry(id);
+        let known = match entry.peek(self.tx) {
+            Found::Value(value) => Some(value),
+            Found::Blocked(_) => entry.committed(),
+            Found::Unknown if key.generation != 0 => Some(U256::ZERO),
+            Found::Unknown => match run.machine.store.try_get(query) {
+                Some(answer) => answer.and_then(|answer| answer.into_slot(query)).ok(),
+                None => {
+                    self.discover(query);
+                    None
+                }
+            },
+        };
+        let Some(scouting) = &mut self.scouting else { return U256::ZERO };
+        if let Some(value) = known {
+            scouting.last = Some((key.account, value));
+            return value;
+        }
+        match (scouting.guess, scouting.last) {
+            (Guess::Zero, _) => U256::ZERO,
+            (Guess::Alike, Some((account, value))) if account == key.account => value,
+            (Guess::Alike, _) => U256::ONE,
+        }
+    }
+}

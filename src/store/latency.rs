@@ -1,0 +1,311 @@
+//! A store that is slow on purpose, and precisely so.
+//!
+//! It stands in for a disk or a network of known latency, to measure how well an engine hides it. A
+//! location is *cold* until it has been read once; a cold read takes as long as [`Latency`] says, a
+//! later one nothing, as with a node that has a cache. [`forget`](LatencyStore::forget) makes all cold
+//! again.
+//!
+//! | a location is | at hand | left by |
+//! |---|---|---|
+//! | cold | no | being asked for: it is due one latency later |
+//! | due at an instant | from that instant on | `forget` |
+//!
+//! There is no timer: tokio's has a granularity of 1 ms, and a sleeping thread wakes 50 µs late. Whoever
+//! waits looks at the clock. Reads that were fetched lie in a heap by the instant at which they are
+//! due, and [`drive`](StateStore::drive) answers them; the blocking methods spin.
+//! So parallel and sequential execution wait on the same clock, and what was achieved is counted the
+//! same way for both.
+//!
+//! Invariants
+//!
+//! 1. No read is answered before it is due, and none is forgotten: a fetched read is in the heap, or in
+//!    the hands of one `drive` call that answers it.
+//! 2. No lock is held while a read is answered or the inner store is called.
+//! 3. How long a location takes depends on the seed and the location, not on when or by whom it is
+//!    read: every execution of a block waits for the same latencies.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    hash::BuildHasher,
+    num::NonZeroUsize,
+};
+
+use alloy_primitives::{Address, B256, U256};
+use crossbeam_utils::CachePadded;
+use revm::state::AccountInfo;
+
+use super::{
+    Latency, Query, Read, StateStore, StoreError,
+    achieved::{Achieved, Stopwatch},
+    due::Due,
+};
+use crate::sync::{
+    Arc, Mutex, RandomState,
+    atomic::{AtomicU64, Ordering},
+    hint,
+    time::{Duration, Instant},
+};
+
+/// Locks of the table of what is warm. More than threads, so that they seldom meet.
+const SHARDS: usize = 64;
+
+/// A store whose cold reads take a known time.
+pub struct LatencyStore {
+    inner: Arc<dyn StateStore>,
+    latency: Latency,
+    random: foldhash::quality::FixedState,
+    /// Before all reads: what is at hand since then is at hand.
+    epoch: Instant,
+    warm: Box<[CachePadded<Shard>]>,
+    shard: RandomState,
+    /// Fetched reads, each with the instant at which it was fetched if that made it cold.
+    due: Due<(Read, Option<Instant>)>,
+    /// When each of the places of a bounded device is free again.
+    places: Option<Mutex<BinaryHeap<Reverse<Instant>>>>,
+    cold: AtomicU64,
+    stopwatch: Stopwatch,
+}
+
+/// When each location is at hand.
+type Shard = Mutex<HashMap<Query, Instant, RandomState>>;
+
+impl std::fmt::Debug for LatencyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LatencyStore")
+            .field("latency", &self.latency)
+            .field("cold_reads", &self.cold_reads())
+            .finish_non_exhaustive()
+    }
+}
+
+impl LatencyStore {
+    /// A store with the content of `inner` whose cold reads take `latency`, any number of them at once.
+    pub fn new(inner: Arc<dyn StateStore>, latency: Latency) -> Self {
+        Self {
+            inner,
+            latency,
+            random: foldhash::quality::FixedState::with_seed(0),
+            epoch: Instant::now(),
+            warm: (0..SHARDS).map(|_| CachePadded::default()).collect(),
+            shard: RandomState::default(),
+            due: Due::default(),
+            places: None,
+            cold: AtomicU64::new(0),
+            stopwatch: Stopwatch::default(),
+        }
+    }
+
+    /// Draws other latencies from the distribution.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.random = foldhash::quality::FixedState::with_seed(seed);
+        self
+    }
+
+    /// Serves at most this many reads at a time, in the order in which they are asked for, as a device
+    /// with a queue does. The others wait for a place first, which adds to their latency.
+    #[must_use]
+    pub fn with_max_parallel(mut self, places: NonZeroUsize) -> Self {
+        let free = Reverse(self.epoch);
+        self.places = Some(Mutex::new((0..places.get()).map(|_| free).collect()));
+        self
+    }
+
+    /// Makes every location cold and begins to count anew. For the time between two blocks: what is
+    /// still under way is answered, and is cold nevertheless.
+    pub fn forget(&self) {
+        for shard in &self.warm {
+            shard.lock().clear();
+        }
+        self.cold.store(0, Ordering::Relaxed);
+        self.stopwatch.reset();
+    }
+
+    /// How many cold reads there were since [`forget`](Self::forget).
+    pub fn cold_reads(&self) -> u64 {
+        self.cold.load(Ordering::Relaxed)
+    }
+
+    /// How long reads took that somebody waited for, from asking to answering. Reads that were
+    /// merely announced ([`prefetch`](StateStore::prefetch)) are not among them.
+    pub fn achieved(&self) -> Achieved {
+        self.stopwatch.achieved()
+    }
+
+    /// How many fetched reads are not answered yet.
+    pub fn outstanding(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Whether the location has arrived.
+    fn is_warm(&self, query: Query) -> bool {
+        if self.latency.is_zero() {
+            return true;
+        }
+        let location = location(query);
+        let at = self.shard(&location).lock().get(&location).copied();
+        at.is_some_and(|at| at <= self.epoch || at <= Instant::now())
+    }
+
+    /// When the location arrives, asked for at `now` if not before; and whether it was not.
+    fn arrival(&self, query: Query, now: Instant) -> (Instant, bool) {
+        let location = location(query);
+        let mut cold = false;
+        let mut shard = self.shard(&location).lock();
+        let at = *shard.entry(location).or_insert_with(|| {
+            cold = true;
+            self.served(self.latency.sample(self.random.hash_one(location)), now)
+        });
+        self.cold.fetch_add(u64::from(cold), Ordering::Relaxed);
+        (at, cold)
+    }
+
+    /// When the device has served a read that it works on for `latency`.
+    fn served(&self, latency: Duration, now: Instant) -> Instant {
+        let Some(places) = &self.places else {
+            return later(now, latency);
+        };
+        let mut places = places.lock();
+        let free = places.pop().map_or(now, |free| free.0.max(now));
+        let end = later(free, latency);
+        places.push(Reverse(end));
+        end
+    }
+
+    fn shard(&self, location: &Query) -> &Shard {
+        &self.warm[self.shard.hash_one(location) as usize % SHARDS]
+    }
+
+    /// Spins until the location is there. The caller asks the inner store afterwards.
+    fn wait(&self, query: Query) {
+        if self.is_warm(query) {
+            return;
+        }
+        let since = Instant::now();
+        let (due, cold) = self.arrival(query, since);
+        let mut now = since;
+        while now < due {
+            hint::spin_loop();
+            now = Instant::now();
+        }
+        self.warmed(query);
+        if cold {
+            self.stopwatch.record(now - since);
+        }
+    }
+
+    /// Spares later readers the clock.
+    fn warmed(&self, query: Query) {
+        let location = location(query);
+        if let Some(at) = self.shard(&location).lock().get_mut(&location) {
+            *at = self.epoch;
+        }
+    }
+
+    /// Answers from the inner store, or passes on what that has to fetch.
+    fn answer(&self, due: Vec<(Read, Option<Instant>)>) {
+        let mut unread = Vec::new();
+        for (read, since) in due {
+            let query = read.query();
+            self.warmed(query);
+            match self.inner.try_get(query) {
+                Some(result) => {
+                    since.inspect(|since| self.stopwatch.record(since.elapsed()));
+                    read.answer(result);
+                }
+                None => unread.push(read),
+            }
+        }
+        if !unread.is_empty() {
+            self.inner.fetch(unread);
+        }
+    }
+}
+
+/// What one cold read brings: an account comes with the root of its storage.
+fn location(query: Query) -> Query {
+    match query {
+        Query::HasStorage(address) => Query::Account(address),
+        other => other,
+    }
+}
+
+fn later(now: Instant, latency: Duration) -> Instant {
+    // Beyond what the clock can say: a year is as long as anybody waits.
+    now.checked_add(latency).unwrap_or_else(|| now + Duration::from_secs(365 * 86_400))
+}
+
+impl StateStore for LatencyStore {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        self.is_warm(Query::Account(address)).then(|| self.inner.try_account(address))?
+    }
+
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        self.is_warm(Query::Slot(address, slot)).then(|| self.inner.try_storage(address, slot))?
+    }
+
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        self.is_warm(Query::HasStorage(address)).then(|| self.inner.try_has_storage(address))?
+    }
+
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        self.is_warm(Query::BlockHash(number)).then(|| self.inner.try_block_hash(number))?
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        if self.latency.is_zero() {
+            return self.inner.fetch(reads);
+        }
+        let since = Instant::now();
+        self.due.put(reads.into_iter().map(|read| {
+            let (at, cold) = self.arrival(read.query(), since);
+            (at, read.rank(), (read, cold.then_some(since)))
+        }));
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        let own = (!self.latency.is_zero()).then(|| self.latency.mean());
+        match (own, self.inner.latency()) {
+            (Some(own), Some(inner)) => Some(own.saturating_add(inner)),
+            (own, inner) => own.or(inner),
+        }
+    }
+
+    fn drive(&self) -> bool {
+        let due = self.due.take();
+        if !due.is_empty() {
+            self.answer(due);
+        }
+        // Asked last: what was answered may have fetched more.
+        self.inner.drive() | !self.due.is_empty()
+    }
+
+    fn prefetch(&self, queries: &[Query]) {
+        let now = Instant::now();
+        for query in queries {
+            self.arrival(*query, now);
+        }
+        self.inner.prefetch(queries);
+    }
+
+    fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+        self.wait(Query::Account(address));
+        self.inner.account(address)
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        self.wait(Query::Slot(address, slot));
+        self.inner.storage(address, slot)
+    }
+
+    fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
+        self.wait(Query::HasStorage(address));
+        self.inner.has_storage(address)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
+        self.wait(Query::BlockHash(number));
+        self.inner.block_hash(number)
+    }
+}

@@ -1,0 +1,344 @@
+//! The reads of one block: each location is asked of the store once, and not too many at a time.
+//!
+//! ```text
+//!  ask ──► queued (by rank) ──start──► started ──land──► landed: waiters woken
+//!             ▲    │ limit reached        │
+//!             └────┘                      └─ frees a place: start again
+//! ```
+//!
+//! | state of a key | in `flights` | in `queue` | counts for `started` |
+//! |---|---|---|---|
+//! | unknown | no | no | no |
+//! | queued | yes | yes, at its lowest rank | no |
+//! | started | yes | no | yes |
+//! | kept | yes, landed | no | no |
+//!
+//! Invariants
+//!
+//! 1. *Coalescing*: while a key is queued or started, asking for it again joins the same flight. A
+//!    key that landed and is not kept is unknown again.
+//! 2. *Bounded*: at most `limit` reads are started, and one more, of a rank that cannot wait: the
+//!    transaction at the commit cursor gets its read however many others are under way.
+//! 3. *Nothing lies*: whoever queues a key, or frees a place, starts what can be started, or finds
+//!    somebody at it who will look again ([`pump`](Reads::pump)). So when no call is under way and a
+//!    key is queued, `limit` reads are started.
+//! 4. The store is called without the lock, by one thread at a time. A store may answer within that
+//!    call; the recursion ends there, since the inner call finds the outer one at it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
+
+use super::Flight;
+use crate::sync::{Arc, Mutex, RandomState, time::Instant, weakened};
+
+/// What reads of one block are under way.
+#[derive(Debug)]
+pub struct Reads<K, V> {
+    inner: Mutex<Inner<K, V>>,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Inner<K, V> {
+    flights: HashMap<K, Place<V>, RandomState>,
+    queue: BTreeSet<(u32, u64, K)>,
+    sequence: u64,
+    started: usize,
+    most: usize,
+    total: u64,
+    /// Somebody is starting reads.
+    pumping: bool,
+    /// There is something new for whoever is pumping.
+    again: bool,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Place<V> {
+    flight: Arc<Flight<V>>,
+    queued: Option<(u32, u64)>,
+    since: Option<Instant>,
+}
+
+/// How much was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadTotals {
+    /// Reads that were started.
+    pub started: u64,
+    /// Most reads that were under way at a time.
+    pub most_in_flight: usize,
+}
+
+impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
+    /// At most `limit` reads at a time, at least one.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                flights: HashMap::default(),
+                queue: BTreeSet::new(),
+                sequence: 0,
+                started: 0,
+                most: 0,
+                total: 0,
+                pumping: false,
+                again: false,
+                closed: false,
+            }),
+            limit: limit.max(1),
+        }
+    }
+
+    /// Asks for a key, for a transaction of that rank. Whoever asks calls [`pump`](Self::pump) next.
+    pub fn ask(&self, key: K, rank: u32) -> Arc<Flight<V>> {
+        let mut inner = self.inner.lock();
+        let inner = &mut *inner;
+        if let Some(place) = inner.flights.get_mut(&key)
+            && !weakened("reads.coalesce")
+        {
+            if let Some((old, sequence)) = place.queued
+                && rank < old
+            {
+                inner.queue.remove(&(old, sequence, key));
+                inner.queue.insert((rank, sequence, key));
+                place.queued = Some((rank, sequence));
+            }
+            return place.flight.clone();
+        }
+        let flight = Arc::new(Flight::default());
+        let sequence = inner.sequence;
+        inner.sequence += 1;
+        inner.queue.insert((rank, sequence, key));
+        let queued = Some((rank, sequence));
+        inner.flights.insert(key, Place { flight: flight.clone(), queued, since: None });
+        flight
+    }
+
+    /// Whether the key is queued, started or kept.
+    pub fn knows(&self, key: &K) -> bool {
+        self.inner.lock().flights.contains_key(key)
+    }
+
+    /// The answer of a key that is kept.
+    pub fn kept(&self, key: &K) -> Option<V> {
+        let flight = self.inner.lock().flights.get(key)?.flight.clone();
+        flight.peek()
+    }
+
+    /// Hands what can be started to `start`, lowest rank first, with its rank. A read of rank
+    /// `urgent()` or lower is started even beyond the limit, one at a time. `now` is noted for
+    /// [`overdue`](Self::overdue).
+    pub fn pump(
+        &self,
+        urgent: impl Fn() -> u32,
+        now: impl Fn() -> Instant,
+        start: impl Fn(Vec<(K, u32)>),
+    ) {
+        loop {
+            let batch = {
+                let mut inner = self.inner.lock();
+                if inner.pumping {
+                    inner.again = !weakened("reads.again");
+                    return;
+                }
+                let batch = inner.take_startable(self.limit, urgent(), &now);
+                if batch.is_empty() {
+                    return;
+                }
+                inner.pumping = true;
+                inner.again = false;
+                batch
+            };
+            start(batch);
+            let mut inner = self.inner.lock();
+            inner.pumping = false;
+            if !inner.again {
+                return;
+            }
+        }
+    }
+
+    /// The answer is there. `keep`: whoever asks later finds it.
+    pub fn land(&self, key: K, value: V, keep: bool) {
+        let flight = {
+            let mut inner = self.inner.lock();
+            let Some(place) = inner.flights.get_mut(&key) else { return };
+            if place.since.take().is_none() {
+                // Not started, or answered before.
+                return;
+            }
+            let flight = place.flight.clone();
+            if !keep {
+                inner.flights.remove(&key);
+            }
+            if !weakened("reads.place-freed") {
+                inner.started -= 1;
+            }
+            flight
+        };
+        flight.land(value);
+    }
+
+    /// A read that was started before `then` and has no answer.
+    pub fn overdue(&self, then: Instant) -> Option<K> {
+        let inner = self.inner.lock();
+        let mut started = inner.flights.iter();
+        started
+            .find(|(_, place)| place.since.is_some_and(|since| since < then))
+            .map(|(key, _)| *key)
+    }
+
+    /// Whether any read is queued or under way.
+    pub fn any(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.started > 0 || !inner.queue.is_empty()
+    }
+
+    /// How many reads are under way and queued.
+    pub fn load(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.started + inner.queue.len()
+    }
+
+    /// How much was read so far.
+    pub fn totals(&self) -> ReadTotals {
+        let inner = self.inner.lock();
+        ReadTotals { started: inner.total, most_in_flight: inner.most }
+    }
+
+    /// The block has ended: starts nothing more, and wakes whoever waits, without an answer.
+    pub fn close(&self) {
+        let flights: Vec<_> = {
+            let mut inner = self.inner.lock();
+            inner.closed = true;
+            inner.queue.clear();
+            inner.flights.values().map(|place| place.flight.clone()).collect()
+        };
+        flights.iter().for_each(|flight| flight.stir());
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.inner.lock().closed
+    }
+}
+
+impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
+    fn take_startable(
+        &mut self,
+        limit: usize,
+        urgent: u32,
+        now: impl Fn() -> Instant,
+    ) -> Vec<(K, u32)> {
+        let mut batch = Vec::new();
+        while let Some(first) = self.queue.first() {
+            let reserved = first.0 <= urgent && self.started == limit;
+            if self.closed || !(self.started < limit || reserved) {
+                break;
+            }
+            let Some((rank, _, key)) = self.queue.pop_first() else { break };
+            self.started += 1;
+            self.total += 1;
+            if let Some(place) = self.flights.get_mut(&key) {
+                place.queued = None;
+                place.since = Some(now());
+            }
+            batch.push((key, rank));
+        }
+        self.most = self.most.max(self.started);
+        batch
+    }
+}
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use std::{cell::RefCell, task::Waker};
+
+    use super::*;
+
+    fn pump(reads: &Reads<u32, u32>, urgent: u32) -> Vec<(u32, u32)> {
+        let started = RefCell::new(Vec::new());
+        reads.pump(|| urgent, Instant::now, |batch| started.borrow_mut().extend(batch));
+        started.into_inner()
+    }
+
+    #[test]
+    fn one_key_is_one_read_and_the_lowest_rank_goes_first() {
+        let reads = Reads::new(1);
+        let (first, _) = (reads.ask(7, 5), reads.ask(8, 4));
+        let second = reads.ask(7, 3);
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(pump(&reads, 0), [(7, 3)]);
+        assert_eq!(pump(&reads, 0), []);
+        reads.land(7, 70, false);
+        assert_eq!(first.poll(Waker::noop()), Some(70));
+        assert_eq!(pump(&reads, 0), [(8, 4)]);
+        assert_eq!(reads.totals(), ReadTotals { started: 2, most_in_flight: 1 });
+    }
+
+    #[test]
+    fn the_frontier_passes_a_full_limit_once() {
+        let reads = Reads::new(2);
+        for key in 10..14 {
+            reads.ask(key, key);
+        }
+        assert_eq!(pump(&reads, 0), [(10, 10), (11, 11)]);
+        reads.ask(1, 0);
+        reads.ask(2, 0);
+        assert_eq!(pump(&reads, 0), [(1, 0)]);
+        assert_eq!(pump(&reads, 0), []);
+        reads.land(10, 0, false);
+        reads.land(11, 0, false);
+        assert_eq!(pump(&reads, 0), [(2, 0)]);
+    }
+
+    #[test]
+    fn a_kept_answer_is_found_and_another_is_asked_again() {
+        let reads = Reads::new(4);
+        reads.ask(1, 0);
+        reads.ask(2, 0);
+        pump(&reads, 0);
+        reads.land(1, 10, true);
+        reads.land(2, 20, false);
+        reads.land(2, 21, false);
+        assert_eq!((reads.kept(&1), reads.kept(&2)), (Some(10), None));
+        assert!(reads.ask(1, 9).peek().is_some());
+        reads.ask(2, 0);
+        assert_eq!(pump(&reads, 0), [(2, 0)]);
+        assert!(reads.any());
+    }
+
+    #[test]
+    fn a_store_that_answers_at_once_does_not_recurse() {
+        let reads = Reads::<u32, u32>::new(1);
+        for key in 0..10_000 {
+            reads.ask(key, key);
+        }
+        fn go(reads: &Reads<u32, u32>, depth: usize) {
+            assert!(depth < 3);
+            reads.pump(
+                || 0,
+                Instant::now,
+                |batch| {
+                    for (key, _) in batch {
+                        reads.land(key, key, false);
+                        go(reads, depth + 1);
+                    }
+                },
+            );
+        }
+        go(&reads, 0);
+        assert!(!reads.any());
+        assert_eq!(reads.totals().started, 10_000);
+    }
+
+    #[test]
+    fn closing_wakes_those_who_wait_and_starts_nothing() {
+        let reads = Reads::<u32, u32>::new(1);
+        let flight = reads.ask(1, 0);
+        reads.close();
+        assert_eq!(flight.wait(|| false, || reads.is_closed()), None);
+        assert_eq!(pump(&reads, 9), []);
+    }
+}
