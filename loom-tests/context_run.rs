@@ -4,9 +4,10 @@
 use std::task::Poll;
 
 use chorus::{
-    context::{Attempt, Machine, Run, work},
+    context::{Attempt, Conclusion, Control, Machine, Run, StopReason, work},
+    engine::Outlet,
     state::{Entry, Read, TxIndex},
-    sync::{Arc, Mutex, thread},
+    sync::{Arc, Mutex, thread, time::Duration},
 };
 
 use crate::{
@@ -50,17 +51,31 @@ pub(crate) const MODELS: &[Model] = &[
         weakenings: &["scheduler.stop-wakes"],
         run: a_dead_worker_ends_the_block_while_a_context_waits_for_it,
     },
+    Model {
+        name: "a_cancelled_block_leaves_an_exact_prefix_while_another_worker_commits",
+        threads: 2,
+        bound: 3,
+        weakenings: &["cursor.close"],
+        run: a_cancelled_block_leaves_an_exact_prefix_while_another_worker_commits,
+    },
+    Model {
+        name: "a_deadline_ends_a_block_or_its_last_commit_does_and_never_both",
+        threads: 2,
+        bound: 3,
+        weakenings: &["run.finish-wins", "control.attach-looks"],
+        run: a_deadline_ends_a_block_or_its_last_commit_does_and_never_both,
+    },
 ];
 
 /// Reads one location and writes another, which may depend on what it read.
-struct Transaction {
+pub(crate) struct Transaction {
     reads: usize,
     /// Location and value.
     writes: fn(u32) -> (usize, u32),
 }
 
 /// What an incarnation saw, and what it wrote where.
-struct Trace {
+pub(crate) struct Trace {
     seen: u32,
     location: usize,
     value: u32,
@@ -68,28 +83,31 @@ struct Trace {
 
 /// The only error there is.
 #[derive(Debug, PartialEq)]
-struct Died {
+pub(crate) struct Died {
     worker: usize,
 }
 
-struct Block {
+pub(crate) struct Block {
     transactions: &'static [Transaction],
     /// Whether each lets the one below it publish before it starts.
     one_by_one: bool,
     locations: Vec<Entry<Number>>,
-    committed: Mutex<Vec<u32>>,
+    pub(crate) committed: Mutex<Vec<u32>>,
+    /// Where the values that are committed go.
+    pub(crate) outlet: Option<Arc<Outlet<u32>>>,
 }
 
 impl Block {
     /// Location `i` holds `10 * i`.
-    fn new(transactions: &'static [Transaction], locations: u32) -> Self {
+    pub(crate) fn new(transactions: &'static [Transaction], locations: u32) -> Self {
         let filled = |location| {
             let entry = Entry::default();
             entry.fill(10 * location);
             entry
         };
         let locations = (0..locations).map(filled).collect();
-        Self { transactions, one_by_one: false, locations, committed: Mutex::new(Vec::new()) }
+        let committed = Mutex::new(Vec::new());
+        Self { transactions, one_by_one: false, locations, committed, outlet: None }
     }
 
     fn withdraw_others(
@@ -182,6 +200,9 @@ impl Machine for Block {
         told: &mut Vec<TxIndex>,
     ) -> Result<(), Died> {
         self.committed.lock().push(tx.0);
+        if let Some(outlet) = &self.outlet {
+            outlet.push(trace.value);
+        }
         if published {
             self.locations[trace.location].commit(tx);
         } else {
@@ -209,7 +230,7 @@ fn execute(block: Block) -> Vec<u32> {
 }
 
 /// What the locations hold after the block.
-fn product(run: &Run<Block>) -> Vec<u32> {
+pub(crate) fn product(run: &Run<Block>) -> Vec<u32> {
     assert_eq!(run.take_error(), None);
     let committed = run.machine.committed.lock();
     assert!(committed.iter().copied().eq(0..run.scheduler.len()), "in order, once: {committed:?}");
@@ -220,7 +241,7 @@ fn product(run: &Run<Block>) -> Vec<u32> {
 const LOW: TxIndex = TxIndex(0);
 
 /// Location 1 gets what location 0 holds, which the lower transaction increments.
-static INCREMENT_AND_COPY: &[Transaction] = &[
+pub(crate) static INCREMENT_AND_COPY: &[Transaction] = &[
     Transaction { reads: 0, writes: |seen| (0, seen + 1) },
     Transaction { reads: 0, writes: |seen| (1, seen + 5) },
 ];
@@ -304,4 +325,65 @@ fn a_dead_worker_ends_the_block_while_a_context_waits_for_it() {
     other.join().unwrap();
     assert_eq!(run.take_error(), Some(Died { worker: 0 }));
     assert!(run.machine.committed.lock().is_empty());
+}
+
+/// A block that something outside may stop.
+fn stoppable() -> (Arc<Control>, Arc<Run<Block>>) {
+    let control = Arc::new(Control::new());
+    let run = Run::new(Block::new(INCREMENT_AND_COPY, 2), 2, 2);
+    (control.clone(), Arc::new(run.with_control(Some(control))))
+}
+
+/// What is committed when the block is concluded is what its first transactions come to, and stays
+/// so.
+fn assert_exact(run: &Run<Block>, conclusion: Conclusion<Died>) {
+    let seen = || {
+        let values = run.machine.locations.iter().map(|entry| entry.committed().expect("filled"));
+        (run.machine.committed.lock().clone(), values.collect::<Vec<_>>())
+    };
+    let (committed, values) = seen();
+    match conclusion {
+        Conclusion::Complete => assert_eq!((committed, values), (vec![0, 1], vec![1, 6])),
+        Conclusion::Stopped { committed: Some(0), .. } => {
+            assert_eq!((committed, values), (vec![], vec![0, 10]));
+        }
+        Conclusion::Stopped { committed: Some(1), .. } => {
+            assert_eq!((committed, values), (vec![0], vec![1, 10]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Worker 0 cancels, leaves and concludes, as the thread does whose block it is; worker 1 is wherever
+/// it is.
+fn a_cancelled_block_leaves_an_exact_prefix_while_another_worker_commits() {
+    let (control, run) = stoppable();
+    control.attach(Arc::downgrade(&run) as _);
+    let other = thread::spawn({
+        let run = run.clone();
+        move || work(&run, 1, &mut ())
+    });
+    control.stop(StopReason::Cancelled);
+    work(&run, 0, &mut ());
+    let conclusion = run.conclude();
+    let committed = run.machine.committed.lock().clone();
+    assert_exact(&run, conclusion);
+    other.join().unwrap();
+    assert_eq!(*run.machine.committed.lock(), committed, "nothing commits after the end");
+}
+
+/// The deadline may come before the block is where it can be stopped, while it runs, and after it.
+fn a_deadline_ends_a_block_or_its_last_commit_does_and_never_both() {
+    let (control, run) = stoppable();
+    let timer = thread::spawn({
+        let control = control.clone();
+        move || control.stop(StopReason::DeadlineExceeded { allowed: Duration::ZERO })
+    });
+    control.attach(Arc::downgrade(&run) as _);
+    work(&run, 0, &mut ());
+    let conclusion = run.conclude();
+    assert_exact(&run, conclusion);
+    timer.join().unwrap();
+    // Somebody was told, or nobody needed to be.
+    assert!(run.scheduler.is_stopped() && run.stop_reason().is_some());
 }

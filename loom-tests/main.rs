@@ -31,9 +31,15 @@ fn main() {
 }
 
 #[cfg(chorus_loom)]
+mod context_control;
+#[cfg(chorus_loom)]
 mod context_run;
 #[cfg(chorus_loom)]
+mod engine_conductor;
+#[cfg(chorus_loom)]
 mod engine_shared;
+#[cfg(chorus_loom)]
+mod engine_stream;
 #[cfg(chorus_loom)]
 mod observe_metrics;
 #[cfg(chorus_loom)]
@@ -92,8 +98,11 @@ mod models {
 
     /// Every file of models.
     const REGISTRY: &[(&str, &[Model])] = &[
+        ("context_control", crate::context_control::MODELS),
         ("context_run", crate::context_run::MODELS),
+        ("engine_conductor", crate::engine_conductor::MODELS),
         ("engine_shared", crate::engine_shared::MODELS),
+        ("engine_stream", crate::engine_stream::MODELS),
         ("observe_metrics", crate::observe_metrics::MODELS),
         ("pool", crate::pool::MODELS),
         ("region_pages", crate::region_pages::MODELS),

@@ -1,7 +1,7 @@
 //! `scheduler::cursor`: each transaction is committed once, in order, and none is left lying.
 
 use chorus::{
-    scheduler::{CommitCursor, Finish, Phase, Step},
+    scheduler::{Closed, CommitCursor, Finish, Phase, Step},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -18,6 +18,13 @@ pub(crate) const MODELS: &[Model] = &[
         bound: 3,
         weakenings: &["cursor.word", "cursor.word-acquire"],
         run: what_two_finishers_bring_is_committed_once_and_in_order,
+    },
+    Model {
+        name: "a_closed_cursor_has_committed_what_it_shows_and_commits_nothing_more",
+        threads: 3,
+        bound: 3,
+        weakenings: &["cursor.close"],
+        run: a_closed_cursor_has_committed_what_it_shows_and_commits_nothing_more,
     },
     Model {
         name: "the_frontier_shows_what_is_committed_below_it",
@@ -114,4 +121,21 @@ fn the_frontier_shows_what_is_committed_below_it() {
     scene.commit_one();
     committer.join().unwrap();
     reader.join().unwrap();
+}
+
+/// Two finishers, and one who wants to know.
+fn a_closed_cursor_has_committed_what_it_shows_and_commits_nothing_more() {
+    let block = Arc::new(Block::new(2));
+    let finishers = [0, 1].map(|tx| {
+        let block = block.clone();
+        thread::spawn(move || block.finish(tx))
+    });
+    assert_eq!(block.cursor.close(), Closed::Exact);
+    let frontier = block.cursor.frontier().0;
+    let committed = block.committed.lock().clone();
+    assert!(committed.iter().copied().eq(0..frontier), "{committed:?} up to {frontier}");
+    for finisher in finishers {
+        finisher.join().unwrap();
+    }
+    assert_eq!(*block.committed.lock(), committed);
 }

@@ -151,7 +151,9 @@ fn a_difference_is_found() {
     let (mut fewer_accounts, mut fewer_transactions) = (outcome.clone(), outcome.clone());
     fewer_accounts.as_mut().unwrap().diff.accounts.pop();
     fewer_transactions.as_mut().unwrap().transactions.pop();
-    for wrong in [fewer_accounts, fewer_transactions, Err(BlockError::Cancelled)] {
+    for wrong in
+        [fewer_accounts, fewer_transactions, Err(BlockError::Cancelled { committed: None })]
+    {
         assert!(difference(&outcome, &wrong).is_some());
     }
 }

@@ -1,6 +1,8 @@
 //! Each example runs.
 
 // Examples taken in as modules.
+#[path = "../examples/async_embedding.rs"]
+mod async_embedding;
 #[path = "../examples/checkpoint.rs"]
 mod checkpoint;
 #[path = "../examples/ledger.rs"]
@@ -23,6 +25,11 @@ mod transfers;
 #[test]
 fn the_ledger_runs() {
     ledger::main().unwrap();
+}
+
+#[test]
+fn an_async_program_embeds_an_engine() {
+    async_embedding::main().unwrap();
 }
 
 #[test]

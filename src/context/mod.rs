@@ -18,12 +18,14 @@
 //!
 //! A transaction is anything that implements [`Machine`]; this module names no VM.
 
+mod control;
 mod machine;
 mod run;
 mod waker;
 mod worker;
 
+pub use control::{Control, Halt, StopReason};
 pub use machine::{Attempt, Machine};
-pub use run::{Counters, Run, Totals};
+pub use run::{Conclusion, Counters, Run, Totals};
 pub(crate) use waker::context_waker;
 pub use worker::work;

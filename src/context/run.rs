@@ -3,16 +3,16 @@
 use crossbeam_utils::CachePadded;
 
 use crate::{
-    scheduler::{Finish, Scheduler, Step},
+    scheduler::{Closed, Finish, Scheduler, Step},
     state::TxIndex,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
         weakened,
     },
 };
 
-use super::Machine;
+use super::{Control, Halt, Machine, StopReason};
 
 /// How much a worker has done. Written by that worker alone.
 #[derive(Debug, Default)]
@@ -63,7 +63,32 @@ pub struct Run<M: Machine> {
     counters: Box<[CachePadded<Counters>]>,
     wasted: AtomicU64,
     traces: Box<[Mutex<Held<M::Trace>>]>,
-    error: Mutex<Option<M::Error>>,
+    end: Mutex<Option<Early<M::Error>>>,
+    control: Option<Arc<Control>>,
+}
+
+/// Why a block ends before its last transaction. What came first stands.
+enum Early<E> {
+    Failed(E),
+    Stopped(StopReason),
+}
+
+/// How a block ended.
+#[must_use]
+#[derive(Debug)]
+pub enum Conclusion<E> {
+    /// Every transaction is committed.
+    Complete,
+    /// An error ended it.
+    Failed(E),
+    /// It was stopped from outside.
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// How many transactions were committed, the first ones of the block. Nothing of any other
+        /// is. `None` if that cannot be told: a worker died in the middle of a commit.
+        committed: Option<u32>,
+    },
 }
 
 /// The traces of a transaction between finish and commit.
@@ -86,8 +111,21 @@ impl<M: Machine> Run<M> {
             traces: (0..transactions)
                 .map(|_| Mutex::new(Held { current: None, previous: None }))
                 .collect(),
-            error: Mutex::new(None),
+            end: Mutex::new(None),
+            control: None,
         }
+    }
+
+    /// Makes it a block that `control` can stop: attach the run to it once it is shared.
+    #[must_use]
+    pub fn with_control(mut self, control: Option<Arc<Control>>) -> Self {
+        self.control = control;
+        self
+    }
+
+    /// What can stop the block from outside, if anything can.
+    pub fn control(&self) -> Option<&Arc<Control>> {
+        self.control.as_ref()
     }
 
     /// The counters of a worker.
@@ -110,14 +148,61 @@ impl<M: Machine> Run<M> {
 
     /// Takes the error that ended the block early, if one did.
     pub fn take_error(&self) -> Option<M::Error> {
-        self.error.lock().take()
+        let mut end = self.end.lock();
+        match end.take() {
+            Some(Early::Failed(error)) => Some(error),
+            other => {
+                *end = other;
+                None
+            }
+        }
     }
 
-    /// Ends the block with an error, unless it has one.
+    /// Ends the block with an error, unless it has ended early before.
     pub fn fail(&self, error: M::Error) {
-        self.error.lock().get_or_insert(error);
+        self.end_early(Early::Failed(error));
+    }
+
+    fn end_early(&self, why: Early<M::Error>) {
+        self.end.lock().get_or_insert(why);
         self.scheduler.stop();
         self.machine.stopped();
+        if let Some(control) = &self.control {
+            control.raise();
+        }
+    }
+
+    /// Why the block was stopped from outside, if it was.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        match *self.end.lock() {
+            Some(Early::Stopped(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// How the block ended. Asked once, when the calling thread's work on it is done; nothing
+    /// commits any more after it.
+    ///
+    /// A block that is stopped when its last transaction has just been committed is complete.
+    pub fn conclude(&self) -> Conclusion<M::Error> {
+        let reason = match (self.stop_reason(), self.take_error()) {
+            (Some(reason), _) => reason,
+            (None, Some(error)) => return Conclusion::Failed(error),
+            (None, None) => return Conclusion::Complete,
+        };
+        // Another worker may be in the middle of a commit.
+        let committed = match self.scheduler.cursor().close() {
+            Closed::Exact => Some(self.scheduler.cursor().frontier().0),
+            Closed::Torn => None,
+        };
+        match committed {
+            Some(committed)
+                if committed == self.scheduler.len() && !weakened("run.finish-wins") =>
+            {
+                Conclusion::Complete
+            }
+            committed => Conclusion::Stopped { reason, committed },
+        }
     }
 
     /// Takes a finished incarnation from worker `me`: commits it at once if it is its turn, else
@@ -133,9 +218,12 @@ impl<M: Machine> Run<M> {
     ) {
         let mut mine = Some(trace);
         if self.scheduler.cursor().frontier() == tx {
-            self.scheduler.cursor().advance(|at| match mine.take_if(|_| at == tx) {
-                Some(trace) => self.commit_unpublished(at, trace, last, told),
-                None => self.commit_next(at, Some(me)),
+            self.scheduler.cursor().advance(|at| {
+                let now = self.scheduler.may_commit(at);
+                match mine.take_if(|_| at == tx && now) {
+                    Some(trace) => self.commit_unpublished(at, trace, last, told),
+                    None => self.commit_next(at, Some(me)),
+                }
             });
         }
         let Some(mut trace) = mine else { return };
@@ -210,7 +298,7 @@ impl<M: Machine> Run<M> {
         if at.0 >= self.scheduler.len() || self.scheduler.is_stopped() {
             return Step::NotYet;
         }
-        if !self.scheduler.phase(at).is_executed() {
+        if !self.scheduler.may_commit(at) || !self.scheduler.phase(at).is_executed() {
             return Step::NotYet;
         }
         if only.is_some_and(|me| self.scheduler.owner(at) != me) {
@@ -266,9 +354,17 @@ impl<M: Machine> Run<M> {
         self.scheduler.tell(told);
         if let Err(error) = result {
             self.fail(error);
-        } else if at.0 + 1 == self.scheduler.len() {
+            return Step::NotYet;
+        }
+        if at.0 + 1 == self.scheduler.len() {
             self.scheduler.stop();
         }
         Step::Committed
+    }
+}
+
+impl<M: Machine> Halt for Run<M> {
+    fn halt(&self, reason: StopReason) {
+        self.end_early(Early::Stopped(reason));
     }
 }

@@ -24,10 +24,30 @@
 //!
 //! The façades themselves stand with their machines, since their inputs and outcomes differ.
 
+mod alone;
+mod cancel;
+mod conductor;
 mod config;
+mod core;
+mod execution;
+mod options;
 mod pool;
 pub mod shared;
+mod stream;
+mod timer;
 
+pub(crate) use self::{
+    alone::Alone,
+    core::{Core, Fate, message},
+    options::Conduct,
+    stream::Feed,
+};
+pub use cancel::CancelToken;
+pub use conductor::{Conductor, Turn};
 pub use config::{EngineError, Path};
+pub use execution::{Execution, Ticket};
+pub use options::ExecuteOptions;
 pub use pool::{PoolError, WorkerPool};
 pub use shared::SharedMemory;
+pub use stream::{BlockingOutcomes, Gate, Outcomes, Outlet, stream};
+pub use timer::{Alarm, Timer, TimerError};

@@ -3,14 +3,17 @@
 use alloy_primitives::{Address, U256};
 
 use crate::{
-    context::Run,
-    engine::{EngineError, Path, SharedMemory, WorkerPool, shared::SharedBlock},
+    context::{Conclusion, Run},
+    engine::{
+        self, Conduct, Core, EngineError, Path, SharedMemory, WorkerPool, shared::SharedBlock,
+    },
     sync::{Arc, time::Instant},
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, InvalidPolicy, Sequential, StateStore, Statistics, choice,
-    machine::{EvmMachine, Hollow, Prelude, storage},
+    Block, BlockError, BlockOutcome, InvalidPolicy, PartialOutcome, Sequential, StateStore,
+    Statistics, TransactionOutcome, choice,
+    machine::{Committed, EvmMachine, Hollow, Prelude, storage},
     sequential::{Machine, epilogue, prologue},
     settle::{self, CommittedState},
     shared::{check_sidecars, in_force},
@@ -100,19 +103,36 @@ impl EngineBuilder {
     pub fn build(self) -> Result<Engine, EngineError> {
         EngineError::check(self.threads, self.window)?;
         let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
-        Ok(Engine { pool, config: self })
+        Ok(Engine { core: Core::new(Workers { pool, config: self }) })
     }
 }
 
+/// How a block is to be executed.
+pub type ExecuteOptions = engine::ExecuteOptions<BlockOutcome, TransactionOutcome>;
+
+/// A submitted block.
+pub type Execution = engine::Execution<BlockOutcome, BlockError, TransactionOutcome>;
+
 /// Executes blocks of Ethereum transactions. Workers start with it and end with it.
+///
+/// A block ends with its outcome, or with an error; never with a hang or a panic of the caller, and
+/// the engine can be used afterwards. When the engine is dropped, its submitted blocks are cancelled:
+/// the one that runs, then those that wait, in the order in which they came. Then its threads end
+/// and are waited for.
 pub struct Engine {
+    core: Core<Workers>,
+}
+
+/// What executes a block.
+struct Workers {
     pool: WorkerPool<EvmMachine>,
     config: EngineBuilder,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+        let config = &self.core.executor().config;
+        f.debug_struct("Engine").field("config", config).finish_non_exhaustive()
     }
 }
 
@@ -125,7 +145,7 @@ impl Engine {
     /// The regions that contracts share.
     #[must_use]
     pub fn shared_memory(&self) -> &Arc<SharedMemory> {
-        &self.config.memory
+        &self.core.executor().config.memory
     }
 
     /// Executes a block over the state it starts from, and returns exactly what executing its
@@ -139,32 +159,45 @@ impl Engine {
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
     ) -> Result<BlockOutcome, BlockError> {
-        let direct = self.goes_direct(block, &**store);
-        let number = block.env.number.saturating_to::<u64>();
-        let _span = tracing::debug_span!(
-            "block",
-            number,
-            transactions = block.transactions.len(),
-            path = if direct { "direct" } else { "parallel" },
-        )
-        .entered();
-        let outcome = if direct {
-            let memory = self.config.memory.clone();
-            Sequential::with_shared_memory(memory).execute(block, &**store, self.config.policy)
-        } else {
-            self.execute_parallel(block, store)
+        self.execute_with(block, store, ExecuteOptions::new())
+    }
+
+    /// Executes a block as [`Engine::execute`] does, and heeds the options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::execute`], and those that the options bring.
+    pub fn execute_with(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        options: ExecuteOptions,
+    ) -> Result<BlockOutcome, BlockError> {
+        self.core.execute(options, |workers, conduct| workers.execute(block, store, conduct))
+    }
+
+    /// Queues a block. It begins when those submitted before have ended, on a thread of the engine's
+    /// that starts with the first one, and the workers. While it waits, the store is told what it
+    /// will probably read ([`StateStore::prefetch`], on the calling thread).
+    pub fn submit(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        options: ExecuteOptions,
+    ) -> Execution {
+        let (own, from) = (block.clone(), store.clone());
+        let execute =
+            move |workers: &Workers, conduct: &Conduct<_>| workers.execute(&own, &from, conduct);
+        let ahead = || {
+            let mut reads = block.known_reads();
+            for transaction in &block.transactions {
+                transaction.known_reads(&mut reads);
+            }
+            reads.sort_unstable();
+            reads.dedup();
+            store.prefetch(&reads);
         };
-        match &outcome {
-            Ok(outcome) => tracing::debug!(
-                gas_used = outcome.gas_used,
-                incarnations = outcome.statistics.incarnations,
-                suspensions = outcome.statistics.suspensions,
-                wasted_gas = outcome.statistics.wasted_gas,
-                "executed"
-            ),
-            Err(error) => tracing::debug!(%error, "no outcome"),
-        }
-        outcome
+        self.core.submit(options, ahead, execute)
     }
 
     /// Executes a block as [`Engine::execute`] does on the parallel path, except that its
@@ -218,15 +251,18 @@ impl Engine {
         let mut block = block.clone();
         block.transactions.insert(0, Prelude::placeholder());
         let hollow = Arc::new(Hollow(store.clone()));
-        let crowd = (self.config.window > 1).then_some(crowd);
+        let workers = self.core.executor();
+        let crowd = (workers.config.window > 1).then_some(crowd);
         let before = |error| BlockError::Store { index: 0, error };
         let block = Arc::new(block);
-        let shared = self.begin_shared(&block)?;
-        let reads = self.config.reads_in_flight;
-        let mut machine = EvmMachine::new(block, hollow, self.config.policy, shared, reads);
+        let shared = workers.begin_shared(&block)?;
+        let reads = workers.config.reads_in_flight;
+        let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared, reads);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
-        let run = Arc::new(Run::new(machine, self.pool.workers(), self.config.window));
-        self.finish_parallel(run, [begin, Instant::now()]).map_err(|error| match error {
+        let conduct = Conduct::default();
+        let run = workers.begin_run(machine, &conduct);
+        let times = [begin, Instant::now()];
+        workers.finish_parallel(run, &conduct, times).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
                 BlockError::Invalid { index: index.saturating_sub(1), reason }
             }
@@ -242,6 +278,47 @@ impl Engine {
 
     /// Forgets what the engine learned from earlier blocks.
     pub fn forget(&self) {}
+}
+
+impl Workers {
+    fn execute(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
+    ) -> Result<BlockOutcome, BlockError> {
+        let direct = self.goes_direct(block, &**store);
+        let number = block.env.number.saturating_to::<u64>();
+        let _span = tracing::debug_span!(
+            "block",
+            number,
+            transactions = block.transactions.len(),
+            path = if direct { "direct" } else { "parallel" },
+        )
+        .entered();
+        let outcome = if direct {
+            let memory = self.config.memory.clone();
+            Sequential::with_shared_memory(memory).execute_under(
+                block,
+                &**store,
+                self.config.policy,
+                conduct,
+            )
+        } else {
+            self.execute_parallel(block, store, conduct)
+        };
+        match &outcome {
+            Ok(outcome) => tracing::debug!(
+                gas_used = outcome.gas_used,
+                incarnations = outcome.statistics.incarnations,
+                suspensions = outcome.statistics.suspensions,
+                wasted_gas = outcome.statistics.wasted_gas,
+                "executed"
+            ),
+            Err(error) => tracing::debug!(%error, "no outcome"),
+        }
+        outcome
+    }
 
     fn goes_direct(&self, block: &Block, store: &dyn StateStore) -> bool {
         match self.config.path {
@@ -258,24 +335,46 @@ impl Engine {
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let shared = self.begin_shared(block)?;
         let reads = self.config.reads_in_flight;
-        let machine =
+        let mut machine =
             EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reads);
-        let run = Arc::new(Run::new(machine, self.pool.workers(), self.config.window));
+        machine.feed = conduct.feed.clone();
+        let run = self.begin_run(machine, conduct);
         storage::prefetch_block(&run);
         let state = CommittedState::new(&run);
         let mut before = Machine::new(block, &state);
-        prologue(&mut before, block)?;
+        // Its reads fail when the block is stopped.
+        let stopped = |error| match run.stop_reason() {
+            Some(reason) => {
+                let empty = conduct.keep_committed.then(PartialOutcome::default);
+                BlockError::stopped(reason, empty)
+            }
+            None => error,
+        };
+        prologue(&mut before, block).map_err(stopped)?;
         settle::apply(&state, &before.into_state().diff(), 0)
-            .map_err(|error| BlockError::Store { index: 0, error })?;
+            .map_err(|error| stopped(BlockError::Store { index: 0, error }))?;
         if run.machine.storage.is_slow() && !block.transactions.is_empty() {
             // The commit step pays it and cannot wait. If this read fails, the commit says so.
             let _ = state.load_account(block.env.beneficiary);
         }
-        self.finish_parallel(run, [begin, Instant::now()])
+        self.finish_parallel(run, conduct, [begin, Instant::now()])
+    }
+
+    /// A block on its way, where stops and the consumer of its outcomes find it.
+    fn begin_run(
+        &self,
+        machine: EvmMachine,
+        conduct: &Conduct<TransactionOutcome>,
+    ) -> Arc<Run<EvmMachine>> {
+        let run = Run::new(machine, self.pool.workers(), self.config.window);
+        let run = Arc::new(run.with_control(conduct.control.clone()));
+        conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
+        run
     }
 
     /// The block's shared memory, if it has any.
@@ -294,11 +393,18 @@ impl Engine {
     fn finish_parallel(
         &self,
         run: Arc<Run<EvmMachine>>,
+        conduct: &Conduct<TransactionOutcome>,
         [begin, prologue_end]: [Instant; 2],
     ) -> Result<BlockOutcome, BlockError> {
         self.pool.execute(&run);
-        if let Some(error) = run.take_error() {
-            return Err(error);
+        match run.conclude() {
+            Conclusion::Complete => {}
+            Conclusion::Failed(error) => return Err(error),
+            Conclusion::Stopped { reason, committed } => {
+                let keep = conduct.keep_committed && committed.is_some();
+                let partial = keep.then(|| partial(&run.machine, run.machine.take_committed()));
+                return Err(BlockError::stopped(reason, partial));
+            }
         }
         let transactions_end = Instant::now();
 
@@ -308,9 +414,23 @@ impl Engine {
         let count = block.transactions.len();
         let view = CommittedState::new(&run);
         let mut after = Machine::new(block, &view);
-        let requests = epilogue(&mut after, block, &committed.transactions)?;
-        settle::apply(&view, &after.into_state().diff(), count as u32 + 1)
-            .map_err(|error| BlockError::Store { index: count, error })?;
+        let requests =
+            match (epilogue(&mut after, block, &committed.transactions), run.stop_reason()) {
+                (Ok(requests), _) => requests,
+                (Err(error), None) => return Err(error),
+                // Its reads fail when the block is stopped.
+                (Err(_), Some(reason)) => {
+                    let partial = conduct.keep_committed.then(|| partial(machine, committed));
+                    return Err(BlockError::stopped(reason, partial));
+                }
+            };
+        settle::apply(&view, &after.into_state().diff(), count as u32 + 1).map_err(|error| {
+            match run.stop_reason() {
+                // The epilogue is half applied, so what was committed before it cannot be told.
+                Some(reason) => BlockError::stopped(reason, None),
+                None => BlockError::Store { index: count, error },
+            }
+        })?;
         let epilogue_end = Instant::now();
 
         let diff = settle::diff(machine);
@@ -345,5 +465,17 @@ impl Engine {
             diff,
             regions,
         })
+    }
+}
+
+/// What is committed, and before the epilogue.
+fn partial(machine: &EvmMachine, committed: Committed) -> PartialOutcome {
+    let shared = machine.shared.as_ref();
+    PartialOutcome {
+        transactions: committed.transactions,
+        gas_used: committed.sums.gas_used,
+        blob_gas_used: committed.sums.blob_gas_used,
+        diff: settle::diff(machine),
+        regions: shared.map(|shared| shared.regions.finish(committed.regions)),
     }
 }

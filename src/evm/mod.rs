@@ -38,6 +38,7 @@
 //! | `choice` | which blocks cannot gain and go direct |
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `settle` | from versions to the block's state changes, prologue and epilogue included |
+//! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
 //! | [`shared`] | shared memory: opcodes and precompile |
 //! | [`rules`] | checks across transactions, the same for both |
@@ -62,6 +63,7 @@ mod known_reads;
 pub mod limit;
 mod machine;
 mod outcome;
+mod poll;
 pub mod roots;
 pub mod rules;
 pub mod sequential;
@@ -76,15 +78,15 @@ pub use block::{
 pub use chain::{
     BlobParameters, ChainError, ChainSpec, ForkSchedule, HeaderPosition, Merge, Rules,
 };
-pub use engine::{Engine, EngineBuilder};
+pub use engine::{Engine, EngineBuilder, ExecuteOptions, Execution};
 pub use journal::{CollisionJournal, StorageProbe};
 pub use outcome::{
-    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, StateDiff,
-    Statistics, TransactionOutcome,
+    AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
+    StateDiff, Statistics, TransactionOutcome,
 };
 pub use sequential::Sequential;
 
-pub use crate::engine::{EngineError, Path};
+pub use crate::engine::{CancelToken, EngineError, Outcomes, Path};
 pub use revm::{
     bytecode::Bytecode,
     context::{BlockEnv, TxEnv},

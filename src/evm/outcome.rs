@@ -10,8 +10,12 @@ use revm::{
 };
 
 use super::{StoreError, shared::Diagnostic};
-use crate::region::{change::RegionChanges, sidecar::SidecarError};
-use crate::store::ReadTotals;
+use crate::{
+    context::StopReason,
+    engine::Fate,
+    region::{change::RegionChanges, sidecar::SidecarError},
+    store::ReadTotals,
+};
 
 /// What to do with a transaction that may not be in the block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +113,74 @@ pub enum BlockError {
     },
     /// The block was cancelled.
     #[error("the block was cancelled")]
-    Cancelled,
+    Cancelled {
+        /// What it had committed, if that was asked for and it had begun.
+        committed: Option<Box<PartialOutcome>>,
+    },
+    /// The block was not done in time.
+    #[error("the block was not done within {allowed:?}")]
+    DeadlineExceeded {
+        /// How long it was given.
+        allowed: Duration,
+        /// What it had committed, if that was asked for and it had begun.
+        committed: Option<Box<PartialOutcome>>,
+    },
+    /// Something panicked outside of any transaction: what was to be called on commit, or the store
+    /// where the block itself read from it.
+    #[error("a panic outside of any transaction: {message}")]
+    Host {
+        /// What it said.
+        message: String,
+    },
+    /// The system gave no thread for the block's queue or deadline.
+    #[error("{reason}")]
+    NoThread {
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl BlockError {
+    /// The error of a stopped block.
+    pub(crate) fn stopped(reason: StopReason, committed: Option<PartialOutcome>) -> Self {
+        let committed = committed.map(Box::new);
+        match reason {
+            StopReason::Cancelled => Self::Cancelled { committed },
+            StopReason::DeadlineExceeded { allowed } => {
+                Self::DeadlineExceeded { allowed, committed }
+            }
+        }
+    }
+
+    /// What a stopped block had committed, if that was asked for.
+    #[must_use]
+    pub fn committed(&self) -> Option<&PartialOutcome> {
+        match self {
+            Self::Cancelled { committed } | Self::DeadlineExceeded { committed, .. } => {
+                committed.as_deref()
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn committed_mut(&mut self) -> Option<&mut PartialOutcome> {
+        match self {
+            Self::Cancelled { committed } | Self::DeadlineExceeded { committed, .. } => {
+                committed.as_deref_mut()
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Fate> for BlockError {
+    fn from(fate: Fate) -> Self {
+        match fate {
+            Fate::Stopped(reason) => Self::stopped(reason, None),
+            Fate::NoThread(reason) => Self::NoThread { reason },
+            Fate::Panic(message) => Self::Host { message },
+        }
+    }
 }
 
 fn attached_to(index: Option<usize>) -> String {
@@ -230,6 +301,23 @@ pub struct BlockOutcome {
     pub regions: Option<RegionChanges>,
     /// How it went.
     pub statistics: Statistics,
+}
+
+/// What a block that was stopped had committed by then: exactly what the prologue and its first
+/// transactions, as many as are listed, come to. There was no epilogue, and it is no outcome of the
+/// block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartialOutcome {
+    /// The committed transactions, in block order.
+    pub transactions: Vec<TransactionOutcome>,
+    /// Gas used by those that were executed.
+    pub gas_used: u64,
+    /// Blob gas used by those that were executed.
+    pub blob_gas_used: u64,
+    /// What changed.
+    pub diff: StateDiff,
+    /// What changed of shared regions, if the block had shared memory.
+    pub regions: Option<RegionChanges>,
 }
 
 impl BlockOutcome {

@@ -3,24 +3,25 @@
 use std::{
     cell::RefCell,
     rc::Rc,
-    task::{Poll, Wake, Waker},
+    task::{Poll, Waker},
 };
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::{
-    Base, BlockError, Key, Outcome, Statistics, Transaction, Value,
+    Base, BlockError, Key, Outcome, PartialOutcome, Statistics, Transaction, Value,
     cell::Interest,
     overlay::{Overlay, Touched},
     task::{End, Ending, Task},
     view::{Found, Stop, World},
 };
 use crate::{
-    engine::SharedMemory,
+    context::{Control, StopReason},
+    engine::{Alone, Conduct, SharedMemory},
     region::{self, Session, direct::DirectRegions, sidecar::Sidecar},
     state::EntryId,
-    sync::{Arc, Condvar, Mutex},
+    sync::Arc,
 };
 
 /// Executes a block one transaction after another on the calling thread, which sleeps while a
@@ -58,16 +59,39 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    check_sidecars(block, memory)?;
+    let ended = execute_direct(block, base, memory, &Conduct::default());
+    ended.map_err(BlockError::without_committed)
+}
+
+/// What `execute_direct` ends in.
+pub(super) type Ended<K, V, T, E> =
+    Result<Outcome<K, V, T, E>, BlockError<PartialOutcome<K, V, T, E>>>;
+
+/// The same, until somebody stops it.
+pub(super) fn execute_direct<K, V, T, E>(
+    block: &[Transaction<K, V, T, E>],
+    base: impl Base<K, V> + 'static,
+    memory: &SharedMemory,
+    conduct: &Conduct<Result<T, E>>,
+) -> Ended<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    check_sidecars(block, memory).map_err(BlockError::without_committed)?;
     let regions = memory.begin_direct(memory.next_block());
+    let alone = Alone::new();
+    conduct.attach(&alone, |limit| alone.limit_commits(limit));
     let state = Rc::new(RefCell::new(State {
         known: HashMap::default(),
         written: Vec::new(),
         base,
         regions,
+        control: conduct.control.clone(),
     }));
-    let bell = Arc::new(Bell { rung: Mutex::new(false), changed: Condvar::new() });
-    let waker = Waker::from(bell.clone());
+    let waker = Waker::from(alone.clone());
     let mut results = Vec::with_capacity(block.len());
     for (index, transaction) in block.iter().enumerate() {
         if let Some(regions) = &mut state.borrow_mut().regions {
@@ -77,30 +101,39 @@ where
         let mut task = Task::new(transaction, index, world, waker.clone());
         let end = loop {
             match task.poll() {
-                Poll::Ready(end) => break end,
-                Poll::Pending => bell.wait(),
+                Poll::Ready(end) => break Some(end),
+                Poll::Pending if alone.stopped().is_some() => break None,
+                Poll::Pending => alone.wait(),
             }
         };
         task.retire();
+        if let Err(reason) = alone.wait_to_commit(index) {
+            return Err(stopped_with(reason, conduct, &state, results));
+        }
         match end {
-            End::Finished(overlay, effects, Ending::Returned(result)) => {
+            Some(End::Finished(overlay, effects, Ending::Returned(result))) => {
                 let mut state = state.borrow_mut();
                 state.apply(overlay);
                 if let (Some(regions), Some(effects)) = (&mut state.regions, effects) {
                     regions.apply(*effects);
                 }
+                if let Some(feed) = &conduct.feed {
+                    feed.push(&result);
+                }
                 results.push(result);
             }
-            End::Finished(_, _, Ending::Panic(message)) => {
+            Some(End::Finished(_, _, Ending::Panic(message))) => {
                 return Err(BlockError::Panic { index, message });
             }
-            End::Finished(_, _, Ending::Base(key, source)) => {
+            Some(End::Finished(_, _, Ending::Base(key, source))) => {
                 return Err(BlockError::Base { index, key, source });
             }
-            End::Finished(_, _, Ending::Shared(reason)) => {
+            Some(End::Finished(_, _, Ending::Shared(reason))) => {
                 return Err(BlockError::SharedMemory { index, reason });
             }
-            End::Abandoned(_) => unreachable!("nothing changes under a lone transaction"),
+            Some(End::Abandoned(_)) | None => {
+                unreachable!("nothing changes under a lone transaction that is not stopped")
+            }
         }
     }
     let changes = state.borrow_mut().take_changes();
@@ -110,6 +143,21 @@ where
     Ok(Outcome { results, changes, regions, statistics })
 }
 
+/// The error of a block that was stopped after so many results.
+fn stopped_with<K: Key, V: Value, T, E, B: Base<K, V>>(
+    reason: StopReason,
+    conduct: &Conduct<Result<T, E>>,
+    state: &RefCell<State<K, V, B>>,
+    results: Vec<Result<T, E>>,
+) -> BlockError<PartialOutcome<K, V, T, E>> {
+    let committed = conduct.keep_committed.then(|| {
+        let mut state = state.borrow_mut();
+        let regions = state.regions.take().map(DirectRegions::finish);
+        PartialOutcome { results, changes: state.take_changes(), regions }
+    });
+    BlockError::stopped(reason, committed)
+}
+
 /// The state between two transactions.
 struct State<K, V, B> {
     known: HashMap<K, Known<V>, RandomState>,
@@ -117,6 +165,7 @@ struct State<K, V, B> {
     written: Vec<K>,
     base: B,
     regions: Option<DirectRegions>,
+    control: Option<Arc<Control>>,
 }
 
 struct Known<V> {
@@ -165,7 +214,9 @@ struct Before<K, V, B>(Rc<RefCell<State<K, V, B>>>);
 
 impl<K: Key, V: Value, B: Base<K, V>> World<K, V> for Before<K, V, B> {
     fn check(&self, _: &Overlay<K, V>, _: Option<&Session>) -> Option<Stop> {
-        None
+        let state = self.0.borrow();
+        let raised = state.control.as_ref().is_some_and(|control| control.is_raised());
+        raised.then_some(Stop::Cancelled)
     }
 
     fn read(&self, key: &K, _: Option<EntryId>, _: Interest<V>) -> Found<V> {
@@ -200,31 +251,4 @@ pub(super) fn check_sidecars<K: Key, V: Value, T: 'static, E: 'static>(
             .map_err(|source| BlockError::Sidecar { index, source })?;
     }
     Ok(())
-}
-
-/// What the calling thread sleeps on.
-struct Bell {
-    rung: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Bell {
-    fn wait(&self) {
-        let mut rung = self.rung.lock();
-        while !*rung {
-            self.changed.wait(&mut rung);
-        }
-        *rung = false;
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        *self.rung.lock() = true;
-        self.changed.notify_one();
-    }
 }

@@ -3,17 +3,25 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Base, BlockError, Key, Outcome, Statistics, Transaction, Value,
-    direct::{check_sidecars, execute_sequential_with},
+    Base, BlockError, Key, Outcome, PartialOutcome, Statistics, Transaction, Value,
+    direct::{Ended, check_sidecars, execute_direct},
     machine::NativeMachine,
 };
 use crate::{
-    context::Run,
-    engine::{EngineError, Path, SharedMemory, WorkerPool},
+    context::{Conclusion, Run},
+    engine::{self, Conduct, Core, EngineError, Path, SharedMemory, WorkerPool},
+    region::change::RegionChanges,
     sync::{Arc, thread},
 };
 
 type Block<K, V, T, E> = fn() -> Transaction<K, V, T, E>;
+
+/// How a block of closures is to be executed.
+pub type ExecuteOptions<K, V, T, E> = engine::ExecuteOptions<Outcome<K, V, T, E>, Result<T, E>>;
+
+/// A submitted block of closures.
+pub type Execution<K, V, T, E> =
+    engine::Execution<Outcome<K, V, T, E>, BlockError<PartialOutcome<K, V, T, E>>, Result<T, E>>;
 
 /// Configures an [`Engine`].
 pub struct EngineBuilder<K, V, T, E> {
@@ -70,7 +78,7 @@ where
     pub fn build(self) -> Result<Engine<K, V, T, E>, EngineError> {
         EngineError::check(self.threads, self.window)?;
         let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
-        Ok(Engine { pool, config: self })
+        Ok(Engine { core: Core::new(Workers { pool, config: self }) })
     }
 }
 
@@ -86,7 +94,30 @@ impl<K, V, T, E> fmt::Debug for EngineBuilder<K, V, T, E> {
 
 /// Executes blocks of closures that take a [`View`](super::View) of keys `K` and values `V` and
 /// return a `Result<T, E>`. Workers start with it and end with it.
+///
+/// # Ends
+///
+/// A block ends with its outcome, or with an error; never with a hang or a panic of the caller, and
+/// the engine can be used afterwards. A block that is cancelled, or past its deadline, ends as soon
+/// as its closures touch the state or await something. **A closure that computes for ever without
+/// doing either cannot be cancelled**: a worker that runs it does not come back. The block ends all
+/// the same, unless the closure runs on the block's own thread: that which called
+/// [`execute`](Self::execute), or the engine's own for [`submit`](Self::submit).
+///
+/// When the engine is dropped, its submitted blocks are cancelled: the one that runs, then those that
+/// wait, in the order in which they came. Then its threads end and are waited for.
 pub struct Engine<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    core: Core<Workers<K, V, T, E>>,
+}
+
+/// What executes a block.
+struct Workers<K, V, T, E>
 where
     K: Key,
     V: Value,
@@ -105,7 +136,8 @@ where
     E: Send + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+        let config = &self.core.executor().config;
+        f.debug_struct("Engine").field("config", config).finish_non_exhaustive()
     }
 }
 
@@ -127,7 +159,7 @@ where
     /// The regions that closures share.
     #[must_use]
     pub fn shared_memory(&self) -> &Arc<SharedMemory> {
-        &self.config.memory
+        &self.core.executor().config.memory
     }
 
     /// Executes a block over the state it starts from, and returns exactly what executing its
@@ -141,20 +173,76 @@ where
         block: &[Transaction<K, V, T, E>],
         base: impl Base<K, V> + 'static,
     ) -> Result<Outcome<K, V, T, E>, BlockError> {
-        if self.goes_direct(block.len()) {
-            return execute_sequential_with(block, base, &self.config.memory);
-        }
-        check_sidecars(block, &self.config.memory)?;
+        let ended = self.execute_with(block, base, ExecuteOptions::new());
+        ended.map_err(BlockError::without_committed)
+    }
+
+    /// Executes a block as [`Engine::execute`] does, and heeds the options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::execute`], and those that the options bring.
+    pub fn execute_with(
+        &self,
+        block: &[Transaction<K, V, T, E>],
+        base: impl Base<K, V> + 'static,
+        options: ExecuteOptions<K, V, T, E>,
+    ) -> Result<Outcome<K, V, T, E>, BlockError<PartialOutcome<K, V, T, E>>> {
+        self.core.execute(options, |workers, conduct| workers.execute(block, base, conduct))
+    }
+
+    /// Queues a block. It begins when those submitted before have ended, on a thread of the engine's
+    /// that starts with the first one, and the workers.
+    pub fn submit(
+        &self,
+        block: impl Into<Arc<[Transaction<K, V, T, E>]>>,
+        base: impl Base<K, V> + 'static,
+        options: ExecuteOptions<K, V, T, E>,
+    ) -> Execution<K, V, T, E> {
+        let block = block.into();
+        let execute = move |workers: &Workers<K, V, T, E>, conduct: &Conduct<_>| {
+            workers.execute(&block, base, conduct)
+        };
+        self.core.submit(options, || {}, execute)
+    }
+}
+
+impl<K, V, T, E> Workers<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn execute(
+        &self,
+        block: &[Transaction<K, V, T, E>],
+        base: impl Base<K, V> + 'static,
+        conduct: &Conduct<Result<T, E>>,
+    ) -> Ended<K, V, T, E> {
         let memory = &self.config.memory;
-        let shared = memory.begin_parallel(memory.next_block(), Arc::new([]));
-        let machine = NativeMachine::new(block, Arc::new(base), shared);
-        let run = Arc::new(Run::new(machine, self.pool.workers(), self.config.window));
-        self.pool.execute(&run);
-        if let Some(error) = run.take_error() {
-            return Err(error);
+        if self.goes_direct(block.len()) {
+            return execute_direct(block, base, memory, conduct);
         }
-        let (results, changes) = run.machine.take_product();
-        let regions = run.machine.take_regions();
+        check_sidecars(block, memory).map_err(BlockError::without_committed)?;
+        let shared = memory.begin_parallel(memory.next_block(), Arc::new([]));
+        let machine = NativeMachine::new(block, Arc::new(base), shared, conduct.feed.clone());
+        let run = Run::new(machine, self.pool.workers(), self.config.window);
+        let run = Arc::new(run.with_control(conduct.control.clone()));
+        conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
+        self.pool.execute(&run);
+        let (results, changes, regions) = match run.conclude() {
+            Conclusion::Complete => product(&run.machine),
+            Conclusion::Failed(error) => return Err(error.without_committed()),
+            Conclusion::Stopped { reason, committed } => {
+                let keep = conduct.keep_committed && committed.is_some();
+                let committed = keep.then(|| {
+                    let (results, changes, regions) = product(&run.machine);
+                    PartialOutcome { results, changes, regions }
+                });
+                return Err(BlockError::stopped(reason, committed));
+            }
+        };
         let totals = run.totals();
         let statistics = Statistics {
             parallel: true,
@@ -174,3 +262,17 @@ where
         }
     }
 }
+
+/// What is committed: results, changes, regions.
+fn product<K, V, T, E>(machine: &NativeMachine<K, V, T, E>) -> Product<K, V, T, E>
+where
+    K: Key,
+    V: Value,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let (results, changes) = machine.take_product();
+    (results, changes, machine.take_regions())
+}
+
+type Product<K, V, T, E> = (Vec<Result<T, E>>, Vec<(K, Option<V>)>, Option<RegionChanges>);

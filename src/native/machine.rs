@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     context::{Attempt, Machine, Run, context_waker},
-    engine::shared::{Asker, ContextWorld, SharedBlock},
+    engine::{
+        Feed,
+        shared::{Asker, ContextWorld, SharedBlock},
+    },
     region::{
         self, Session,
         change::{RegionChanges, RegionSums},
@@ -33,6 +36,7 @@ pub(crate) struct NativeMachine<K: Key, V: Value, T, E> {
     /// The entries that hints made estimates, by transaction.
     hinted: Box<[Box<[EntryId]>]>,
     pub(super) shared: Option<SharedBlock>,
+    feed: Option<Feed<Result<T, E>>>,
     committed: Mutex<Committed<T, E>>,
 }
 
@@ -70,6 +74,7 @@ where
         block: &[Transaction<K, V, T, E>],
         base: Arc<dyn Base<K, V>>,
         shared: Option<SharedBlock>,
+        feed: Option<Feed<Result<T, E>>>,
     ) -> Self {
         let table: Table<Location<K, V>> = Table::new();
         let hint = |(at, transaction): (usize, &Transaction<K, V, T, E>)| {
@@ -90,7 +95,8 @@ where
             is_written: Vec::new(),
             regions: RegionSums::default(),
         };
-        Self { block: block.into(), base, table, hinted, shared, committed: Mutex::new(committed) }
+        let (block, committed) = (block.into(), Mutex::new(committed));
+        Self { block, base, table, hinted, shared, feed, committed }
     }
 
     /// Takes the results, and the value of everything that was written.
@@ -368,6 +374,9 @@ where
         }
         if let (Some(shared), Some(regions)) = (&self.shared, &trace.regions) {
             shared.regions.commit(tx, regions, &mut committed.regions, told);
+        }
+        if let Some(feed) = &self.feed {
+            feed.push(&result);
         }
         committed.results.push(result);
         Ok(())

@@ -83,10 +83,10 @@ pub use self::{
     base::{Base, BaseError},
     cell::{Key, Value},
     direct::{execute_sequential, execute_sequential_with},
-    engine::{Engine, EngineBuilder},
-    outcome::{BlockError, Outcome, Statistics},
+    engine::{Engine, EngineBuilder, ExecuteOptions, Execution},
+    outcome::{BlockError, Outcome, PartialOutcome, Statistics},
     regions::{Checkpoint, Regions, SharedError},
     transaction::Transaction,
     view::{AmountError, View},
 };
-pub use crate::engine::{EngineError, Path};
+pub use crate::engine::{CancelToken, EngineError, Outcomes, Path};

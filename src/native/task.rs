@@ -14,7 +14,7 @@ use super::{
     transaction::Running,
     view::{Incarnation, Stop, World},
 };
-use crate::region::session::Effects;
+use crate::{engine::message, region::session::Effects};
 
 /// What an incarnation ended in.
 pub(crate) enum Ending<T, E> {
@@ -109,15 +109,5 @@ impl<K: Key, V: Value, T: 'static, E: 'static> Task<K, V, T, E> {
     pub(crate) fn retire(mut self) {
         // An unneeded incarnation's panic is nobody's outcome.
         let _ = self.drop_running();
-    }
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_string()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "a panic without a message".to_string()
     }
 }

@@ -15,6 +15,17 @@
 //! left, acquires F1 with it, and H1 is done again. If H2 does, F2 takes the token and the finisher
 //! commits for itself.
 //!
+//! A block that ends early is *closed*: whoever wants to know what exactly is committed closes the
+//! cursor, which waits for the holder, who may be in the middle of a commit, and keeps the token for
+//! good. A holder that panics closes it too, and leaves it *torn*: how far its commit came is not
+//! known.
+//!
+//! ```text
+//!   closer                                        holder
+//!   C1 token: Free → Closed, or Held → Closing    H2 token: Closing → Closed
+//!   C2 token: Closed or Torn, else look again     on a panic: → Torn
+//! ```
+//!
 //! `loom-tests/scheduler_cursor.rs` explores this.
 
 use crossbeam_utils::CachePadded;
@@ -23,7 +34,7 @@ use crate::{
     state::TxIndex,
     sync::{
         atomic::{AtomicU32, Ordering},
-        weakened,
+        thread, weakened,
     },
 };
 
@@ -31,6 +42,12 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 /// Somebody came while the token was held.
 const WANTED: u32 = 2;
+/// The holder is the last one.
+const CLOSING: u32 = 3;
+/// Nobody commits any more.
+const CLOSED: u32 = 4;
+/// Nobody commits any more, and the last holder died amid it.
+const TORN: u32 = 5;
 
 /// Next transaction to commit, and the token of the one worker that may commit it.
 pub struct CommitCursor {
@@ -45,6 +62,25 @@ pub enum Step {
     Committed,
     /// It cannot be committed now.
     NotYet,
+}
+
+/// What is known of a closed cursor.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Everything below the frontier is committed, and nothing else.
+    Exact,
+    /// A worker died in the middle of a commit.
+    Torn,
+}
+
+/// The token in a worker's hands. Dropped by a panic, it tears.
+struct Holder<'a>(&'a CommitCursor);
+
+impl Drop for Holder<'_> {
+    fn drop(&mut self) {
+        self.0.token.store(TORN, Ordering::Release);
+    }
 }
 
 impl CommitCursor {
@@ -67,6 +103,7 @@ impl CommitCursor {
         if !self.take() {
             return false;
         }
+        let holder = Holder(self);
         loop {
             while step(TxIndex(self.next.load(Ordering::Relaxed))) == Step::Committed {
                 // Release: whoever reads the new frontier sees what was committed below it.
@@ -77,7 +114,30 @@ impl CommitCursor {
                 self.next.fetch_add(1, order);
             }
             if self.give_back() {
+                std::mem::forget(holder);
                 return true;
+            }
+        }
+    }
+
+    /// Ends all commits for good, after the one that may be going on. What is committed by then can
+    /// be read by the caller.
+    pub fn close(&self) -> Closed {
+        if weakened("cursor.close") {
+            return Closed::Exact;
+        }
+        let _ = self.token.fetch_update(Ordering::AcqRel, Ordering::Acquire, |token| match token {
+            FREE => Some(CLOSED),
+            HELD | WANTED => Some(CLOSING),
+            _ => None,
+        });
+        loop {
+            // Acquire: what the last holder committed is read next.
+            match self.token.load(Ordering::Acquire) {
+                CLOSED => return Closed::Exact,
+                TORN => return Closed::Torn,
+                // A commit takes microseconds.
+                _ => thread::yield_now(),
             }
         }
     }
@@ -91,13 +151,16 @@ impl CommitCursor {
                 .is_ok();
         }
         self.token
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |token| {
-                Some(if token == FREE { HELD } else { WANTED })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |token| match token {
+                FREE => Some(HELD),
+                HELD | WANTED => Some(WANTED),
+                _ => None,
             })
             .is_ok_and(|before| before == FREE)
     }
 
-    /// Gives the token back; `false`, and the token kept, if it was wanted meanwhile.
+    /// Gives the token back; `false`, and the token kept, if it was wanted meanwhile. A cursor that is
+    /// being closed takes it for good.
     fn give_back(&self) -> bool {
         let acquire = match weakened("cursor.word-acquire") {
             true => Ordering::Release,
@@ -105,9 +168,13 @@ impl CommitCursor {
         };
         self.token
             .fetch_update(acquire, Ordering::Relaxed, |token| {
-                Some(if token == WANTED { HELD } else { FREE })
+                Some(match token {
+                    WANTED => HELD,
+                    CLOSING => CLOSED,
+                    _ => FREE,
+                })
             })
-            .is_ok_and(|before| before == HELD)
+            .is_ok_and(|before| before != WANTED)
     }
 }
 

@@ -18,7 +18,8 @@
 //!    the end of the block, wake whom they are for. An offer or a moved cursor need not: whoever
 //!    made it is awake and looks for work before it sleeps, so all sleep only when nothing is left.
 //! 4. Transactions commit in block order, each once ([`CommitCursor`]).
-//! 5. At most `window` transactions at and above the frontier are started. The frontier is always
+//! 5. Commits stall at the commit limit, if somebody sets one; whoever raises it wakes a worker.
+//! 6. At most `window` transactions at and above the frontier are started. The frontier is always
 //!    among them, so it can always run: progress.
 //!
 //! Nothing here knows what a transaction is; [`crate::context`] drives this with a machine.
@@ -30,7 +31,7 @@ mod ready;
 mod sleep;
 mod waiters;
 
-pub use cursor::{CommitCursor, Step};
+pub use cursor::{Closed, CommitCursor, Step};
 pub use mailbox::{Mailbox, MailboxFull};
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
@@ -55,6 +56,8 @@ pub struct Scheduler {
     sleepers: Sleepers,
     mailboxes: Box<[Mailbox<TxIndex>]>,
     stopped: AtomicBool,
+    /// Transactions at and above this may not commit yet.
+    commit_limit: AtomicU32,
     window: u32,
 }
 
@@ -78,6 +81,7 @@ impl Scheduler {
             sleepers: Sleepers::new(workers),
             mailboxes: (0..workers).map(|_| Mailbox::new(window as usize)).collect(),
             stopped: AtomicBool::new(transactions == 0),
+            commit_limit: AtomicU32::new(u32::MAX),
             window,
         }
     }
@@ -134,10 +138,32 @@ impl Scheduler {
         self.sleepers.notify(WorkerId(self.owner(tx)));
     }
 
-    /// Whether the transaction at the commit cursor awaits its commit.
+    /// Whether the transaction at the commit cursor awaits its commit, and may be committed.
     pub fn can_commit(&self) -> bool {
         let frontier = self.cursor.frontier();
-        frontier.0 < self.len() && self.phase(frontier).is_executed()
+        frontier.0 < self.len() && self.may_commit(frontier) && self.phase(frontier).is_executed()
+    }
+
+    /// Whether the commit limit is above `tx`.
+    pub fn may_commit(&self, tx: TxIndex) -> bool {
+        // Relaxed: a worker about to sleep must see the limit raised or be seen asleep, and the
+        // fences of `Sleepers` see to that.
+        tx.0 < self.commit_limit.load(Ordering::Relaxed)
+    }
+
+    /// Lets the first `limit` transactions commit, and the others not yet. Called before the block's
+    /// workers begin.
+    pub fn limit_commits(&self, limit: u32) {
+        self.commit_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Lets more transactions commit. Called from any thread.
+    pub fn allow_commits(&self, limit: u32) {
+        if self.commit_limit.fetch_max(limit, Ordering::Relaxed) < limit
+            && !weakened("scheduler.allow-wakes")
+        {
+            self.sleepers.notify_one();
+        }
     }
 
     /// Makes `reader` a waiter of `writer`. `false`: the writer has published, read again.

@@ -143,6 +143,12 @@ pub mod thread {
             .with(|current| current.borrow_mut().get_or_insert_with(|| Thread::new(None)).clone())
     }
 
+    /// Whether that is the calling thread.
+    #[must_use]
+    pub fn is_current(thread: &Thread) -> bool {
+        Arc::ptr_eq(&thread.0, &current().0)
+    }
+
     /// Blocks until the calling thread's token is there, or spuriously; takes the token.
     pub fn park() {
         current().0.token.wait();

@@ -71,6 +71,12 @@ impl Token {
 pub mod thread {
     pub use shuttle::thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
 
+    /// Whether that is the calling thread.
+    #[must_use]
+    pub fn is_current(thread: &Thread) -> bool {
+        thread.id() == current().id()
+    }
+
     /// A run names its own number of threads; code that asks gets two.
     #[must_use]
     pub fn available_parallelism() -> usize {

@@ -158,6 +158,12 @@ pub mod thread {
         std::thread::current()
     }
 
+    /// Whether that is the calling thread.
+    #[must_use]
+    pub fn is_current(thread: &Thread) -> bool {
+        thread.id() == current().id()
+    }
+
     /// Blocks until the calling thread's token is there, or spuriously; takes the token.
     pub fn park() {
         std::thread::park();

@@ -127,7 +127,7 @@ fn examine(
 ) -> Result<Option<Report>, RunError> {
     let refused = match (&measurement.sequential, &measurement.difference) {
         // Not the input's fault, though it happened to both: a mismatch.
-        (Err(BlockError::Panic { .. } | BlockError::Cancelled), _) => None,
+        (Err(BlockError::Panic { .. } | BlockError::Cancelled { .. }), _) => None,
         (Err(error), None) => Some(error),
         _ => None,
     };

@@ -10,7 +10,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    engine::shared::SharedBlock,
+    engine::{Feed, shared::SharedBlock},
     evm::{Block, InvalidPolicy, StateStore, TransactionOutcome, rules::BlockSums},
     region::{
         change::RegionSums,
@@ -36,6 +36,8 @@ pub(crate) struct EvmMachine {
     pub(crate) prelude: Option<Box<Prelude>>,
     /// Shared memory, if it is in force in the block.
     pub(crate) shared: Option<SharedBlock>,
+    /// Who wants the outcomes as they commit.
+    pub(crate) feed: Option<Feed<TransactionOutcome>>,
 }
 
 /// What the commit cursor has produced so far.
@@ -82,7 +84,16 @@ impl EvmMachine {
             committed,
             prelude: None,
             shared,
+            feed: None,
         }
+    }
+
+    /// Notes the outcome of the transaction that commits.
+    pub(super) fn push(&self, committed: &mut Committed, outcome: TransactionOutcome) {
+        if let Some(feed) = &self.feed {
+            feed.push(&outcome);
+        }
+        committed.transactions.push(outcome);
     }
 
     pub(crate) fn take_committed(&self) -> Committed {

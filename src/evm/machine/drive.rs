@@ -226,7 +226,7 @@ impl Machine for EvmMachine {
             if let Some(previous) = previous {
                 self.withdraw(tx, &previous, told);
             }
-            committed.transactions.push(TransactionOutcome::Skipped(reason));
+            self.push(&mut committed, TransactionOutcome::Skipped(reason));
             return Ok(());
         }
         if let Some(reward) = &trace.reward {
@@ -265,12 +265,13 @@ impl Machine for EvmMachine {
         let Ending::Executed(result) = trace.ending else { return Ok(()) };
         committed.sums.add(env, &result);
         let cumulative_gas = committed.sums.gas_used;
-        committed.transactions.push(TransactionOutcome::Executed(Executed {
+        let executed = Executed {
             result,
             tx_type: env.tx_type,
             cumulative_gas,
             diagnostics: trace.diagnostics,
-        }));
+        };
+        self.push(&mut committed, TransactionOutcome::Executed(executed));
         Ok(())
     }
 

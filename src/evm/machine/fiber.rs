@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     context::{Attempt, Run},
+    engine::message,
     evm::{
         rules,
         shared::{self, Shared},
@@ -75,18 +76,34 @@ pub(crate) enum Event {
 /// A coroutine with its EVM.
 pub(crate) struct Fiber {
     coroutine: Coroutine<Command, Event, ()>,
+    /// It is in the middle of a transaction.
+    busy: bool,
 }
 
 impl Fiber {
     pub(crate) fn new() -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK_BYTES)?;
-        Ok(Self { coroutine: Coroutine::with_stack(stack, main) })
+        Ok(Self { coroutine: Coroutine::with_stack(stack, main), busy: false })
     }
 
     pub(crate) fn resume(&mut self, command: Command) -> Event {
+        self.busy = false;
         match self.coroutine.resume(command) {
-            CoroutineResult::Yield(event) => event,
+            CoroutineResult::Yield(event) => {
+                self.busy = matches!(event, Event::Waits);
+                event
+            }
             CoroutineResult::Return(()) => unreachable!("the coroutine loops until dropped"),
+        }
+    }
+}
+
+impl Drop for Fiber {
+    /// A transaction that waits is told to end: unwinding its stack from outside would meet the
+    /// protection against its machine's panics.
+    fn drop(&mut self) {
+        while self.busy {
+            self.resume(Command::Cancel);
         }
     }
 }
@@ -100,12 +117,16 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
             Command::Run(run, tx, role) => {
                 let cfg = rules::cfg_env(&run.machine.block);
                 let evm = match &mut evm {
-                    // Instructions and precompiles depend on the spec and on shared memory.
+                    // Instructions and precompiles depend on the spec, on shared memory, and on
+                    // whether the block can be stopped.
                     Some(evm)
                         if evm.ctx.cfg.spec == cfg.spec
                             && evm.ctx.journaled_state.shared.active()
-                                == run.machine.shared_config() =>
+                                == run.machine.shared_config()
+                            && evm.ctx.journaled_state.shared.is_watched()
+                                == run.control().is_some() =>
                     {
+                        evm.ctx.journaled_state.shared.watch(run.control().cloned());
                         evm.ctx.block = run.machine.block.env.clone();
                         evm.ctx.cfg = cfg;
                         evm
@@ -166,7 +187,8 @@ fn build<'y>(
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
     let spec = cfg.spec;
-    let shared = Shared::new(run.machine.shared_config().cloned());
+    let mut shared = Shared::new(run.machine.shared_config().cloned());
+    shared.watch(run.control().cloned());
     let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes, shared);
     journal.set_spec_id(spec);
     let context = Context {
@@ -197,6 +219,11 @@ fn execute(
     let mut state = evm.ctx.journaled_state.finalize();
     let failed = evm.ctx.journaled_state.failed.take();
     let notes = std::mem::take(&mut *evm.ctx.journaled_state.notes().borrow_mut());
+    if run.control().is_some_and(|control| control.is_raised()) {
+        // Whatever it came to, nobody will ask: what it was told may have been to give up.
+        evm.ctx.journaled_state.poisoned |= result.is_err();
+        return Attempt::Doomed { wasted: notes.wasted };
+    }
     let ending = match result {
         Err(panic) => {
             evm.ctx.journaled_state.poisoned = true;
@@ -246,14 +273,4 @@ fn scout(
     journal.poisoned = result.is_err();
     journal.db_mut().end_scouting();
     Attempt::Doomed { wasted: 0 }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_string()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "a panic without a message".to_string()
-    }
 }

@@ -44,7 +44,7 @@ mod view;
 mod watched;
 
 pub(crate) use self::{
-    block_state::EvmMachine,
+    block_state::{Committed, EvmMachine},
     cells::{Account as VersionedAccount, SlotKey},
     prelude::{Hollow, Prelude},
 };

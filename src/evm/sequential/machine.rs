@@ -13,10 +13,14 @@ use revm::{
 };
 
 use super::SequentialState;
-use crate::evm::{
-    Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
-    rules::cfg_env,
-    shared::{self, Diagnostic, Shared, SharedEvm, SharedRegions, in_force},
+use crate::{
+    context::Control,
+    evm::{
+        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
+        rules::cfg_env,
+        shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
+    },
+    sync::Arc,
 };
 
 /// revm's context over a sequential state.
@@ -127,6 +131,16 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
 
     /// A machine at the beginning of the block, with shared memory if that is in force by then.
     pub fn with_shared(block: &'a Block, store: &'a S, shared: Option<SharedRegions<'a>>) -> Self {
+        Self::with_control(block, store, shared, None)
+    }
+
+    /// The same, with transactions that notice when `control` stops the block.
+    pub(crate) fn with_control(
+        block: &'a Block,
+        store: &'a S,
+        shared: Option<SharedRegions<'a>>,
+        control: Option<Arc<Control>>,
+    ) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
         // Most transactions bring a sender and a recipient of their own.
@@ -135,7 +149,9 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         if let (Some(shared), Some(config)) = (shared, &config) {
             state.set_regions(Address::new(config.precompile.0), shared.regions);
         }
-        let journal = CollisionJournal::new(state).with_shared(Shared::new(config));
+        let mut shared = Shared::new(config);
+        shared.watch(control);
+        let journal = CollisionJournal::new(state).with_shared(shared);
         let context: SequentialContext<'a, S> = Context {
             block: block.env.clone(),
             tx: TxEnv::default(),
@@ -180,6 +196,11 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         let result = self.evm.system_call_one(address, data);
         self.pause_shared(false);
         self.settle(result).map(Some)
+    }
+
+    /// What happens from now on is the block itself, which nothing stops.
+    pub(crate) fn watch_no_more(&mut self) {
+        self.evm.ctx.journaled_state.shared().watch(None);
     }
 
     /// Switches shared memory off for a system call, and on again.

@@ -8,12 +8,14 @@ use revm::{
 };
 
 use super::{instructions::install, journal::SharedJournal, precompile::SharedPrecompiles};
+use crate::evm::poll;
 
 /// revm's EVM with the opcodes and the precompile of shared memory.
 pub type SharedEvm<CTX> =
     Evm<CTX, (), EthInstructions<EthInterpreter, CTX>, SharedPrecompiles, EthFrame<EthInterpreter>>;
 
-/// Builds the EVM for a context, whose journal knows whether shared memory is active.
+/// Builds the EVM for a context, whose journal knows whether shared memory is active and whether the
+/// block can be stopped.
 pub fn build<CTX>(mut context: CTX) -> SharedEvm<CTX>
 where
     CTX: ContextTr<Journal: SharedJournal>,
@@ -23,6 +25,9 @@ where
     let mut instructions = EthInstructions::new_mainnet_with_spec(spec);
     if let Some(config) = &config {
         install(&mut instructions, config);
+    }
+    if context.journal_mut().shared().is_watched() {
+        poll::install(&mut instructions);
     }
     let precompiles = SharedPrecompiles::new(spec, config.as_deref());
     Evm::new(context, instructions, precompiles)

@@ -23,12 +23,13 @@ use super::{
     instructions::{Ictx, handle, pop},
     journal::SharedJournal,
 };
-use crate::region::Operation;
+use crate::{evm::poll, region::Operation};
 
 pub(super) fn exec<H>(mut context: Ictx<'_, H>) -> InstructionExecResult
 where
     H: ContextTr<Journal: SharedJournal>,
 {
+    poll::check(context.host)?;
     let [gas, region, offset, len] = pop(&mut context)?;
     let (input, output) =
         get_memory_input_and_out_ranges(context.interpreter, context.host.gas_params())?;

@@ -12,6 +12,7 @@ use super::{
     diagnostic::{Diagnostic, MOST_DIAGNOSTICS},
 };
 use crate::{
+    context::Control,
     region::{
         Call, Fault, Operation, Output, Session,
         config::ChainConfig,
@@ -84,6 +85,8 @@ pub struct Shared {
     diagnostics: Vec<Diagnostic>,
     /// The transaction has met the precompile's account.
     met: bool,
+    /// What stops the block, if anything can.
+    control: Option<Arc<Control>>,
 }
 
 /// What a transaction leaves of its use of shared memory.
@@ -108,6 +111,23 @@ impl Shared {
     #[must_use]
     pub fn active(&self) -> Option<&Arc<ChainConfig>> {
         self.config.as_ref().filter(|_| !self.paused)
+    }
+
+    /// Makes instructions that poll heed `control` from now on, or nothing. An EVM has such
+    /// instructions if there is a control when it is [built](super::build).
+    pub(crate) fn watch(&mut self, control: Option<Arc<Control>>) {
+        self.control = control;
+    }
+
+    /// Whether there is a control to heed.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// Whether the block has been stopped.
+    #[inline]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.is_raised())
     }
 
     /// Switches shared memory off for a while: system calls do without.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::raw;
+use crate::sync::time::Instant;
 
 /// A lock without poisoning.
 #[derive(Default)]
@@ -75,6 +76,18 @@ impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     }
 }
 
+/// What a wait until some time came to.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTimeout;
+
+impl NoTimeout {
+    /// Whether the time came first.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        false
+    }
+}
+
 /// A condition variable that never wakes spuriously, as parking_lot documents.
 pub struct Condvar(raw::Condvar);
 
@@ -89,6 +102,13 @@ impl Condvar {
         if let Some(held) = guard.0.take() {
             guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Releases the lock, waits for a notification and takes the lock again. The time never comes: a
+    /// model has threads that do what would happen then.
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _: Instant) -> NoTimeout {
+        self.wait(guard);
+        NoTimeout
     }
 
     /// Wakes one that waits.
