@@ -9,6 +9,8 @@ use chorus::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::{fetch::Fetch, replay::Replay};
+
 /// Executes ordered blocks of transactions in parallel, with the sequential result.
 #[derive(Debug, Parser)]
 #[command(name = "chorus", version, about, args_conflicts_with_subcommands = true)]
@@ -20,18 +22,19 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Run blocks in parallel and one transaction after another, and compare (the default)
     Run(Run),
+    /// Fetch blocks and the states before them from a node, as block directories
+    Fetch(Fetch),
+    /// Execute a range of a node's blocks, each against its header
+    Replay(Replay),
 }
 
 impl Arguments {
     /// No subcommand is `run`.
-    pub(crate) fn into_run(self) -> Run {
-        match self.command {
-            Some(Command::Run(run)) => run,
-            None => self.run,
-        }
+    pub(crate) fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Run(self.run))
     }
 }
 

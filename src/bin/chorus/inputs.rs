@@ -1,6 +1,10 @@
 //! Where blocks come from: directories, or the generator.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use chorus::evm::{
     ChainSpec,
@@ -33,11 +37,11 @@ pub(crate) fn sources(arguments: &Run) -> Result<Vec<Source>, InputError> {
     Ok(sources)
 }
 
-/// The chain that the arguments name.
-pub(crate) fn chain(arguments: &Run) -> Result<ChainSpec, InputError> {
-    let Some(path) = &arguments.chain else { return Ok(ChainSpec::mainnet()) };
+/// The chain of a genesis file, or else mainnet.
+pub(crate) fn chain(genesis: Option<&Path>) -> Result<ChainSpec, InputError> {
+    let Some(path) = genesis else { return Ok(ChainSpec::mainnet()) };
     let text = fs::read_to_string(path)
-        .map_err(|reason| InputError::Read { path: path.clone(), reason })?;
+        .map_err(|reason| InputError::Read { path: path.into(), reason })?;
     ChainSpec::from_genesis_json(&path.display().to_string(), &text)
 }
 

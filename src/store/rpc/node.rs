@@ -130,7 +130,13 @@ impl RpcNode {
     /// If the node does not answer, or has no such block.
     pub async fn state_after(&self, number: u64) -> Result<RpcStore, RpcError> {
         let header = self.header(number).await?;
-        Ok(RpcStore::new(self.clone(), header))
+        Ok(self.state_at(header))
+    }
+
+    /// The state after a block of which number and hash are known. Nothing is asked: if the node has
+    /// no such block its reads fail.
+    pub fn state_at(&self, header: RpcHeader) -> RpcStore {
+        RpcStore::new(self.clone(), header, self.inner.client.options.existence)
     }
 
     /// [`state_after`](Self::state_after), blocking.

@@ -5,7 +5,7 @@ use revm::state::AccountInfo;
 use tokio::runtime::Handle;
 
 use super::{
-    Pin, RpcError, RpcHeader, RpcNode, RpcOptions,
+    Existence, Pin, RpcError, RpcHeader, RpcNode, RpcOptions,
     account::{Found, Lost, Plan},
     call::{CallResult, GroupCaller, group},
     runtime::block_on,
@@ -45,6 +45,7 @@ struct Shared {
     at: RpcHeader,
     /// The block as calls name it, a JSON value.
     tag: String,
+    existence: Existence,
     waiting: Waiting,
 }
 
@@ -78,14 +79,21 @@ impl RpcStore {
         block_on(Self::connect(url, at, options, handle))
     }
 
-    pub(super) fn new(node: RpcNode, at: RpcHeader) -> Self {
+    pub(super) fn new(node: RpcNode, at: RpcHeader, existence: Existence) -> Self {
         let tag = match node.inner.client.options.pin {
             Pin::Number => format!(r#""{:#x}""#, at.number),
             Pin::Hash => format!(r#"{{"blockHash":"{}"}}"#, at.hash),
         };
-        let shared = Shared { node, at, tag, waiting: Waiting::default() };
+        let shared = Shared { node, at, tag, existence, waiting: Waiting::default() };
         shared.waiting.learn(Query::BlockHash(at.number), Answer::BlockHash(at.hash));
         Self { inner: Arc::new(Open(Arc::new(shared))) }
+    }
+
+    /// The same state under another rule of existence. Nothing of it is at hand yet, and it makes no
+    /// use of a cache, in which the rule is not written, unless the rule is the ordinary one.
+    #[must_use]
+    pub fn with_existence(&self, existence: Existence) -> Self {
+        Self::new(self.node().clone(), self.at(), existence)
     }
 
     /// The node.
@@ -146,13 +154,19 @@ impl Shared {
             return;
         }
         #[cfg(feature = "redb")]
-        if let Some(cache) = self.node.cache() {
+        if let Some(cache) = self.cache() {
             let looked_up = LookedUp { shared: self.clone(), wanted: Some(wanted) };
             let cache = cache.clone();
             self.node.handle().spawn_blocking(move || looked_up.in_file(&cache));
             return;
         }
         self.ask(wanted);
+    }
+
+    /// Under another rule of existence answers differ from those in the file.
+    #[cfg(feature = "redb")]
+    fn cache(&self) -> Option<&Arc<super::cache::Cache>> {
+        self.node.cache().filter(|_| self.existence == Existence::NotEmpty)
     }
 
     fn ask(self: &Arc<Self>, wanted: Vec<Wanted>) {
@@ -174,7 +188,7 @@ impl Shared {
 
     fn learn(&self, query: Query, answer: Answer) {
         #[cfg(feature = "redb")]
-        if let Some(cache) = self.node.cache()
+        if let Some(cache) = self.cache()
             && cache.put(&self.node.scope(self.at), query, &answer)
         {
             let cache = cache.clone();
@@ -252,8 +266,7 @@ impl GroupCaller for Landing {
         self.landed = true;
         let node = &self.shared.node;
         let query = self.plan.query;
-        let existence = node.inner.client.options.existence;
-        match self.plan.read(node.name(), results, existence) {
+        match self.plan.read(node.name(), results, self.shared.existence) {
             Ok(Found { answer, besides }) => {
                 if let Some((query, answer)) = besides {
                     self.shared.learn(query, answer);
