@@ -373,9 +373,9 @@ fn a_replay_from_the_cache_reads_no_state_of_the_node() {
 #[test]
 fn a_node_in_trouble_that_passes_is_no_trouble() {
     let chain = Chain::new();
-    chain.server.fault(Fault::Status(429, Some("0"), "slow down"), 2);
-    chain.server.fault(Fault::CloseMidReply, 2);
-    chain.server.fault(Fault::Status(503, None, "busy"), 2);
+    chain.server.fault(Fault::Status(429, Some("0"), "slow down"), 1);
+    chain.server.fault(Fault::CloseMidReply, 1);
+    chain.server.fault(Fault::Status(503, None, "busy"), 1);
     chain.server.fault(Fault::CloseAtAccept, 1);
     assert_ends(&chain.replay(NUMBER, NUMBER + 2, &[]), 0, "");
     let out = tempfile::tempdir().unwrap();
