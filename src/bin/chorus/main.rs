@@ -12,6 +12,7 @@ mod check;
 mod executor;
 mod fetch;
 mod inputs;
+mod latency;
 mod measure;
 mod metrics;
 mod node;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::Command;
+use crate::arguments::{Bench, Command};
 
 /// Engine, baseline and everything else allocate from the same allocator.
 #[global_allocator]
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments).map_err(|error| error.to_string()),
         Command::Fetch(arguments) => fetch::run(&arguments).map_err(|error| error.to_string()),
         Command::Replay(arguments) => replay::run(&arguments).map_err(|error| error.to_string()),
+        Command::Bench { what: Bench::Latency(arguments) } => {
+            latency::run(&arguments).map_err(|error| error.to_string())
+        }
     };
     match verdict {
         Ok(run::Verdict::Matched) => ExitCode::SUCCESS,

@@ -62,7 +62,7 @@ pub(crate) enum RunError {
 
 /// Runs everything the arguments ask for.
 pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
-    let chain = inputs::chain(arguments.chain.as_deref())?;
+    let chain = inputs::chain(arguments)?;
     let sources = inputs::sources(arguments)?;
     // Blocks start without a region, and what they do to regions is compared and dropped: they need
     // not follow each other.

@@ -165,7 +165,7 @@ impl Loaded {
             hashes.insert(key.parse().unwrap(), hash.clone());
         }
         let parent = block["parentHash"].as_str().map(|hash| json!(hash));
-        hashes.insert(number - 1, parent.unwrap_or_else(|| json!(B256::ZERO)));
+        hashes.entry(number - 1).or_insert_with(|| parent.unwrap_or_else(|| json!(B256::ZERO)));
         let state = State::read(&prestate);
         Self { block, hashes, prestate, state }
     }

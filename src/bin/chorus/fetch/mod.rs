@@ -94,7 +94,7 @@ pub(crate) enum FetchError {
 
 /// Fetches everything the arguments ask for.
 pub(crate) fn run(arguments: &Fetch) -> Result<Verdict, FetchError> {
-    let chain = inputs::chain(arguments.chain.as_deref())?;
+    let chain = inputs::chain_of(arguments.chain.as_deref())?;
     let node = arguments.node.connect(&chain)?;
     let engine = Engine::builder().for_remote_store().path(Path::Parallel).build()?;
     let fetcher = Fetcher { chain, node, engine, way: arguments.prestate };

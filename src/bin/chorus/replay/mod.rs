@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Replay) -> Result<Verdict, ReplayError> {
     if from == 0 {
         return Err(RpcError::Genesis.into());
     }
-    let chain = inputs::chain(arguments.chain.as_deref())?;
+    let chain = inputs::chain_of(arguments.chain.as_deref())?;
     let node = arguments.node.connect(&chain)?;
     let mut builder = Engine::builder().for_remote_store().path(arguments.path.into());
     if let Some(threads) = arguments.threads {
