@@ -457,7 +457,9 @@ fn real_blocks_are_fetched_run_and_replayed() {
         let path = root.join(number.to_string()).join("block_hashes.json");
         let Ok(text) = fs::read_to_string(path) else { return false };
         let hashes: Value = serde_json::from_str(&text).unwrap();
-        hashes.as_object().unwrap().keys().any(|key| *key != (number - 1).to_string())
+        // One directory has all that could be read.
+        let hashes = hashes.as_object().unwrap();
+        hashes.len() < 256 && hashes.keys().any(|key| *key != (number - 1).to_string())
     };
     let share = if data::full_sweep() { 1 } else { 8 };
     let one = numbers.iter().copied().find(reads_hashes);
@@ -476,7 +478,15 @@ fn real_blocks_are_fetched_run_and_replayed() {
     let output =
         chorus(&["run", "--repeat", "1", "--json", "--block", out.path().to_str().unwrap()]);
     assert_ends(&output, 0, "");
-    assert_eq!(json_lines(&output).len(), chosen.len());
+    let lines = json_lines(&output);
+    assert_eq!(lines.len(), chosen.len());
+    let originals: Vec<_> =
+        blocks.iter().map(|block| root.join(block).to_str().unwrap().to_owned()).collect();
+    let originals: Vec<&str> = originals.iter().map(String::as_str).collect();
+    let output = chorus(&[&["run", "--repeat", "1", "--json", "--block"], &originals[..]].concat());
+    for (fetched, original) in lines.iter().zip(json_lines(&output)) {
+        assert_eq!(fetched["state_diff_hash"], original["state_diff_hash"], "{original}");
+    }
     for number in chosen {
         let hashes = "block_hashes.json";
         let fetched = out.path().join(number.to_string()).join(hashes).exists();

@@ -98,20 +98,41 @@ impl Waiting {
     }
 
     /// A call is about to be sent: whether it can be left.
+    ///
+    /// Whoever waits is asked without the lock: in answering they may let go of the last that kept the
+    /// store, which closes this.
     pub(super) fn lets_go(&self, wanted: Wanted) -> bool {
-        let unwanted = {
+        let reads = {
             let mut inner = self.inner.lock();
             let Some(asked) = inner.asked_with(wanted) else { return true };
             if asked.sent.is_some_and(|asker| asker != wanted.asker) {
                 return true;
             }
-            if asked.prefetch || asked.reads.iter().any(Read::is_wanted) {
-                asked.sent = Some(wanted.asker);
+            // Other askers let go from now on, and those who come join.
+            asked.sent = Some(wanted.asker);
+            if asked.prefetch {
                 return false;
             }
-            inner.asked.remove(&wanted.query)
+            std::mem::take(&mut asked.reads)
+        };
+        let is_wanted = reads.iter().any(Read::is_wanted);
+        let (unwanted, known) = {
+            let mut inner = self.inner.lock();
+            match inner.asked_with(wanted) {
+                Some(asked) if is_wanted || asked.prefetch || !asked.reads.is_empty() => {
+                    asked.reads.extend(reads);
+                    return false;
+                }
+                // Dropped without the lock as well.
+                Some(_) => (inner.asked.remove(&wanted.query), None),
+                // It was answered by the way, or closed.
+                None => (None, inner.known.get(&wanted.query).cloned()),
+            }
         };
         drop(unwanted);
+        if let Some(answer) = known {
+            reads.into_iter().for_each(|read| read.answer(Ok(answer.clone())));
+        }
         true
     }
 
@@ -288,6 +309,35 @@ mod tests {
         let store = crate::store::MemoryStore::default();
         assert_eq!(pending.wait(&store), Err(StoreError::Dropped { query: QUERY }));
         waiting.lose(fast);
+    }
+
+    /// Keeps what closes the list, as a run keeps its store.
+    struct Last(crate::sync::Mutex<Option<Closer>>);
+
+    struct Closer(crate::sync::Arc<Waiting>);
+
+    impl Drop for Closer {
+        fn drop(&mut self) {
+            self.0.close();
+        }
+    }
+
+    impl crate::store::Reply for Last {
+        fn answer(self: Box<Self>, _: Query, _: ReadResult) {}
+
+        fn is_wanted(&self) -> bool {
+            let closer = self.0.lock().take();
+            drop(closer);
+            false
+        }
+    }
+
+    #[test]
+    fn asking_who_waits_may_close_the_list() {
+        let waiting = crate::sync::Arc::new(Waiting::default());
+        let last = Last(crate::sync::Mutex::new(Some(Closer(waiting.clone()))));
+        let wanted = waiting.want(vec![Read::new(QUERY, 0, Box::new(last))])[0];
+        assert!(waiting.lets_go(wanted));
     }
 
     #[test]
