@@ -132,9 +132,8 @@ fn the_deadline_ends_what_attempts_would_not() {
 fn where_nobody_listens_there_is_no_connection() {
     let url = rpc_server::nobody();
     let error = RpcNode::connect_blocking(&url, options(), None).unwrap_err();
-    let RpcError::Call(CallError { node, method, attempts, fault, .. }) = &error else {
-        panic!("{error}")
-    };
+    let RpcError::Call(call) = &error else { panic!("{error}") };
+    let CallError { node, method, attempts, fault, .. } = &**call;
     assert_eq!((node, *method, *attempts), (&url, "eth_chainId", 4));
     assert!(matches!(fault, CallFault::Connect(_)), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");

@@ -51,9 +51,9 @@ pub(super) struct Found {
 #[derive(Debug, PartialEq)]
 pub(super) enum Lost {
     /// The node gives no proofs; there is another plan.
-    NoProofs(CallError),
+    NoProofs(Box<CallError>),
     /// The answer cannot be had.
-    Failed(CallError),
+    Failed(Box<CallError>),
 }
 
 impl Plan {
@@ -194,20 +194,22 @@ impl Reply<'_> {
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Field<'_>) -> Result<T, InputError>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, Box<CallError>> {
         let value = Tree::parse("", self.text).and_then(|tree| read(&Field::root("", &tree)));
-        value.map_err(|error| CallError {
-            node: self.node.to_owned(),
-            method: self.asked.0,
-            params: bracketed(&self.asked.1),
-            attempts: 1,
-            fault: error.into(),
+        value.map_err(|error| {
+            Box::new(CallError {
+                node: self.node.to_owned(),
+                method: self.asked.0,
+                params: bracketed(&self.asked.1),
+                attempts: 1,
+                fault: error.into(),
+            })
         })
     }
 }
 
-impl From<CallError> for Lost {
-    fn from(error: CallError) -> Self {
+impl From<Box<CallError>> for Lost {
+    fn from(error: Box<CallError>) -> Self {
         Self::Failed(error)
     }
 }
@@ -224,7 +226,7 @@ struct Proof {
 }
 
 impl Proof {
-    fn read(reply: &Reply<'_>, address: Address) -> Result<Self, CallError> {
+    fn read(reply: &Reply<'_>, address: Address) -> Result<Self, Box<CallError>> {
         reply.read(|root| {
             if let Some(given) = root.opt("address")
                 && given.address()? != address

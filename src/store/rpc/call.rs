@@ -4,7 +4,7 @@ use super::{CallError, Fault, error::shown};
 use crate::sync::{Arc, Mutex, time::Instant};
 
 /// The JSON text of a result, or why there is none.
-pub(super) type CallResult = Result<Arc<str>, CallError>;
+pub(super) type CallResult = Result<Arc<str>, Box<CallError>>;
 
 /// Takes what came of a call.
 pub(super) trait Caller: Send {
@@ -62,7 +62,7 @@ impl Call {
             attempts: self.attempts,
             fault,
         };
-        self.caller.finish(Err(error));
+        self.caller.finish(Err(Box::new(error)));
     }
 }
 

@@ -302,12 +302,12 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         // After a result this changes nothing: the first one stands.
         let fault = Fault::Cut("the runtime has ended".into());
-        self.flight.land(Err(super::CallError {
+        self.flight.land(Err(Box::new(super::CallError {
             node: std::mem::take(&mut self.node),
             method: self.method,
             params: "(...)".into(),
             attempts: 0,
             fault,
-        }));
+        })));
     }
 }

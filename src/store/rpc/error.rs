@@ -25,7 +25,7 @@ pub enum RpcError {
     },
     /// A call failed.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(#[from] Box<CallError>),
     /// The node has no such block.
     #[error("{node}: there is no block {number}")]
     NoBlock {

@@ -33,7 +33,7 @@ pub(super) fn trace(node: &RpcNode, number: u64) -> Result<Trace, RpcError> {
     let merged = serde_json::from_str(&text).ok().and_then(|parts| merged(&parts));
     Ok(match merged {
         Some(state) => Trace::State(state.to_string()),
-        None => Trace::Refused(RpcError::Call(CallError {
+        None => Trace::Refused(RpcError::from(Box::new(CallError {
             node: node.name().to_owned(),
             method,
             params: format!("({number:#x})"),
@@ -42,15 +42,16 @@ pub(super) fn trace(node: &RpcNode, number: u64) -> Result<Trace, RpcError> {
                 text: text.chars().take(80).collect(),
                 reason: "not a list of prestates".into(),
             },
-        })),
+        }))),
     })
 }
 
 /// Whether the node is there, but does not trace.
 fn refuses(error: &RpcError) -> bool {
-    match error {
-        RpcError::Call(CallError { fault: Fault::Node { .. }, .. }) => true,
-        RpcError::Call(CallError { fault: fault @ Fault::Status { .. }, .. }) => !fault.may_pass(),
+    let RpcError::Call(error) = error else { return false };
+    match &error.fault {
+        Fault::Node { .. } => true,
+        fault @ Fault::Status { .. } => !fault.may_pass(),
         _ => false,
     }
 }
