@@ -4,15 +4,6 @@ use chorus::store::{Answer, Read, ReadResult, Reply, StoreError};
 
 use super::{rpc_server::Fault, *};
 
-/// Whether a thread of our own runtime lives, as the operating system sees it.
-#[cfg(target_os = "linux")]
-fn own_threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.trim() == "chorus-rpc").count()
-}
-
 #[test]
 fn on_an_embedders_runtime_of_any_flavour_reads_are_awaited() {
     let small = Small::new();
@@ -65,26 +56,6 @@ fn a_store_that_is_dropped_drops_its_reads_at_once() {
     let nothing = chorus::store::MemoryStore::default();
     assert_eq!(pending.wait(&nothing), Err(StoreError::Dropped { query }));
     assert!(begin.elapsed() < Duration::from_millis(400));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn the_thread_of_our_own_ends_with_the_node() {
-    // Other tests of this process have such threads as well.
-    let small = Small::new();
-    let store = small.connect(options());
-    assert!(own_threads() >= 1);
-    store.account(PERSON).unwrap();
-    drop(store);
-    let (ended, end) = mpsc::channel();
-    let begin = Instant::now();
-    std::thread::spawn(move || {
-        let store = RpcStore::connect_blocking(&small.server.url(), AT, options(), None).unwrap();
-        drop(store);
-        let _ = ended.send(());
-    });
-    end.recv_timeout(Duration::from_secs(10)).unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
