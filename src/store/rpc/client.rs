@@ -58,7 +58,7 @@ pub(super) struct Client {
     http: Http,
     pub(super) options: RpcOptions,
     pub(super) name: String,
-    handle: Handle,
+    pub(super) handle: Handle,
     queue: Queue,
     /// The largest batch that the node has not refused.
     batch: AtomicUsize,

@@ -43,7 +43,8 @@ pub(super) struct Inner {
     proofs: AtomicBool,
     #[cfg(feature = "redb")]
     cache: OnceLock<Result<Arc<Cache>, CacheError>>,
-    home: Home,
+    /// Ends our own runtime, if there is one, with the node.
+    _home: Home,
 }
 
 impl std::fmt::Debug for RpcNode {
@@ -82,7 +83,7 @@ impl RpcNode {
             proofs: AtomicBool::new(proofs),
             #[cfg(feature = "redb")]
             cache: OnceLock::new(),
-            home,
+            _home: home,
         };
         let node = Self { inner: Arc::new(inner) };
         #[cfg(feature = "redb")]
@@ -267,8 +268,9 @@ impl RpcNode {
         }
     }
 
+    #[cfg(feature = "redb")]
     pub(super) fn handle(&self) -> &Handle {
-        self.inner.home.handle()
+        &self.inner.client.handle
     }
 }
 
