@@ -5,10 +5,10 @@
 //! | `mod` | the command: block after block |
 //! | `directory` | a directory that is there whole or not at all |
 //! | `state` | the state a block reads: from the node's tracer, or by executing the block |
-//! | `record` | a store that notes what is read |
+//! | `recorded` | what was read, as files |
 
 mod directory;
-mod record;
+mod recorded;
 mod state;
 
 use std::{io, path::PathBuf};

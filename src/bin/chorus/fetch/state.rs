@@ -2,15 +2,15 @@
 
 use chorus::{
     evm::{Block, BlockError, Engine, InvalidPolicy, Sequential, StateStore},
-    store::rpc::{CallError, Fault, RpcError, RpcNode},
+    store::{
+        RecordingStore,
+        rpc::{CallError, Fault, RpcError, RpcNode},
+    },
     sync::Arc,
 };
 use serde_json::{Map, Value, json};
 
-use super::{
-    FetchError,
-    record::{Recorded, Recorder},
-};
+use super::{FetchError, recorded::Recorded};
 use crate::node::state_before;
 
 /// What a node's tracer says.
@@ -120,14 +120,14 @@ pub(super) fn execute(
     let number = block.env.number.saturating_to();
     let store = state_before(node, number, block.spec).map_err(ExecuteError::Rpc)?;
     let block = Arc::new(block);
-    let shared: Arc<dyn StateStore> = Arc::new(store.clone());
+    let shared: Arc<dyn StateStore> = Arc::new(store);
     // Whatever is wrong shows in the second run as well.
     let _ = engine.execute(&block, &shared);
-    let recorder = Recorder::new(store);
+    let recording = RecordingStore::new(shared);
     Sequential::new()
-        .execute(&block, &recorder, InvalidPolicy::Fail)
+        .execute(&block, &recording, InvalidPolicy::Fail)
         .map_err(ExecuteError::Block)?;
-    Ok(recorder.recorded())
+    Ok(Recorded::new(recording.records()))
 }
 
 #[cfg(test)]
