@@ -19,6 +19,7 @@
 //! | `asynchronous` | any state with `async` functions, on a runtime (feature `tokio`) |
 //! | `memory` | everything at hand, in maps |
 //! | `redb` | a database on disk, with the feature of that name |
+//! | `rpc` | a node, over JSON-RPC, with the feature of that name |
 //! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
 //! | `cache`, `kept` | a read-through cache: what is on its way, and what is kept |
 //! | `overlay`, `change` | later blocks' changes over a state that does not change |
@@ -62,6 +63,8 @@ mod reads;
 mod recording;
 #[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
 pub mod redb;
+#[cfg(all(feature = "rpc", not(any(chorus_loom, chorus_shuttle))))]
+pub mod rpc;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
