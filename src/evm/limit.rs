@@ -9,24 +9,32 @@
 //! writes it, so a beneficiary that also sends or receives (builders do) would chain its
 //! transactions to all others by fees alone. Its slots, if it is a contract, count.
 //!
+//! Where each cold read takes a while, the sequential run waits for all of them, and an engine that
+//! overlaps the waits of different transactions still waits for those of one transaction, one after
+//! another ([`Profile::limit_at`]). An engine that finds out ahead what a transaction will read can
+//! pass that limit.
+//!
 //! It bounds engines that treat an account as one value. One that merges balance deltas, or
 //! predicts nonces, can pass it.
 
 use std::collections::HashMap;
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use revm::{
     ExecuteEvm,
     context::{TxEnv, result::ExecutionResult},
-    state::{Account, EvmState},
+    state::{Account, AccountInfo, EvmState},
 };
 
 use super::{
-    Block, BlockError, StateStore,
+    Block, BlockError, StateStore, StoreError,
     rules::BlockSums,
     sequential::{Failure, Machine, prologue},
 };
-use crate::sync::time::{Duration, Instant};
+use crate::sync::{
+    atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 /// How often each transaction is timed.
 const ROUNDS: usize = 3;
@@ -39,12 +47,25 @@ enum Location {
 }
 
 /// Work and dependencies of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// Time of all transactions one after another.
     pub work: Duration,
     /// Time of the longest chain of dependent transactions.
     pub longest_chain: Duration,
+    /// The transactions by themselves.
+    pub transactions: Vec<Cost>,
+    /// Cold reads outside of transactions.
+    pub other_reads: u32,
+}
+
+/// What one transaction costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Time without any wait.
+    pub work: Duration,
+    /// Locations that no transaction before it has read.
+    pub cold_reads: u32,
 }
 
 impl Profile {
@@ -56,11 +77,16 @@ impl Profile {
     /// Any [`BlockError`] but an invalid transaction.
     pub fn record<S: StateStore + ?Sized>(block: &Block, store: &S) -> Result<Self, BlockError> {
         let mut accesses = Vec::with_capacity(block.transactions.len());
-        run(block, store, |machine, tx| {
+        let mut cold_reads = Vec::with_capacity(block.transactions.len());
+        let counting = Counting { store, reads: AtomicU32::new(0) };
+        run(block, &counting, |machine, tx| {
+            let before = counting.count();
             let (result, access) = record(machine, tx);
             accesses.push(access);
+            cold_reads.push(counting.count() - before);
             result
         })?;
+        let other_reads = counting.count() - cold_reads.iter().sum::<u32>();
         let mut work = vec![Duration::MAX; accesses.len()];
         for _ in 0..ROUNDS {
             let mut times = work.iter_mut();
@@ -73,7 +99,12 @@ impl Profile {
                 result
             })?;
         }
-        Ok(Self::of(accesses.iter().zip(work)))
+        let mut profile = Self::of(accesses.iter().zip(work.iter().copied()));
+        let costs = work.iter().zip(cold_reads);
+        let cost = |(work, cold_reads): (&Duration, u32)| Cost { work: *work, cold_reads };
+        profile.transactions = costs.map(cost).collect();
+        profile.other_reads = other_reads;
+        Ok(profile)
     }
 
     fn of<'a>(transactions: impl Iterator<Item = (&'a Access, Duration)>) -> Self {
@@ -91,6 +122,23 @@ impl Profile {
             profile.longest_chain = profile.longest_chain.max(end);
         }
         profile
+    }
+
+    /// The best ratio to a sequential run that so many threads can reach where each cold read takes
+    /// `latency`, if transactions overlap their waits without end and each waits for its own reads
+    /// one after another.
+    pub fn limit_at(&self, threads: usize, latency: Duration) -> f64 {
+        let cost = |cost: &Cost| cost.work + latency * cost.cold_reads;
+        let all = self.transactions.iter().map(cost).sum::<Duration>();
+        let all = all + latency * self.other_reads;
+        let longest = self.transactions.iter().map(cost).max().unwrap_or_default();
+        let best = longest.max(self.longest_chain).max(self.work / threads as u32);
+        if best.is_zero() { 1.0 } else { (all.as_secs_f64() / best.as_secs_f64()).max(1.0) }
+    }
+
+    /// Locations that the block reads.
+    pub fn cold_reads(&self) -> u32 {
+        self.transactions.iter().map(|cost| cost.cold_reads).sum::<u32>() + self.other_reads
     }
 
     /// The best ratio to a sequential run that so many threads can reach; 1 for an empty block.
@@ -124,6 +172,42 @@ fn run<'a, S: StateStore + ?Sized>(
         }
     }
     Ok(())
+}
+
+/// A store that counts what it is asked. Whoever runs a block one by one asks once per location.
+struct Counting<'a, S: ?Sized> {
+    store: &'a S,
+    reads: AtomicU32,
+}
+
+impl<S: ?Sized> Counting<'_, S> {
+    fn count(&self) -> u32 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    fn one(&self) -> &S {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.store
+    }
+}
+
+impl<S: StateStore + ?Sized> StateStore for Counting<'_, S> {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        Some(self.one().account(address))
+    }
+
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        Some(self.one().storage(address, slot))
+    }
+
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        // Comes with the account.
+        Some(self.store.has_storage(address))
+    }
+
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        Some(self.one().block_hash(number))
+    }
 }
 
 /// What one transaction read and wrote, the beneficiary's account aside.
@@ -234,6 +318,18 @@ mod tests {
         assert_eq!(profile.longest_chain, Duration::from_micros(60));
         assert_eq!(profile.limit(4), 2.0);
         assert_eq!(profile.limit(1), 1.0);
+    }
+
+    #[test]
+    fn waits_overlap_between_transactions_and_not_within_one() {
+        let mut profile = profile(&[(access(&[1], &[1]), 10), (access(&[2], &[2]), 30)]);
+        let cost = |work, cold_reads| Cost { work: Duration::from_micros(work), cold_reads };
+        profile.transactions = vec![cost(10, 3), cost(30, 1)];
+        profile.other_reads = 2;
+        assert_eq!(profile.cold_reads(), 6);
+        // 40 µs and six reads, against 10 µs and three reads.
+        assert_eq!(profile.limit_at(2, Duration::from_micros(100)), 640.0 / 310.0);
+        assert_eq!(profile.limit_at(2, Duration::ZERO), 40.0 / 30.0);
     }
 
     #[test]

@@ -20,18 +20,56 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Run blocks in parallel and one transaction after another, and compare (the default)
     Run(Run),
+    /// Measure
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// How much of a slow store's latency the engine hides
+    Latency(Latency),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Latency {
+    /// Block directories, or directories of block directories; generated independent work if absent
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub(crate) block: Vec<PathBuf>,
+
+    /// What a cold read takes, in microseconds
+    #[arg(long, value_name = "US", value_delimiter = ',', default_value = "0,10,100,1000",
+          value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub(crate) latency: Vec<u64>,
+
+    /// Worker threads
+    #[arg(long, value_name = "N", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: u16,
+
+    /// Timed pairs of runs per block and latency
+    #[arg(long, value_name = "K", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) repeat: u32,
+
+    /// Print one JSON object per block and latency, one per line, instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent
+    #[arg(long, value_name = "FILE", requires = "block")]
+    pub(crate) chain: Option<PathBuf>,
 }
 
 impl Arguments {
     /// No subcommand is `run`.
-    pub(crate) fn into_run(self) -> Run {
-        match self.command {
-            Some(Command::Run(run)) => run,
-            None => self.run,
-        }
+    pub(crate) fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Run(self.run))
     }
 }
 

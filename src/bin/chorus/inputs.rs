@@ -1,6 +1,10 @@
 //! Where blocks come from: directories, or the generator.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use chorus::evm::{
     ChainSpec,
@@ -17,17 +21,22 @@ const SEED: u64 = 1;
 pub(crate) enum Source {
     /// A block directory.
     Directory(PathBuf),
-    /// The generated block.
-    Generated,
+    /// A generated block.
+    Workload(Workload),
 }
 
 /// The blocks that the arguments name, in order.
 pub(crate) fn sources(arguments: &Run) -> Result<Vec<Source>, InputError> {
     if arguments.block.is_empty() {
-        return Ok(vec![Source::Generated]);
+        return Ok(vec![Source::Workload(Workload::DEFAULT)]);
     }
+    directories(&arguments.block)
+}
+
+/// The blocks in directories, in order.
+pub(crate) fn directories(paths: &[PathBuf]) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
-    for path in &arguments.block {
+    for path in paths {
         sources.extend(input::discover(path)?.into_iter().map(Source::Directory));
     }
     Ok(sources)
@@ -35,9 +44,14 @@ pub(crate) fn sources(arguments: &Run) -> Result<Vec<Source>, InputError> {
 
 /// The chain that the arguments name.
 pub(crate) fn chain(arguments: &Run) -> Result<ChainSpec, InputError> {
-    let Some(path) = &arguments.chain else { return Ok(ChainSpec::mainnet()) };
+    chain_of(arguments.chain.as_deref())
+}
+
+/// The chain of a genesis file, or mainnet.
+pub(crate) fn chain_of(path: Option<&Path>) -> Result<ChainSpec, InputError> {
+    let Some(path) = path else { return Ok(ChainSpec::mainnet()) };
     let text = fs::read_to_string(path)
-        .map_err(|reason| InputError::Read { path: path.clone(), reason })?;
+        .map_err(|reason| InputError::Read { path: path.to_owned(), reason })?;
     ChainSpec::from_genesis_json(&path.display().to_string(), &text)
 }
 
@@ -46,7 +60,7 @@ impl Source {
     pub(crate) fn load(&self, chain: &ChainSpec) -> Result<Work, InputError> {
         let (block, store) = match self {
             Self::Directory(path) => input::load_block(path, chain)?,
-            Self::Generated => Workload::DEFAULT.build(SEED),
+            Self::Workload(workload) => workload.build(SEED),
         };
         Ok(Work { block: Arc::new(block), store: Arc::new(store) })
     }
@@ -55,7 +69,18 @@ impl Source {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Directory(path) => path.join("block.json").display().to_string(),
-            Self::Generated => "the generated block".to_owned(),
+            Self::Workload(_) => "the generated block".to_owned(),
+        }
+    }
+
+    /// What tables call it.
+    pub(crate) fn short_name(&self) -> String {
+        match self {
+            Self::Directory(path) => match path.file_name() {
+                Some(name) => name.to_string_lossy().into_owned(),
+                None => path.display().to_string(),
+            },
+            Self::Workload(workload) => workload.name().to_owned(),
         }
     }
 }

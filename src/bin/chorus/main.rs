@@ -10,6 +10,7 @@ mod arguments;
 mod check;
 mod executor;
 mod inputs;
+mod latency;
 mod measure;
 mod metrics;
 mod progress;
@@ -22,13 +23,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::arguments::{Bench, Command};
+
 /// Engine, baseline and everything else allocate from the same allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse().into_run();
-    match run::run(&arguments) {
+    let verdict = match arguments::Arguments::parse().into_command() {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Bench { what: Bench::Latency(arguments) } => latency::run(&arguments),
+    };
+    match verdict {
         Ok(run::Verdict::Matched) => ExitCode::SUCCESS,
         Ok(run::Verdict::Mismatched) => ExitCode::from(1),
         Err(error) => {

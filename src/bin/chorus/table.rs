@@ -26,8 +26,8 @@ const HEADINGS: [&str; 13] = [
 ];
 
 /// Blocks that count in the second mean: long enough that noise does not decide.
-const LONG_TXS: usize = 40;
-const LONG_US: f64 = 500.0;
+pub(crate) const LONG_TXS: usize = 40;
+pub(crate) const LONG_US: f64 = 500.0;
 
 /// The rows so far.
 #[derive(Default)]
@@ -134,7 +134,7 @@ fn summary(reports: &[Report]) -> Vec<String> {
 }
 
 /// Geometric mean, lowest and highest of some ratios.
-fn means(ratios: &[f64]) -> String {
+pub(crate) fn means(ratios: &[f64]) -> String {
     let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
     let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = ratios.iter().copied().fold(0.0, f64::max);
@@ -147,7 +147,7 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count as u64))
 }
 
-fn duration(us: f64) -> String {
+pub(crate) fn duration(us: f64) -> String {
     match us {
         us if us < 1e3 => format!("{us:.0} µs"),
         us if us < 1e6 => format!("{:.2} ms", us / 1e3),
@@ -156,7 +156,7 @@ fn duration(us: f64) -> String {
 }
 
 /// A number with its thousands set apart.
-fn thousands(value: u64) -> String {
+pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -42,6 +42,8 @@ use crate::{
 const WORTH_IT: Duration = Duration::from_micros(30);
 /// How many waits make a transaction one that may hold up the block.
 const LONG: u32 = 16;
+/// Fruitless rounds that make the pause before the next one longer.
+const LONGEST_REST: u32 = 8;
 /// How often a transaction is run as a scout.
 const RUNS: u32 = 2048;
 /// Gas that a scout may use for each microsecond that a read takes.
@@ -63,6 +65,8 @@ struct Scouted {
     guess: Option<Guess>,
     /// What this round asked for.
     asked: Vec<Arc<Flight<ReadResult>>>,
+    /// How many reads this round started.
+    found: u32,
     /// No run of this round was called off.
     whole: bool,
     /// A whole round met nothing that it did not know.
@@ -71,6 +75,10 @@ struct Scouted {
     running: bool,
     /// How often the context has waited for the store.
     waits: u32,
+    /// Rounds in a row that started no read.
+    fruitless: u32,
+    /// How many waits of the context there have to be before the next round.
+    rest_until: u32,
 }
 
 /// What stands for the value of a slot that is not known.
@@ -115,7 +123,8 @@ impl Scouts {
     /// How many waits of the context speak for another run, if that may find more.
     fn promise(&self, tx: TxIndex) -> Option<u32> {
         let mut scouted = self.transactions[tx.get()].try_lock()?;
-        if scouted.done || scouted.running || scouted.runs >= RUNS {
+        let resting = scouted.waits < scouted.rest_until;
+        if scouted.done || scouted.running || scouted.runs >= RUNS || resting {
             return None;
         }
         if scouted.guess.is_none() {
@@ -149,11 +158,21 @@ impl Scouts {
         scouted.runs += 1;
         scouted.running = false;
         scouted.whole &= !scouting.called_off;
+        scouted.found += scouting.found;
         scouted.asked.extend(scouting.asked);
         // Without anything to guess the two are one.
         let alike = scouting.guess == Guess::Zero && !scouted.asked.is_empty();
         scouted.guess = alike.then_some(Guess::Alike);
-        scouted.done = scouted.guess.is_none() && scouted.whole && scouted.asked.is_empty();
+        if scouted.guess.is_some() {
+            return;
+        }
+        scouted.done = scouted.whole && scouted.asked.is_empty();
+        match std::mem::take(&mut scouted.found) {
+            0 => scouted.fruitless = (scouted.fruitless + 1).min(LONGEST_REST),
+            _ => scouted.fruitless = 0,
+        }
+        // Where guessing has led nowhere it probably does not, and only holds the context up.
+        scouted.rest_until = scouted.waits + scouted.fruitless * scouted.fruitless;
     }
 }
 
@@ -183,6 +202,8 @@ pub(crate) struct Scouting {
     /// The contract of the last slot that was known, and the slot's value.
     last: Option<(u32, U256)>,
     asked: Vec<Arc<Flight<ReadResult>>>,
+    /// How many reads it started.
+    found: u32,
     /// It was called off before the end.
     called_off: bool,
 }
@@ -196,6 +217,7 @@ impl Scouting {
             alone_since: None,
             last: None,
             asked: Vec::new(),
+            found: 0,
             called_off: false,
         }
     }
@@ -238,10 +260,12 @@ impl View<'_> {
 
     /// Asks for what the scout has to guess.
     pub(super) fn discover(&mut self, query: Query) {
+        let known = self.run().machine.storage.reads.knows(&query);
         let flight = storage::ask(self.run(), query, Read::LAST);
         if let Some(scouting) = &mut self.scouting
             && flight.peek().is_none()
         {
+            scouting.found += u32::from(!known);
             scouting.asked.push(flight);
             scouting.alone_since.get_or_insert_with(Instant::now);
         }

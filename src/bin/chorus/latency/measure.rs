@@ -1,0 +1,131 @@
+//! Paired runs over a store that is slow on purpose.
+
+use std::sync::Arc;
+
+use chorus::{
+    evm::{
+        BlockError, BlockOutcome, Engine, InvalidPolicy, Sequential, StateStore, Statistics,
+        limit::Profile,
+    },
+    store::{Achieved, Latency, LatencyStore},
+    sync::time::{Duration, Instant},
+};
+
+use crate::{check::difference, executor::Work};
+
+/// A sequential run that would wait longer than this altogether is not run: its time is taken to be
+/// that at zero latency and that of its waits.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One block at one latency.
+#[derive(Clone)]
+pub(super) struct Measured {
+    /// What a cold read was to take.
+    pub(super) latency: Duration,
+    /// What it took in the parallel runs.
+    pub(super) achieved: Achieved,
+    /// Median time one by one.
+    pub(super) sequential: Duration,
+    /// Whether that was measured.
+    pub(super) ran: bool,
+    /// Median time of the engine.
+    pub(super) parallel: Duration,
+    /// Median of the pairs' ratios.
+    pub(super) ratio: f64,
+    /// How the last parallel run went.
+    pub(super) statistics: Statistics,
+    /// All runs came to the same.
+    pub(super) equal: bool,
+}
+
+impl Measured {
+    /// Runs the block `repeat` times on each engine, in turns, after one run of each without waits
+    /// that warms caches and predictors.
+    pub(super) fn new(
+        engine: &Engine,
+        work: &Work,
+        profile: &Profile,
+        latency: Duration,
+        repeat: u32,
+    ) -> Result<Self, BlockError> {
+        let waits = latency * profile.cold_reads();
+        let ran = waits <= PATIENCE;
+        let slow = Arc::new(LatencyStore::new(work.store.clone(), Latency::Fixed(latency)));
+        let store: Arc<dyn StateStore> = slow.clone();
+        let memory: Arc<dyn StateStore> = work.store.clone();
+        engine.execute(&work.block, &memory)?;
+        let mut sequential = Vec::new();
+        let mut parallel = Vec::new();
+        let mut ratios = Vec::new();
+        let mut equal = true;
+        let mut statistics = Statistics::default();
+        for _ in 0..repeat {
+            let (one_by_one, time) = match ran {
+                true => one_by_one(work, &slow)?,
+                false => {
+                    let (outcome, time) = one_by_one(work, &memory)?;
+                    (outcome, time + waits)
+                }
+            };
+            slow.forget();
+            engine.forget();
+            let begin = Instant::now();
+            let outcome = engine.execute(&work.block, &store)?;
+            let own = begin.elapsed();
+            equal &= difference(&Ok(one_by_one), &Ok(outcome.clone())).is_none();
+            statistics = outcome.statistics;
+            ratios.push(time.as_secs_f64() / own.as_secs_f64().max(1e-9));
+            sequential.push(time);
+            parallel.push(own);
+        }
+        ratios.sort_by(f64::total_cmp);
+        Ok(Self {
+            latency,
+            achieved: slow.achieved(),
+            sequential: median(sequential),
+            ran,
+            parallel: median(parallel),
+            ratio: ratios[ratios.len() / 2],
+            statistics,
+            equal,
+        })
+    }
+}
+
+/// Executes the block one transaction after another, over cold state.
+fn one_by_one<S: Cold + ?Sized>(
+    work: &Work,
+    store: &S,
+) -> Result<(BlockOutcome, Duration), BlockError> {
+    store.cool();
+    let begin = Instant::now();
+    let outcome = Sequential::new().execute(&work.block, store.state(), InvalidPolicy::Fail)?;
+    Ok((outcome, begin.elapsed()))
+}
+
+/// A store that a run can begin with cold.
+trait Cold {
+    fn cool(&self);
+    fn state(&self) -> &dyn StateStore;
+}
+
+impl Cold for Arc<LatencyStore> {
+    fn cool(&self) {
+        self.forget();
+    }
+    fn state(&self) -> &dyn StateStore {
+        &**self
+    }
+}
+
+impl Cold for Arc<dyn StateStore> {
+    fn cool(&self) {}
+    fn state(&self) -> &dyn StateStore {
+        &**self
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
