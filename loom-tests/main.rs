@@ -81,6 +81,8 @@ mod store_flight;
 #[cfg(chorus_loom)]
 mod store_io_pool;
 #[cfg(chorus_loom)]
+mod store_reads;
+#[cfg(chorus_loom)]
 mod sync_twin_channel;
 #[cfg(chorus_loom)]
 mod sync_twin_place;
@@ -123,6 +125,7 @@ mod models {
         ("store_backlog", crate::store_backlog::MODELS),
         ("store_flight", crate::store_flight::MODELS),
         ("store_io_pool", crate::store_io_pool::MODELS),
+        ("store_reads", crate::store_reads::MODELS),
         ("sync_twin_channel", crate::sync_twin_channel::MODELS),
         ("sync_twin_place", crate::sync_twin_place::MODELS),
     ];

@@ -23,6 +23,9 @@ pub enum EngineError {
     /// No context may be in flight.
     #[error("window: 0 transactions in flight is no window, give at least 1")]
     NoWindow,
+    /// Nothing may be read from a slow store.
+    #[error("reads_in_flight: 0 reads under way answer nothing, give at least 1")]
+    NoReads,
     /// The threads did not start.
     #[error(transparent)]
     Pool(#[from] PoolError),

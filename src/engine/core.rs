@@ -29,7 +29,12 @@ pub(crate) struct Core<X> {
 
 impl<X: Send + Sync + 'static> Core<X> {
     pub(crate) fn new(executor: X) -> Self {
-        Self { conductor: Conductor::new(), timer: Arc::default(), executor: Arc::new(executor) }
+        Self::with_timer(executor, Arc::default())
+    }
+
+    /// An engine whose executor has calls made at times as well.
+    pub(crate) fn with_timer(executor: X, timer: Arc<Timer>) -> Self {
+        Self { conductor: Conductor::new(), timer, executor: Arc::new(executor) }
     }
 
     pub(crate) fn executor(&self) -> &X {

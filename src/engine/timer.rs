@@ -4,14 +4,15 @@
 //! next one is due. Calls are short and do not block: they stop a block, or wake somebody.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use super::pool::join;
-use crate::sync::{Arc, Condvar, Mutex, thread, time::Instant};
+use crate::sync::{Arc, Condvar, Mutex, RandomState, thread, time::Instant};
 
-type Call = Box<dyn FnOnce() + Send>;
+/// Says when it wants to be called again, if it does.
+type Call = Box<dyn FnMut() -> Option<Instant> + Send>;
 
 /// Why nothing can be called at a time.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +35,17 @@ struct Shared {
 struct State {
     /// By time, and by number where times are equal.
     calls: BTreeMap<(Instant, u64), Call>,
+    /// When each call is due that nobody has taken back, the one that is being made included.
+    due: HashMap<u64, Instant, RandomState>,
     next: u64,
     closed: bool,
 }
 
-/// A call that is due some time. Dropping this takes it back, unless it is being made.
+/// A call that is due some time. Dropping this takes it back; if it is being made, it is not made
+/// again.
 pub struct Alarm {
     shared: Arc<Shared>,
-    key: (Instant, u64),
+    number: u64,
 }
 
 impl std::fmt::Debug for Timer {
@@ -52,7 +56,7 @@ impl std::fmt::Debug for Timer {
 
 impl std::fmt::Debug for Alarm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Alarm").field("at", &self.key.0).finish_non_exhaustive()
+        f.debug_struct("Alarm").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -80,15 +84,33 @@ impl Timer {
         time: Instant,
         call: impl FnOnce() + Send + 'static,
     ) -> Result<Alarm, TimerError> {
+        let mut call = Some(call);
+        self.repeat(time, move || {
+            call.take().map(|call| call());
+            None
+        })
+    }
+
+    /// Calls `call` at that time, and then whenever it says, until it says `None`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Timer::at`].
+    pub fn repeat(
+        &self,
+        time: Instant,
+        call: impl FnMut() -> Option<Instant> + Send + 'static,
+    ) -> Result<Alarm, TimerError> {
         self.start()?;
         let mut state = self.shared.state.lock();
-        let key = (time, state.next);
+        let number = state.next;
         state.next += 1;
-        state.calls.insert(key, Box::new(call));
-        if state.calls.first_key_value().is_some_and(|(first, _)| *first == key) {
+        state.due.insert(number, time);
+        state.calls.insert((time, number), Box::new(call));
+        if state.calls.first_key_value().is_some_and(|(first, _)| *first == (time, number)) {
             self.shared.changed.notify_one();
         }
-        Ok(Alarm { shared: self.shared.clone(), key })
+        Ok(Alarm { shared: self.shared.clone(), number })
     }
 
     fn start(&self) -> Result<(), TimerError> {
@@ -106,7 +128,7 @@ impl Shared {
     fn run(&self) {
         let mut state = self.state.lock();
         while !state.closed {
-            let Some((&(time, _), _)) = state.calls.first_key_value() else {
+            let Some((&(time, number), _)) = state.calls.first_key_value() else {
                 self.changed.wait(&mut state);
                 continue;
             };
@@ -114,11 +136,23 @@ impl Shared {
                 let _ = self.changed.wait_until(&mut state, time);
                 continue;
             }
-            let Some((_, call)) = state.calls.pop_first() else { continue };
+            let Some((_, mut call)) = state.calls.pop_first() else { continue };
             drop(state);
-            if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            let again = catch_unwind(AssertUnwindSafe(&mut call)).unwrap_or_else(|_| {
                 tracing::error!("a timed call panicked");
+                None
+            });
+            state = self.state.lock();
+            let wanted = state.due.contains_key(&number);
+            if let Some(again) = again.filter(|_| wanted) {
+                state.due.insert(number, again);
+                state.calls.insert((again, number), call);
+                continue;
             }
+            state.due.remove(&number);
+            // It may hold anything.
+            drop(state);
+            drop(call);
             state = self.state.lock();
         }
         let rest = std::mem::take(&mut state.calls);
@@ -130,7 +164,11 @@ impl Shared {
 impl Drop for Alarm {
     fn drop(&mut self) {
         // Dropped outside of the lock: it may hold anything.
-        let _call = self.shared.state.lock().calls.remove(&self.key);
+        let _call = {
+            let mut state = self.shared.state.lock();
+            let due = state.due.remove(&self.number);
+            due.and_then(|time| state.calls.remove(&(time, self.number)))
+        };
     }
 }
 

@@ -5,15 +5,20 @@ use alloy_primitives::{Address, U256};
 use crate::{
     context::{Conclusion, Run},
     engine::{
-        self, Conduct, Core, EngineError, Path, SharedMemory, WorkerPool, shared::SharedBlock,
+        self, Conduct, Core, EngineError, Fate, Path, SharedMemory, Timer, WorkerPool,
+        shared::SharedBlock,
     },
-    sync::{Arc, time::Instant},
+    sync::{
+        Arc,
+        time::{Duration, Instant},
+    },
 };
 
 use super::{
     Block, BlockError, BlockOutcome, InvalidPolicy, PartialOutcome, Sequential, StateStore,
-    Statistics, TransactionOutcome, choice,
-    machine::{Committed, EvmMachine, Hollow, Prelude, storage},
+    Statistics, StoreError, TransactionOutcome, choice,
+    machine::{Committed, EvmMachine, Hollow, Prelude, overdue, storage},
+    reading::{Patient, Reading, Scouting},
     sequential::{Machine, epilogue, prologue},
     settle::{self, CommittedState},
     shared::{check_sidecars, in_force},
@@ -24,7 +29,7 @@ use super::{
 pub struct EngineBuilder {
     threads: usize,
     window: u32,
-    reads_in_flight: usize,
+    reading: Reading,
     path: Path,
     policy: InvalidPolicy,
     memory: Arc<SharedMemory>,
@@ -35,7 +40,7 @@ impl Default for EngineBuilder {
         Self {
             threads: crate::sync::thread::available_parallelism(),
             window: 256,
-            reads_in_flight: 256,
+            reading: Reading::default(),
             path: Path::Auto,
             policy: InvalidPolicy::Fail,
             memory: SharedMemory::off(),
@@ -62,7 +67,28 @@ impl EngineBuilder {
     /// gets one more if need be. Default: 256, which suits two cores and a fast solid-state disk.
     #[must_use]
     pub fn reads_in_flight(mut self, reads: usize) -> Self {
-        self.reads_in_flight = reads;
+        self.reading.in_flight = reads;
+        self
+    }
+
+    /// How long a slow store may take to answer a read before the engine gives that read up, which ends
+    /// the block with [`StoreError::TimedOut`] if its result depends on it. `None`: for ever. Default:
+    /// 30 s. A read counts from the moment at which the store gets it. What the store answers later
+    /// is dropped, and it may then have more reads at a time than
+    /// [`reads_in_flight`](Self::reads_in_flight).
+    ///
+    /// [`StoreError::TimedOut`]: crate::store::StoreError::TimedOut
+    #[must_use]
+    pub fn read_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.reading.timeout = timeout;
+        self
+    }
+
+    /// Whether transactions that wait for a slow store are run ahead on guesses, to find out what else
+    /// they will read. Default: [`Scouting::Auto`].
+    #[must_use]
+    pub fn scouting(mut self, scouting: Scouting) -> Self {
+        self.reading.scouting = scouting;
         self
     }
 
@@ -102,8 +128,13 @@ impl EngineBuilder {
     /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
     pub fn build(self) -> Result<Engine, EngineError> {
         EngineError::check(self.threads, self.window)?;
+        if self.reading.in_flight == 0 {
+            return Err(EngineError::NoReads);
+        }
         let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
-        Ok(Engine { core: Core::new(Workers { pool, config: self }) })
+        let timer = Arc::new(Timer::new());
+        let workers = Workers { timer: timer.clone(), pool, config: self };
+        Ok(Engine { core: Core::with_timer(workers, timer) })
     }
 }
 
@@ -125,6 +156,8 @@ pub struct Engine {
 
 /// What executes a block.
 struct Workers {
+    /// Gives up reads that are not answered.
+    timer: Arc<Timer>,
     pool: WorkerPool<EvmMachine>,
     config: EngineBuilder,
 }
@@ -256,8 +289,8 @@ impl Engine {
         let before = |error| BlockError::Store { index: 0, error };
         let block = Arc::new(block);
         let shared = workers.begin_shared(&block)?;
-        let reads = workers.config.reads_in_flight;
-        let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared, reads);
+        let reading = &workers.config.reading;
+        let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared, reading);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
         let conduct = Conduct::default();
         let run = workers.begin_run(machine, &conduct);
@@ -297,13 +330,7 @@ impl Workers {
         )
         .entered();
         let outcome = if direct {
-            let memory = self.config.memory.clone();
-            Sequential::with_shared_memory(memory).execute_under(
-                block,
-                &**store,
-                self.config.policy,
-                conduct,
-            )
+            self.execute_direct(block, &**store, conduct)
         } else {
             self.execute_parallel(block, store, conduct)
         };
@@ -318,6 +345,28 @@ impl Workers {
             Err(error) => tracing::debug!(%error, "no outcome"),
         }
         outcome
+    }
+
+    fn execute_direct(
+        &self,
+        block: &Block,
+        store: &dyn StateStore,
+        conduct: &Conduct<TransactionOutcome>,
+    ) -> Result<BlockOutcome, BlockError> {
+        let mut sequential = Sequential::with_shared_memory(self.config.memory.clone());
+        if store.latency().is_none() {
+            return sequential.execute_under(block, store, self.config.policy, conduct);
+        }
+        let (timeout, control) = (self.config.reading.timeout, conduct.control.clone());
+        let patient = Patient { store, timeout, control };
+        let ended = sequential.execute_under(block, &patient, self.config.policy, conduct);
+        match (ended, conduct.stopped()) {
+            // A read before or after the transactions was left when the block was stopped.
+            (Err(BlockError::Store { error: StoreError::Dropped { .. }, .. }), Some(reason)) => {
+                Err(BlockError::stopped(reason, None))
+            }
+            (ended, _) => ended,
+        }
     }
 
     fn goes_direct(&self, block: &Block, store: &dyn StateStore) -> bool {
@@ -339,11 +388,17 @@ impl Workers {
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
         let shared = self.begin_shared(block)?;
-        let reads = self.config.reads_in_flight;
+        let reading = &self.config.reading;
         let mut machine =
-            EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reads);
+            EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reading);
         machine.feed = conduct.feed.clone();
         let run = self.begin_run(machine, conduct);
+        let timeout = reading.timeout.filter(|_| run.machine.storage.is_slow());
+        let _watch = match timeout {
+            Some(after) => overdue::watch(&run, &self.timer, after)
+                .map_err(|error| Fate::NoThread(error.to_string()))?,
+            None => None,
+        };
         storage::prefetch_block(&run);
         let state = CommittedState::new(&run);
         let mut before = Machine::new(block, &state);
@@ -360,7 +415,9 @@ impl Workers {
             .map_err(|error| stopped(BlockError::Store { index: 0, error }))?;
         if run.machine.storage.is_slow() && !block.transactions.is_empty() {
             // The commit step pays it and cannot wait. If this read fails, the commit says so.
-            let _ = state.load_account(block.env.beneficiary);
+            if let Err(error) = state.load_account(block.env.beneficiary) {
+                let _ = run.machine.storage.beneficiary.set(error);
+            }
         }
         self.finish_parallel(run, conduct, [begin, Instant::now()])
     }

@@ -37,6 +37,7 @@
 //! | `engine` | the façade |
 //! | `choice` | which blocks cannot gain and go direct |
 //! | `machine` | transactions on coroutines over the multi-version state |
+//! | `reading` | how blocks read from a slow store, and what the direct path waits for |
 //! | `settle` | from versions to the block's state changes, prologue and epilogue included |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
@@ -64,6 +65,7 @@ pub mod limit;
 mod machine;
 mod outcome;
 mod poll;
+mod reading;
 pub mod roots;
 pub mod rules;
 pub mod sequential;
@@ -84,6 +86,7 @@ pub use outcome::{
     AccountChange, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
     StateDiff, Statistics, TransactionOutcome,
 };
+pub use reading::Scouting;
 pub use sequential::Sequential;
 
 pub use crate::engine::{CancelToken, EngineError, Outcomes, Path};

@@ -11,7 +11,11 @@
 
 use std::task::{Wake, Waker};
 
-use crate::sync::{Arc, Condvar, Mutex, hint, weakened};
+use crate::sync::{
+    Arc, Condvar, Mutex, hint,
+    time::{Duration, Instant},
+    weakened,
+};
 
 /// An answer that one party will give and any number may wait for.
 #[derive(Debug)]
@@ -73,7 +77,18 @@ impl<V: Clone> Flight<V> {
     /// Blocks the calling thread until the answer is there, or `gone` says that none will come; whoever
     /// makes it say so calls [`stir`](Self::stir) next. `drive` is called first and as long as it
     /// returns `true`, which says that the answer hangs on being called again.
-    pub fn wait(&self, mut drive: impl FnMut() -> bool, gone: impl Fn() -> bool) -> Option<V> {
+    pub fn wait(&self, drive: impl FnMut() -> bool, gone: impl Fn() -> bool) -> Option<V> {
+        self.wait_looking(drive, gone, None)
+    }
+
+    /// The same, for a `gone` of which nobody tells: asked at least once per `every`, if that is
+    /// given.
+    pub fn wait_looking(
+        &self,
+        mut drive: impl FnMut() -> bool,
+        gone: impl Fn() -> bool,
+        every: Option<Duration>,
+    ) -> Option<V> {
         let alarm = Arc::new(Alarm::default());
         let waker = Waker::from(alarm.clone());
         loop {
@@ -86,7 +101,7 @@ impl<V: Clone> Flight<V> {
             if drive() {
                 hint::spin_loop();
             } else {
-                alarm.sleep();
+                alarm.sleep(every);
             }
         }
     }
@@ -100,11 +115,18 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// Sleeps until rung, once per ring.
-    pub(crate) fn sleep(&self) {
+    /// Sleeps until rung, once per ring, and no longer than `most`, if that is given.
+    pub(crate) fn sleep(&self, most: Option<Duration>) {
         let mut rung = self.rung.lock();
+        let end = most.and_then(|most| Instant::now().checked_add(most));
         while !*rung {
-            self.bell.wait(&mut rung);
+            match end {
+                None => self.bell.wait(&mut rung),
+                Some(end) if Instant::now() < end => {
+                    let _ = self.bell.wait_until(&mut rung, end);
+                }
+                Some(_) => break,
+            }
         }
         *rung = false;
     }

@@ -91,6 +91,17 @@ impl Answer {
         }
     }
 
+    /// This, if it is of the kind that `query` asks for.
+    pub(crate) fn checked(self, query: Query) -> Result<Self, StoreError> {
+        match (&self, query) {
+            (Self::Account(_), Query::Account(_))
+            | (Self::Slot(_), Query::Slot(..))
+            | (Self::HasStorage(_), Query::HasStorage(_))
+            | (Self::BlockHash(_), Query::BlockHash(_)) => Ok(self),
+            _ => Err(self.mistaken(query)),
+        }
+    }
+
     fn mistaken(&self, query: Query) -> StoreError {
         StoreError::failed(query, format!("the store answered with {self:?}"))
     }

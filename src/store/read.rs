@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Answer, Flight, Query, StateStore, StoreError};
-use crate::sync::Arc;
+use crate::sync::{Arc, time::Duration};
 
 /// What comes of a read.
 pub type ReadResult = Result<Answer, StoreError>;
@@ -123,6 +123,16 @@ impl Pending {
     pub fn wait<S: StateStore + ?Sized>(self, store: &S) -> ReadResult {
         let answer = self.flight.wait(|| store.drive(), || false);
         answer.expect("a read is answered, and dropping it is an answer")
+    }
+
+    /// The same, until `gone` says that nobody wants it any more, which is looked at once per `every`.
+    pub(crate) fn wait_looking<S: StateStore + ?Sized>(
+        self,
+        store: &S,
+        gone: impl Fn() -> bool,
+        every: Duration,
+    ) -> Option<ReadResult> {
+        self.flight.wait_looking(|| store.drive(), gone, Some(every))
     }
 }
 

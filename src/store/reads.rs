@@ -22,8 +22,12 @@
 //! 3. *Nothing lies*: whoever queues a key, or frees a place, starts what can be started, or finds
 //!    somebody at it who will look again ([`pump`](Reads::pump)). So when no call is under way and a
 //!    key is queued, `limit` reads are started.
-//! 4. The store is called without the lock, by one thread at a time. A store may answer within that
+//! 4. *Answered once*: an answer frees one place, and of an answer and its being given up
+//!    ([`expire`](Reads::expire)) one counts.
+//! 5. The store is called without the lock, by one thread at a time. A store may answer within that
 //!    call; the recursion ends there, since the inner call finds the outer one at it.
+//!
+//! `loom-tests/store_reads.rs` explores this.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -128,7 +132,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
 
     /// Hands what can be started to `start`, lowest rank first, with its rank. A read of rank
     /// `urgent()` or lower is started even beyond the limit, one at a time. `now` is noted for
-    /// [`overdue`](Self::overdue).
+    /// [`expire`](Self::expire).
     pub fn pump(
         &self,
         urgent: impl Fn() -> u32,
@@ -150,10 +154,9 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
                 inner.again = false;
                 batch
             };
+            let pumping = Pumping(self);
             start(batch);
-            let mut inner = self.inner.lock();
-            inner.pumping = false;
-            if !inner.again {
+            if !pumping.done() {
                 return;
             }
         }
@@ -164,7 +167,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         let flight = {
             let mut inner = self.inner.lock();
             let Some(place) = inner.flights.get_mut(&key) else { return };
-            if place.since.take().is_none() {
+            if place.since.take().is_none() && !weakened("reads.land-once") {
                 // Not started, or answered before.
                 return;
             }
@@ -180,13 +183,31 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         flight.land(value);
     }
 
-    /// A read that was started before `then` and has no answer.
-    pub fn overdue(&self, then: Instant) -> Option<K> {
-        let inner = self.inner.lock();
-        let mut started = inner.flights.iter();
-        started
-            .find(|(_, place)| place.since.is_some_and(|since| since < then))
-            .map(|(key, _)| *key)
+    /// Answers what was started at `then` or before and is under way with what `late` says. Says
+    /// whether there was any, and when the oldest of the others was started. Whoever calls this calls
+    /// [`pump`](Self::pump) next. What the store answers all the same is dropped.
+    pub fn expire(&self, then: Instant, late: impl Fn(K) -> V) -> (bool, Option<Instant>) {
+        let (expired, oldest) = {
+            let mut inner = self.inner.lock();
+            let mut oldest = None;
+            let mut expired = Vec::new();
+            inner.flights.retain(|key, place| match place.since {
+                Some(since) if since <= then => {
+                    expired.push((*key, place.flight.clone()));
+                    false
+                }
+                Some(since) => {
+                    oldest = Some(oldest.map_or(since, |oldest| since.min(oldest)));
+                    true
+                }
+                None => true,
+            });
+            inner.started -= expired.len();
+            (expired, oldest)
+        };
+        let any = !expired.is_empty();
+        expired.into_iter().for_each(|(key, flight)| flight.land(late(key)));
+        (any, oldest)
     }
 
     /// Whether any read is queued or under way.
@@ -211,16 +232,41 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     pub fn close(&self) {
         let flights: Vec<_> = {
             let mut inner = self.inner.lock();
-            inner.closed = true;
+            inner.closed = !weakened("reads.close-first");
             inner.queue.clear();
             inner.flights.values().map(|place| place.flight.clone()).collect()
         };
         flights.iter().for_each(|flight| flight.stir());
+        if weakened("reads.close-first") {
+            self.inner.lock().closed = true;
+        }
     }
 
     /// Whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.inner.lock().closed
+    }
+}
+
+/// Whoever is starting reads. Others count on it, so that it stops is noted even if the store panics.
+struct Pumping<'a, K, V>(&'a Reads<K, V>);
+
+impl<K, V> Pumping<'_, K, V> {
+    /// Stops, in one step with finding out whether somebody counts on another look.
+    fn done(self) -> bool {
+        let again = {
+            let mut inner = self.0.inner.lock();
+            inner.pumping = false;
+            inner.again
+        };
+        std::mem::forget(self);
+        again
+    }
+}
+
+impl<K, V> Drop for Pumping<'_, K, V> {
+    fn drop(&mut self) {
+        self.0.inner.lock().pumping = false;
     }
 }
 
@@ -233,7 +279,8 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
     ) -> Vec<(K, u32)> {
         let mut batch = Vec::new();
         while let Some(first) = self.queue.first() {
-            let reserved = first.0 <= urgent && self.started == limit;
+            let free = self.started == limit || weakened("reads.one-more");
+            let reserved = first.0 <= urgent && free && !weakened("reads.reserve");
             if self.closed || !(self.started < limit || reserved) {
                 break;
             }
@@ -256,6 +303,7 @@ mod tests {
     use std::{cell::RefCell, task::Waker};
 
     use super::*;
+    use crate::sync::time::Duration;
 
     fn pump(reads: &Reads<u32, u32>, urgent: u32) -> Vec<(u32, u32)> {
         let started = RefCell::new(Vec::new());
@@ -331,6 +379,37 @@ mod tests {
         go(&reads, 0);
         assert!(!reads.any());
         assert_eq!(reads.totals().started, 10_000);
+    }
+
+    #[test]
+    fn what_is_late_is_answered_for_and_frees_its_place() {
+        let reads = Reads::<u32, u32>::new(2);
+        let (old, new) = (reads.ask(1, 0), reads.ask(2, 1));
+        let next = reads.ask(3, 2);
+        let begin = Instant::now();
+        pump(&reads, 0);
+        assert!(!reads.expire(begin - Duration::from_millis(1), |_| 99).0);
+        reads.land(2, 20, false);
+        reads.ask(4, 1);
+        let later = Instant::now();
+        assert_eq!(pump(&reads, 0), [(4, 1)]);
+        let (any, oldest) = reads.expire(later, |key| 100 + key);
+        assert!(any && oldest.is_none_or(|oldest| oldest > later));
+        assert_eq!((old.peek(), new.peek(), next.peek()), (Some(101), Some(20), None));
+        assert_eq!(pump(&reads, 0)[0], (3, 2));
+        reads.land(1, 10, false);
+        assert_eq!(old.peek(), Some(101));
+    }
+
+    #[test]
+    fn a_store_that_panics_leaves_the_reads_to_the_next_caller() {
+        let reads = Reads::<u32, u32>::new(1);
+        reads.ask(1, 0);
+        let panics = || reads.pump(|| 0, Instant::now, |_| panic!("a store's fault"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        reads.land(1, 10, false);
+        reads.ask(2, 0);
+        assert_eq!(pump(&reads, 0), [(2, 0)]);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     engine::{Feed, shared::SharedBlock},
-    evm::{Block, InvalidPolicy, StateStore, TransactionOutcome, rules::BlockSums},
+    evm::{
+        Block, InvalidPolicy, StateStore, TransactionOutcome, reading::Reading, rules::BlockSums,
+    },
     region::{
         change::RegionSums,
         config::ChainConfig,
@@ -54,9 +56,9 @@ impl EvmMachine {
         store: Arc<dyn StateStore>,
         policy: InvalidPolicy,
         shared: Option<SharedBlock>,
-        reads_in_flight: usize,
+        reading: &Reading,
     ) -> Self {
-        let storage = Storage::new(&*store, reads_in_flight, block.transactions.len());
+        let storage = Storage::new(&*store, reading, block.transactions.len());
         let accounts = Table::new();
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);

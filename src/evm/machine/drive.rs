@@ -233,7 +233,10 @@ impl Machine for EvmMachine {
             let entry = self.accounts.entry(self.beneficiary);
             // Nobody may have read it yet: fees are paid without looking.
             if entry.with_committed(|_| ()).is_none() {
-                let info = self.store.account(self.block.env.beneficiary);
+                let info = match self.storage.beneficiary.get() {
+                    Some(error) => Err(error.clone()),
+                    None => self.store.account(self.block.env.beneficiary),
+                };
                 let info = info.map_err(|error| BlockError::Store { index, error })?;
                 entry.fill(Account::from_info(info));
             }

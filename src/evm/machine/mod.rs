@@ -16,6 +16,7 @@
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `regions` | the regions below the transaction; waits for the registry |
 //! | `storage` | the store below: reads under way, prefetch |
+//! | `overdue` | reads that the store does not answer |
 //! | `scout` | finding out what a waiting transaction will read |
 //! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
@@ -35,6 +36,7 @@ mod fiber;
 mod handler;
 mod journal;
 mod notes;
+pub(crate) mod overdue;
 mod prelude;
 mod regions;
 mod scout;

@@ -24,7 +24,6 @@ use super::{
     cells::{Account, SlotKey},
     drive::Fibers,
     fiber::{Command, Role},
-    storage,
     view::{Stop, View},
 };
 use crate::{
@@ -265,7 +264,7 @@ impl View<'_> {
     pub(super) fn check_scouting(&mut self) -> Result<(), Stop> {
         let run = self.run().clone();
         // The answer that its context waits for may hang on this very worker.
-        run.machine.store.drive();
+        self.drive();
         match &mut self.scouting {
             Some(scouting)
                 if scouting.is_impatient() && run.scheduler.has_work(scouting.worker) =>
@@ -280,7 +279,7 @@ impl View<'_> {
     /// Asks for what the scout has to guess.
     pub(super) fn discover(&mut self, query: Query) {
         let known = self.run().machine.storage.reads.knows(&query);
-        let flight = storage::ask(self.run(), query, Read::LAST);
+        let flight = self.ask(query, Read::LAST);
         if let Some(scouting) = &mut self.scouting
             && flight.peek().is_none()
         {

@@ -11,6 +11,8 @@
 //! kept with the reads. An error is given to those who waited for that read and to nobody else: who
 //! asks later makes the store try again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use alloy_primitives::Address;
 use revm::bytecode::Bytecode;
 
@@ -21,9 +23,13 @@ use super::{
 };
 use crate::{
     context::Run,
-    store::{Answer, Flight, Query, Read, ReadResult, ReadTotals, Reads, Reply, StateStore},
+    engine::message,
+    evm::reading::{Reading, Scouting},
+    store::{
+        Answer, Flight, Query, Read, ReadResult, ReadTotals, Reads, Reply, StateStore, StoreError,
+    },
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicU32, Ordering},
         time::{Duration, Instant},
     },
@@ -41,18 +47,23 @@ pub(crate) struct Storage {
     prefetched: AtomicU32,
     prefetching: Mutex<()>,
     pub(super) scouts: Option<Scouts>,
+    /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
+    /// needs it or does not.
+    pub(crate) beneficiary: OnceLock<StoreError>,
 }
 
 impl Storage {
-    /// Reads of `store`, at most `limit` at a time, for a block of so many transactions.
-    pub(super) fn new(store: &dyn StateStore, limit: usize, transactions: usize) -> Self {
+    /// Reads of `store`, for a block of so many transactions.
+    pub(super) fn new(store: &dyn StateStore, reading: &Reading, transactions: usize) -> Self {
         let latency = store.latency();
+        let scouted = latency.filter(|_| reading.scouting == Scouting::Auto);
         Self {
-            reads: Reads::new(limit),
+            reads: Reads::new(reading.in_flight),
             latency,
             prefetched: AtomicU32::new(0),
             prefetching: Mutex::new(()),
-            scouts: latency.and_then(|latency| Scouts::new(latency, transactions)),
+            scouts: scouted.and_then(|latency| Scouts::new(latency, transactions)),
+            beneficiary: OnceLock::new(),
         }
     }
 
@@ -99,18 +110,26 @@ pub(crate) fn ask(run: &Arc<Run<EvmMachine>>, query: Query, rank: u32) -> Arc<Fl
     flight
 }
 
-fn pump(run: &Arc<Run<EvmMachine>>) {
+/// Starts what can be started. Nothing unwinds out of this: a store that panics drops the reads, which
+/// is an answer to each.
+pub(super) fn pump(run: &Arc<Run<EvmMachine>>) {
     let urgent = || run.scheduler.cursor().frontier().0;
     run.machine.storage.reads.pump(urgent, Instant::now, |batch| {
         let reads = batch
             .into_iter()
             .map(|(query, rank)| Read::new(query, rank, Box::new(Arrival(Arc::downgrade(run)))));
-        run.machine.store.fetch(reads.collect());
+        let reads = reads.collect();
+        let fetched = catch_unwind(AssertUnwindSafe(|| run.machine.store.fetch(reads)));
+        if let Err(panic) = fetched {
+            tracing::error!(message = message(&*panic), "the store panicked");
+        }
     });
 }
 
 fn land(run: &Arc<Run<EvmMachine>>, query: Query, result: ReadResult) {
     let machine = &run.machine;
+    // Another kind of answer is none, and is not kept.
+    let result = result.and_then(|answer| answer.checked(query));
     let mut delegate = None;
     match &result {
         Ok(Answer::Account(info)) => {

@@ -27,7 +27,7 @@ use crate::{
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
     state::{Read, TxIndex},
-    store::{Answer, Query},
+    store::{Answer, Flight, Query, ReadResult},
     sync::Arc,
 };
 
@@ -129,10 +129,23 @@ impl<'y> View<'y> {
         }
     }
 
+    /// Asks the store, on the worker's stack: how deep a store goes is not known, and pages that it
+    /// touched here would stay with the coroutine.
+    pub(super) fn ask(&self, query: Query, rank: u32) -> Arc<Flight<ReadResult>> {
+        let run = self.run();
+        self.yielder.on_parent_stack(|| storage::ask(run, query, rank))
+    }
+
+    /// Lets the store answer what is due, on the worker's stack.
+    pub(super) fn drive(&self) {
+        let store = &self.run().machine.store;
+        self.yielder.on_parent_stack(|| store.drive());
+    }
+
     /// Suspends until the store has answered.
     #[cold]
     fn fetch(&mut self, query: Query) -> Result<Answer, Stop> {
-        let flight = storage::ask(self.run(), query, self.tx.0);
+        let flight = self.ask(query, self.tx.0);
         let waker = context_waker(self.run(), self.tx);
         if let Some(scouts) = &self.run().machine.storage.scouts {
             scouts.note_wait(self.tx);

@@ -1,0 +1,219 @@
+//! `store::reads`: whoever asks gets an answer, and the store is asked once and not too often.
+//!
+//! A read that nobody starts, or whose asker is not woken, leaves a thread asleep for ever, which loom
+//! reports as a deadlock. The store is what each model needs of one: here it answers at once, within
+//! the call, or whoever comes by next answers what was started, or it never answers.
+
+use chorus::{
+    store::Reads,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::Relaxed},
+        thread,
+        time::Instant,
+    },
+};
+
+use crate::models::Model;
+
+pub(crate) const MODELS: &[Model] = &[
+    Model {
+        name: "askers_of_one_key_share_a_read",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.coalesce"],
+        run: askers_of_one_key_share_a_read,
+    },
+    Model {
+        name: "an_asker_beside_an_answer_gets_one",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.coalesce"],
+        run: an_asker_beside_an_answer_gets_one,
+    },
+    Model {
+        name: "what_a_full_limit_holds_back_is_started",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.again", "reads.place-freed"],
+        run: what_a_full_limit_holds_back_is_started,
+    },
+    Model {
+        name: "the_frontier_passes_a_full_limit_one_at_a_time",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.reserve", "reads.one-more"],
+        run: the_frontier_passes_a_full_limit_one_at_a_time,
+    },
+    Model {
+        name: "a_read_given_up_beside_its_answer_frees_one_place",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.land-once"],
+        run: a_read_given_up_beside_its_answer_frees_one_place,
+    },
+    Model {
+        name: "an_ended_block_lets_those_who_wait_go",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.close-first", "flight.gone"],
+        run: an_ended_block_lets_those_who_wait_go,
+    },
+];
+
+/// The rank of the transaction at the commit cursor.
+const FRONTIER: u32 = 0;
+
+/// Reads of a store, and what it has been asked.
+struct Desk {
+    reads: Reads<u32, u32>,
+    /// Started, and to be answered by whoever comes by.
+    open: Mutex<Vec<u32>>,
+    started: AtomicU32,
+    under_way: AtomicU32,
+    most: u32,
+}
+
+impl Desk {
+    /// `most` is how many reads may be under way, the one beyond the limit included.
+    fn new(limit: usize, most: u32) -> Arc<Self> {
+        Arc::new(Self {
+            reads: Reads::new(limit),
+            open: Mutex::new(Vec::new()),
+            started: AtomicU32::new(0),
+            under_way: AtomicU32::new(0),
+            most,
+        })
+    }
+
+    fn pump(&self, store: impl Fn(u32)) {
+        let start = |batch: Vec<(u32, u32)>| {
+            let more = batch.len() as u32;
+            self.started.fetch_add(more, Relaxed);
+            let under_way = self.under_way.fetch_add(more, Relaxed) + more;
+            assert!(under_way <= self.most, "{under_way} reads are under way");
+            batch.into_iter().for_each(|(key, _)| store(key));
+        };
+        self.reads.pump(|| FRONTIER, Instant::now, start);
+    }
+
+    /// Answers with ten times the key, and starts what that lets start.
+    fn answer(&self, key: u32, keep: bool) {
+        self.under_way.fetch_sub(1, Relaxed);
+        self.reads.land(key, key * 10, keep);
+    }
+
+    /// Starts what can be started; the store answers within the call.
+    fn pump_at_once(&self, keep: bool) {
+        self.pump(|key| self.answer(key, keep));
+    }
+
+    /// Asks and waits, with a store that answers within the call.
+    fn read(&self, key: u32, rank: u32, keep: bool) {
+        let flight = self.reads.ask(key, rank);
+        self.pump_at_once(keep);
+        assert_eq!(flight.wait(|| false, || false), Some(key * 10));
+    }
+
+    /// Starts what can be started and answers what is open, until nothing is.
+    fn serve(&self) {
+        loop {
+            self.pump(|key| self.open.lock().push(key));
+            let Some(key) = self.open.lock().pop() else { return };
+            self.answer(key, false);
+        }
+    }
+}
+
+fn askers_of_one_key_share_a_read() {
+    let desk = Desk::new(4, 1);
+    let other = thread::spawn({
+        let desk = desk.clone();
+        move || desk.read(1, 5, true)
+    });
+    desk.read(1, 3, true);
+    other.join().unwrap();
+    assert_eq!(desk.started.load(Relaxed), 1);
+}
+
+/// The answer comes from elsewhere, and is not kept: who comes too late for it makes a new read.
+fn an_asker_beside_an_answer_gets_one() {
+    let desk = Desk::new(4, 2);
+    let flight = desk.reads.ask(1, 0);
+    desk.pump(|_| ());
+    let asker = thread::spawn({
+        let desk = desk.clone();
+        move || desk.read(1, 5, false)
+    });
+    desk.answer(1, false);
+    assert_eq!(flight.wait(|| false, || false), Some(10));
+    asker.join().unwrap();
+}
+
+/// The second read can start only when the first has an answer, which may come while somebody is at
+/// starting reads.
+fn what_a_full_limit_holds_back_is_started() {
+    let desk = Desk::new(1, 1);
+    let ask = |key: u32| {
+        let desk = desk.clone();
+        move || {
+            let flight = desk.reads.ask(key, key);
+            desk.serve();
+            assert_eq!(flight.wait(|| false, || false), Some(key * 10));
+        }
+    };
+    let other = thread::spawn(ask(1));
+    ask(2)();
+    other.join().unwrap();
+    assert!(!desk.reads.any());
+}
+
+/// The read that fills the limit is never answered.
+fn the_frontier_passes_a_full_limit_one_at_a_time() {
+    let desk = Desk::new(1, 2);
+    let _never = desk.reads.ask(9, 9);
+    desk.pump(|_| ());
+    let other = thread::spawn({
+        let desk = desk.clone();
+        move || desk.read(1, FRONTIER, false)
+    });
+    desk.read(2, FRONTIER, false);
+    other.join().unwrap();
+    assert_eq!(desk.started.load(Relaxed), 3);
+}
+
+fn a_read_given_up_beside_its_answer_frees_one_place() {
+    const LATE: u32 = 99;
+    let desk = Desk::new(2, 2);
+    let (flight, _other) = (desk.reads.ask(1, 1), desk.reads.ask(2, 2));
+    desk.pump(|_| ());
+    let store = thread::spawn({
+        let desk = desk.clone();
+        move || desk.reads.land(1, 10, true)
+    });
+    let (any, _) = desk.reads.expire(Instant::now(), |_| LATE);
+    assert!(any, "the other read is late in any case");
+    store.join().unwrap();
+    // Twice, as a faulty store may.
+    desk.reads.land(1, 10, true);
+    assert!(flight.peek().is_some());
+    assert_eq!(desk.reads.load(), 0);
+}
+
+/// The store never answers.
+fn an_ended_block_lets_those_who_wait_go() {
+    let desk = Desk::new(1, 1);
+    let waiters = [1, 2].map(|key| {
+        let desk = desk.clone();
+        thread::spawn(move || {
+            let flight = desk.reads.ask(key, key);
+            desk.pump(|_| ());
+            let gone = || desk.reads.is_closed();
+            assert_eq!(flight.wait(|| false, gone), None);
+        })
+    });
+    desk.reads.close();
+    for waiter in waiters {
+        waiter.join().unwrap();
+    }
+}
