@@ -58,7 +58,7 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => alarm.sleep(),
+            Poll::Pending => alarm.sleep(None),
         }
     }
 }
