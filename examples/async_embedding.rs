@@ -33,8 +33,8 @@ impl Base<&'static str, u64> for Bank {
 /// Pays, and returns what the payer has left.
 fn pay(from: &'static str, to: &'static str, amount: u128) -> Tx {
     Tx::new(async move |view| {
-        view.debit(&from, amount.into()).await?;
-        view.credit(&to, amount.into()).await?;
+        view.debit(&from, amount).await?;
+        view.credit(&to, amount).await?;
         Ok(view.get(&from).await.unwrap_or(0))
     })
 }
