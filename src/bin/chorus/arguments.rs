@@ -9,7 +9,7 @@ use chorus::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{fetch::Fetch, replay::Replay};
+use crate::{fetch::Fetch, node::Manners, replay::Replay, stores::Choice};
 
 /// Executes ordered blocks of transactions in parallel, with the sequential result.
 #[derive(Debug, Parser)]
@@ -113,6 +113,15 @@ pub(crate) struct Run {
     /// Give the blocks shared memory, without a region at the beginning of each
     #[arg(long, value_enum, value_name = "PRESET", default_value_t = SharedMemory::Off)]
     pub(crate) shared_memory: SharedMemory,
+
+    /// Where both engines read state: memory, redb:PATH (a database that is made from the block's
+    /// prestate; a directory of them for several blocks), rpc:URL (a node's state before the block) or
+    /// latency:TIME (memory, but the first read of each location takes that long, as in 100us)
+    #[arg(long, value_name = "STORE", default_value = "memory")]
+    pub(crate) store: Choice,
+
+    #[command(flatten)]
+    pub(crate) manners: Manners,
 
     /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent
     #[arg(long, value_name = "FILE", requires = "block")]

@@ -56,13 +56,18 @@ pub(crate) fn chain_of(path: Option<&Path>) -> Result<ChainSpec, InputError> {
 }
 
 impl Source {
+    /// Whether it is on no chain.
+    pub(crate) fn is_generated(&self) -> bool {
+        matches!(self, Self::Workload(_))
+    }
+
     /// Loads the block and the state it starts from.
     pub(crate) fn load(&self, chain: &ChainSpec) -> Result<Work, InputError> {
         let (block, store) = match self {
             Self::Directory(path) => input::load_block(path, chain)?,
             Self::Workload(workload) => workload.build(SEED),
         };
-        Ok(Work { block: Arc::new(block), store: Arc::new(store) })
+        Ok(Work::in_memory(Arc::new(block), Arc::new(store)))
     }
 
     /// What messages call it.

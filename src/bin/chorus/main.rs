@@ -21,6 +21,7 @@ mod remarks;
 mod replay;
 mod report;
 mod run;
+mod stores;
 mod table;
 
 use std::process::ExitCode;

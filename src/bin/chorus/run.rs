@@ -18,6 +18,7 @@ use crate::{
     progress::Progress,
     remarks,
     report::Report,
+    stores::{StoreTrouble, Stores},
     table::Table,
 };
 
@@ -52,6 +53,9 @@ pub(crate) enum RunError {
     /// The preset of shared memory cannot be used.
     #[error("shared memory: {0}")]
     SharedMemory(#[from] ConfigError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreTrouble),
     /// The metrics cannot be written.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -64,6 +68,9 @@ pub(crate) enum RunError {
 pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
     let chain = inputs::chain(arguments)?;
     let sources = inputs::sources(arguments)?;
+    let generated = sources.iter().any(Source::is_generated);
+    let stores =
+        Stores::new(&arguments.store, sources.len(), generated, &arguments.manners, &chain)?;
     // Blocks start without a region, and what they do to regions is compared and dropped: they need
     // not follow each other.
     let memory = SharedMemory::new(arguments.shared_memory.into())?;
@@ -77,7 +84,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Verdict, RunError> {
     let mut verdict = Verdict::Matched;
     for source in &sources {
         progress.show(&source.name());
-        let work = source.load(&chain)?;
+        let work = source.load(&chain)?.over(&stores)?;
         let repeat = arguments.repeat;
         let measurement = measure(&work, &mut baseline, &mut engine, repeat, || progress.tick());
         let report = examine(&measurement, source, &work, arguments.threads())?;

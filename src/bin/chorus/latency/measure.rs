@@ -50,9 +50,9 @@ impl Measured {
     ) -> Result<Self, BlockError> {
         let waits = latency * profile.cold_reads();
         let ran = waits <= PATIENCE;
-        let slow = Arc::new(LatencyStore::new(work.store.clone(), Latency::Fixed(latency)));
+        let slow = Arc::new(LatencyStore::new(work.prestate.clone(), Latency::Fixed(latency)));
         let store: Arc<dyn StateStore> = slow.clone();
-        let memory: Arc<dyn StateStore> = work.store.clone();
+        let memory: Arc<dyn StateStore> = work.prestate.clone();
         engine.execute(&work.block, &memory)?;
         let mut sequential = Vec::new();
         let mut parallel = Vec::new();

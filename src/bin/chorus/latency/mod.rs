@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Latency) -> Result<Verdict, RunError> {
             error: Box::new(error),
             hash: String::new(),
         };
-        let profile = Profile::record(&work.block, &*work.store).map_err(block)?;
+        let profile = Profile::record(&work.block, &*work.prestate).map_err(block)?;
         let measure = |latency| {
             let measured = Measured::new(&engine, &work, &profile, latency, arguments.repeat)
                 .map_err(block)?;
