@@ -31,10 +31,10 @@ impl Base<&'static str, u64> for Bank {
 }
 
 /// Pays, and returns what the payer has left.
-fn pay(from: &'static str, to: &'static str, amount: u64) -> Tx {
+fn pay(from: &'static str, to: &'static str, amount: u128) -> Tx {
     Tx::new(async move |view| {
-        view.debit(&from, amount.into()).await?;
-        view.credit(&to, amount.into()).await?;
+        view.debit(&from, amount).await?;
+        view.credit(&to, amount).await?;
         Ok(view.get(&from).await.unwrap_or(0))
     })
 }
@@ -79,6 +79,6 @@ async fn program() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(program())
 }

@@ -29,6 +29,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: what_is_executed_is_committed_before_all_sleep,
     },
     Model {
+        name: "commits_that_stalled_go_on_when_the_limit_is_raised",
+        threads: 3,
+        bound: 2,
+        weakenings: &["scheduler.allow-wakes"],
+        run: commits_that_stalled_go_on_when_the_limit_is_raised,
+    },
+    Model {
         name: "a_sleeping_worker_resumes_its_context_when_it_is_woken",
         threads: 2,
         bound: 4,
@@ -103,38 +110,66 @@ fn what_workers_offer_is_taken_before_all_sleep() {
 /// Each worker finishes a transaction, commits it if it is its turn, and then commits anybody's
 /// until the block has ended. Nobody wakes anybody for a commit either.
 fn what_is_executed_is_committed_before_all_sleep() {
-    fn serve(scheduler: &Scheduler, worker: u32) {
-        let commit = |at: TxIndex| {
-            if at.0 >= scheduler.len() || !scheduler.phase(at).commit() {
-                return Step::NotYet;
-            }
-            if at == HIGH {
-                scheduler.stop();
-            }
-            Step::Committed
-        };
-        let own = TxIndex(worker);
-        assert_eq!(scheduler.phase(own).finish(), Finish::Executed);
-        if scheduler.cursor().frontier() == own {
-            scheduler.cursor().advance(commit);
-        }
-        while !scheduler.is_stopped() {
-            if !scheduler.can_commit() {
-                scheduler.sleep(own.get());
-            } else if !scheduler.cursor().advance(commit) {
-                hint::spin_loop();
-            }
-        }
-    }
     let scheduler = started(2, 2);
     start(&scheduler, LOW, 0);
     start(&scheduler, HIGH, 1);
     let other = thread::spawn({
         let scheduler = scheduler.clone();
-        move || serve(&scheduler, 1)
+        move || finish_and_commit(&scheduler, 1)
     });
-    serve(&scheduler, 0);
+    finish_and_commit(&scheduler, 0);
     other.join().unwrap();
+    assert!(scheduler.phase(LOW).is_committed() && scheduler.phase(HIGH).is_committed());
+}
+
+/// Finishes the worker's transaction, and commits what can be until the block has ended.
+fn finish_and_commit(scheduler: &Scheduler, worker: u32) {
+    let own = TxIndex(worker);
+    assert_eq!(scheduler.phase(own).finish(), Finish::Executed);
+    if scheduler.cursor().frontier() == own {
+        scheduler.cursor().advance(|at| commit(scheduler, at));
+    }
+    commit_to_the_end(scheduler, worker);
+}
+
+fn commit(scheduler: &Scheduler, at: TxIndex) -> Step {
+    let ready = at.0 < scheduler.len() && scheduler.may_commit(at);
+    if !ready || !scheduler.phase(at).commit() {
+        return Step::NotYet;
+    }
+    if at == HIGH {
+        scheduler.stop();
+    }
+    Step::Committed
+}
+
+fn commit_to_the_end(scheduler: &Scheduler, worker: u32) {
+    while !scheduler.is_stopped() {
+        if !scheduler.can_commit() {
+            scheduler.sleep(worker as usize);
+        } else if !scheduler.cursor().advance(|at| commit(scheduler, at)) {
+            hint::spin_loop();
+        }
+    }
+}
+
+/// Both transactions are executed and the first may commit; somebody who is no worker allows the
+/// second. Whoever is woken need not be who saw the commits stall.
+fn commits_that_stalled_go_on_when_the_limit_is_raised() {
+    let scheduler = started(2, 2);
+    scheduler.limit_commits(1);
+    for (tx, worker) in [(LOW, 0), (HIGH, 1)] {
+        start(&scheduler, tx, worker);
+        assert_eq!(scheduler.phase(tx).finish(), Finish::Executed);
+    }
+    let workers = [0, 1].map(|worker| {
+        let scheduler = scheduler.clone();
+        thread::spawn(move || commit_to_the_end(&scheduler, worker))
+    });
+    scheduler.allow_commits(2);
+    for worker in workers {
+        worker.join().unwrap();
+    }
     assert!(scheduler.phase(LOW).is_committed() && scheduler.phase(HIGH).is_committed());
 }
 

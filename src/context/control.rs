@@ -73,11 +73,14 @@ impl Control {
     pub fn stop(&self, reason: StopReason) {
         let target = {
             let mut state = self.state.lock();
-            if state.reason.is_some() {
+            if weakened("control.stop-once") {
+                state.target.clone()
+            } else if state.reason.is_some() {
                 return;
+            } else {
+                state.reason = Some(reason);
+                state.target.take()
             }
-            state.reason = Some(reason);
-            state.target.take()
         };
         if weakened("control.raise-last") {
             self.raise();

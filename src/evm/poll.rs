@@ -3,7 +3,9 @@
 //! A contract in a loop may touch no state for as long as its gas lasts, and so meet none of the places
 //! where a context is told to give up. Every loop jumps and every recursion calls, so jumps and
 //! calls look at the block's flag ([`Control`](crate::context::Control)): one load and one branch. Only
-//! blocks that somebody can stop get these instructions; others run on revm's own table.
+//! blocks that somebody can stop get these instructions; others run on revm's own table. Polling costs
+//! 0.3 % to 2.3 % of a real block's instructions (callgrind; the most on the direct path), which is
+//! more than nothing.
 
 use revm::{
     bytecode::opcode as op,

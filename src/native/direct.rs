@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::{
-    Base, BlockError, Key, Outcome, PartialOutcome, Statistics, Transaction, Value,
+    Base, BlockError, Ended, Key, Outcome, PartialOutcome, Statistics, Transaction, Value,
     cell::Interest,
     overlay::{Overlay, Touched},
     task::{End, Ending, Task},
@@ -62,10 +62,6 @@ where
     let ended = execute_direct(block, base, memory, &Conduct::default());
     ended.map_err(BlockError::without_committed)
 }
-
-/// What `execute_direct` ends in.
-pub(super) type Ended<K, V, T, E> =
-    Result<Outcome<K, V, T, E>, BlockError<PartialOutcome<K, V, T, E>>>;
 
 /// The same, until somebody stops it.
 pub(super) fn execute_direct<K, V, T, E>(

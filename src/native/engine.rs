@@ -3,8 +3,8 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Base, BlockError, Key, Outcome, PartialOutcome, Statistics, Transaction, Value,
-    direct::{Ended, check_sidecars, execute_direct},
+    Base, BlockError, Ended, Key, Outcome, PartialOutcome, Statistics, Transaction, Value,
+    direct::{check_sidecars, execute_direct},
     machine::NativeMachine,
 };
 use crate::{
@@ -187,7 +187,7 @@ where
         block: &[Transaction<K, V, T, E>],
         base: impl Base<K, V> + 'static,
         options: ExecuteOptions<K, V, T, E>,
-    ) -> Result<Outcome<K, V, T, E>, BlockError<PartialOutcome<K, V, T, E>>> {
+    ) -> Ended<K, V, T, E> {
         self.core.execute(options, |workers, conduct| workers.execute(block, base, conduct))
     }
 

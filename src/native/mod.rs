@@ -84,7 +84,7 @@ pub use self::{
     cell::{Key, Value},
     direct::{execute_sequential, execute_sequential_with},
     engine::{Engine, EngineBuilder, ExecuteOptions, Execution},
-    outcome::{BlockError, Outcome, PartialOutcome, Statistics},
+    outcome::{BlockError, Ended, Outcome, PartialOutcome, Statistics},
     regions::{Checkpoint, Regions, SharedError},
     transaction::Transaction,
     view::{AmountError, View},

@@ -53,6 +53,9 @@ pub struct PartialOutcome<K, V, T, E> {
     pub regions: Option<RegionChanges>,
 }
 
+/// How a block ended that somebody could stop.
+pub type Ended<K, V, T, E> = Result<Outcome<K, V, T, E>, BlockError<PartialOutcome<K, V, T, E>>>;
+
 /// How a block was executed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {

@@ -19,7 +19,12 @@
 //! | `asynchronous` | any state with `async` functions, on a runtime (feature `tokio`) |
 //! | `memory` | everything at hand, in maps |
 //! | `redb` | a database on disk, with the feature of that name |
+//! | `rpc` | a node, over JSON-RPC, with the feature of that name |
 //! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
+//! | `cache`, `kept` | a read-through cache: what is on its way, and what is kept |
+//! | `overlay`, `change` | later blocks' changes over a state that does not change |
+//! | `recording` | what was read |
+//! | `faults` | failing on purpose |
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod achieved;
@@ -27,25 +32,39 @@ mod achieved;
 mod asynchronous;
 mod backlog;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod cache;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod change;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod database;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod distribution;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod due;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod faults;
 mod flight;
 mod io_pool;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod kept;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod latency;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod memory;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod overlay;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod query;
 mod ranked;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod read;
 mod reads;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod recording;
 #[cfg(all(feature = "redb", not(any(chorus_loom, chorus_shuttle))))]
 pub mod redb;
+#[cfg(all(feature = "rpc", not(any(chorus_loom, chorus_shuttle))))]
+pub mod rpc;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
@@ -60,11 +79,15 @@ pub use asynchronous::{AsyncState, AsyncStore};
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub use self::{
     achieved::Achieved,
+    cache::{CacheStats, CachedStore},
     database::DatabaseStore,
     distribution::Latency,
+    faults::{Fault, FaultyStore, Victims},
     latency::LatencyStore,
     memory::{MemoryAccount, MemoryStore, MemoryStoreBuilder},
+    overlay::OverlayStore,
     query::{Answer, Query, StoreError},
     read::{Pending, Read, ReadResult, Reply},
+    recording::RecordingStore,
     state_store::StateStore,
 };

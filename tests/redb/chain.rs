@@ -1,11 +1,13 @@
 //! From block to block.
 
+use std::sync::Arc;
+
 use alloy_primitives::{B256, U256};
 use chorus::{
     evm::{AccountChange, Bytecode, StateDiff, StateStore},
     store::{
-        MemoryStore,
-        redb::{RedbError, RedbStore},
+        CachedStore, MemoryStore, Query,
+        redb::{RedbError, RedbHead, RedbStore},
     },
 };
 
@@ -188,4 +190,55 @@ fn a_database_is_compacted_when_nobody_views_it() {
     assert!(length() < large, "{} of {large}", length());
     assert!(store.to_memory().unwrap() == before);
     store.verify().unwrap();
+}
+
+#[test]
+fn the_head_moves_on_with_each_block_and_answers_old_reads_from_the_old_state() {
+    let (desk, story) = (Desk::new(), Story { seed: 6 });
+    let head = RedbHead::new(Arc::new(desk.create())).unwrap();
+    let mut expected = MemoryStore::default();
+    for number in 1..=10 {
+        let before = expected.clone();
+        // Asked before the block is applied, and perhaps answered after it.
+        let queries: Vec<_> = (0..48).map(|account| Query::Account(address(account))).collect();
+        let early = head.read_many(&queries);
+        let diff = story.diff(number);
+        head.apply(&diff, block(number), Some(hash(number - 1))).unwrap();
+        expected.apply(&diff);
+        for (query, pending) in queries.iter().zip(early) {
+            assert_eq!(pending.wait(&head), before.try_get(*query).unwrap(), "{query}");
+        }
+        for account in 0..48 {
+            let address = address(account);
+            assert_eq!(head.account(address), expected.account(address));
+            assert_eq!(head.has_storage(address), expected.has_storage(address));
+            for (slot, value) in expected.get(&address).into_iter().flat_map(|held| held.slots()) {
+                assert_eq!(head.storage(address, slot), Ok(value));
+            }
+        }
+        assert_eq!(head.block_hash(number), Ok(hash(number)));
+        assert!(head.apply(&diff, block(number), None).is_err());
+    }
+    assert_state(head.store(), &expected, 10);
+}
+
+#[test]
+fn a_cache_in_front_of_the_head_answers_for_every_block_and_knows_what_it_was_asked() {
+    let (desk, story) = (Desk::new(), Story { seed: 7 });
+    let head = Arc::new(RedbHead::new(Arc::new(desk.create())).unwrap());
+    let cached = CachedStore::new(head.clone(), 1 << 20);
+    let mut expected = MemoryStore::default();
+    for number in 1..=10 {
+        let diff = story.diff_over(&expected, number);
+        head.apply(&diff, block(number), None).unwrap();
+        cached.apply(&diff);
+        expected.apply(&diff);
+        for account in 0..48 {
+            let query = Query::Account(address(account));
+            let answer = expected.try_get(query);
+            assert_eq!(Some(cached.read(query).wait(&cached)), answer, "{query}");
+            assert_eq!(cached.try_get(query), answer, "{query} is at hand");
+        }
+    }
+    assert!(cached.stats().hits > cached.stats().misses);
 }

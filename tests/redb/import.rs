@@ -1,6 +1,7 @@
 //! Filling a database.
 
-use alloy_primitives::{B256, U256};
+use ::redb::ReadableTable;
+use alloy_primitives::{Address, B256, U256, keccak256};
 use chorus::{
     evm::{AccountInfo, Bytecode, StateDiff},
     store::{
@@ -158,4 +159,66 @@ fn an_empty_database_can_be_filled_later() {
     assert!(store.to_memory().unwrap().is_empty());
     store.import(&state, None).unwrap();
     assert!(store.to_memory().unwrap() == state);
+}
+
+#[test]
+fn the_bytes_in_the_file_are_the_documented_ones() {
+    let desk = Desk::new();
+    let (ordinary, delegating) = (Address::repeat_byte(0xaa), Address::repeat_byte(0xbb));
+    let designator = Bytecode::new_eip7702(ordinary);
+    let mut builder = MemoryStore::builder();
+    builder.nonce(ordinary, 0x0102).balance(ordinary, U256::from(0x0304));
+    builder.code(ordinary, vec![0x60, 0x01].into());
+    builder.slot(ordinary, U256::from(5), U256::from(0x0600));
+    builder.bytecode(delegating, designator.clone());
+    let state = builder.block_hash(9, hash(9)).build();
+    let store = desk.create();
+    let digest = store.import(&state, Some(block(9))).unwrap();
+    store.apply(&StateDiff::default(), Position { number: 10, hash: None }, None).unwrap();
+    drop(store);
+
+    let code_hash = keccak256([0x60, 0x01]);
+    let mut balance = [0; 32];
+    balance[30..].copy_from_slice(&[3, 4]);
+    let mut slot = [0; 32];
+    slot[31] = 5;
+    let nonce = [0, 0, 0, 0, 0, 0, 1, 2];
+    let delegated = designator.original_bytes();
+    let mut codes = vec![
+        (code_hash.to_vec(), vec![0x60, 0x01]),
+        (keccak256(&delegated).to_vec(), delegated.to_vec()),
+    ];
+    codes.sort();
+    type Records = Vec<(Vec<u8>, Vec<u8>)>;
+    let tables: [(&str, Records); 5] = [
+        (
+            "accounts",
+            vec![
+                (vec![0xaa; 20], [&[0][..], &nonce, &balance, code_hash.as_slice()].concat()),
+                (vec![0xbb; 20], [&[1][..], &[0; 40], keccak256(&delegated).as_slice()].concat()),
+            ],
+        ),
+        ("code", codes),
+        ("slots", vec![([&[0xaa; 20][..], &slot].concat(), vec![6, 0])]),
+        ("block_hashes", vec![(vec![0, 0, 0, 0, 0, 0, 0, 9], hash(9).to_vec())]),
+        (
+            "meta",
+            vec![
+                (b"applied".to_vec(), vec![0, 0, 0, 0, 0, 0, 0, 1]),
+                (b"format".to_vec(), vec![0, 0, 0, 1]),
+                (b"imported".to_vec(), digest.to_vec()),
+                (b"phase".to_vec(), vec![1]),
+                (b"position".to_vec(), vec![0, 0, 0, 0, 0, 0, 0, 10]),
+            ],
+        ),
+    ];
+    for (table, expected) in tables {
+        desk.tamper(table, |records| {
+            let records = records.iter().unwrap().map(|record| {
+                let (key, value) = record.unwrap();
+                (key.value().to_vec(), value.value().to_vec())
+            });
+            assert_eq!(records.collect::<Vec<_>>(), expected, "{table}");
+        });
+    }
 }

@@ -31,6 +31,18 @@ impl Story {
         StateDiff { accounts }
     }
 
+    /// What the block changes, told as an execution over `before` tells it: what comes into being is
+    /// created, and what does not exist is not wiped.
+    pub(crate) fn diff_over(self, before: &MemoryStore, number: u64) -> StateDiff {
+        let mut diff = self.diff(number);
+        diff.accounts.retain(|(address, change)| !change.deleted || before.get(address).is_some());
+        for (address, change) in &mut diff.accounts {
+            let exists = before.get(address).is_some();
+            (change.created, change.wiped) = (!exists, change.wiped && exists);
+        }
+        diff
+    }
+
     /// A state without a history, of `accounts` with some slots and codes.
     pub(crate) fn genesis(self, accounts: u64) -> MemoryStore {
         let mut rng = Rng::with_seed(self.seed);

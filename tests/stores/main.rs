@@ -7,9 +7,21 @@
 #[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "evm")]
+mod blocks;
+#[cfg(feature = "evm")]
+mod cache;
+#[cfg(feature = "evm")]
 mod database;
+#[cfg(feature = "evm")]
+mod faults;
 mod io_pool;
 #[cfg(feature = "evm")]
 mod latency;
+#[cfg(feature = "evm")]
+mod overlay;
+#[cfg(feature = "evm")]
+mod recording;
+#[cfg(feature = "evm")]
+mod stacks;
 #[cfg(feature = "evm")]
 mod world;

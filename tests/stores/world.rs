@@ -1,13 +1,17 @@
 //! A small state, all that can be asked of it, and ways to ask.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     mpsc,
 };
 
 use alloy_primitives::{Address, B256, U256};
-use chorus::store::{Answer, MemoryStore, Query, Read, ReadResult, Reply, StateStore};
+use chorus::{
+    evm::{AccountChange, StateDiff},
+    store::{Answer, MemoryStore, Query, Read, ReadResult, Reply, StateStore, StoreError},
+};
+use revm::{bytecode::Bytecode, state::AccountInfo};
 
 /// Accounts 0 to 19 exist, with slots, code for some, and each has a hash of a block.
 pub(crate) fn world() -> Arc<MemoryStore> {
@@ -98,4 +102,100 @@ impl Reply for Mail {
 pub(crate) fn mailed(query: Query, rank: u32, sender: &mpsc::Sender<(Query, ReadResult)>) -> Read {
     let wanted = Arc::new(AtomicBool::new(true));
     Read::new(query, rank, Box::new(Mail { sender: sender.clone(), wanted }))
+}
+
+/// The world behind a door: reads wait until they are let through.
+pub(crate) struct Gate {
+    pub(crate) world: Mutex<MemoryStore>,
+    waiting: Mutex<Vec<Read>>,
+    fetched: AtomicUsize,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Arc<Self> {
+        let world = Mutex::new(MemoryStore::clone(&world()));
+        Arc::new(Self { world, waiting: Mutex::default(), fetched: AtomicUsize::new(0) })
+    }
+
+    /// How many reads came so far.
+    pub(crate) fn fetched(&self) -> usize {
+        self.fetched.load(Relaxed)
+    }
+
+    /// The reads that wait.
+    pub(crate) fn take(&self) -> Vec<Read> {
+        std::mem::take(&mut *self.waiting.lock().unwrap())
+    }
+
+    /// Answers what waits, with what holds now.
+    pub(crate) fn open(&self) {
+        for read in self.take() {
+            let answer = self.world.lock().unwrap().try_get(read.query()).unwrap();
+            read.answer(answer);
+        }
+    }
+}
+
+impl StateStore for Gate {
+    fn try_account(&self, _: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        None
+    }
+
+    fn try_storage(&self, _: Address, _: U256) -> Option<Result<U256, StoreError>> {
+        None
+    }
+
+    fn try_has_storage(&self, _: Address) -> Option<Result<bool, StoreError>> {
+        None
+    }
+
+    fn try_block_hash(&self, _: u64) -> Option<Result<B256, StoreError>> {
+        None
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        self.fetched.fetch_add(reads.len(), Relaxed);
+        self.waiting.lock().unwrap().extend(reads);
+    }
+
+    /// Blocking readers let themselves in.
+    fn drive(&self) -> bool {
+        self.open();
+        false
+    }
+}
+
+/// Random changes that can follow the state, as a block would make them.
+pub(crate) fn changes(state: &MemoryStore, random: &mut fastrand::Rng) -> StateDiff {
+    let mut touched: Vec<_> = (0..40).filter(|_| random.u8(..8) == 0).map(address).collect();
+    touched.sort_unstable();
+    let change = |address: Address| {
+        let before = state.get(&address);
+        let mut change = AccountChange { created: before.is_none(), ..Default::default() };
+        if before.is_some() {
+            match random.u8(..8) {
+                0 => return (address, AccountChange { deleted: true, wiped: true, ..change }),
+                1 => change.wiped = true,
+                _ => {}
+            }
+        }
+        if random.bool() {
+            change.balance = Some(U256::from(random.u64(1..)));
+        }
+        if random.bool() {
+            change.nonce = Some(random.u64(100..200));
+        }
+        if random.u8(..4) == 0 {
+            let code = Bytecode::new_legacy(vec![0x5b, random.u8(..)].into());
+            change.code = Some((code.hash_slow(), code));
+        }
+        for slot in (0..8).filter(|_| random.u8(..3) == 0).collect::<Vec<u64>>() {
+            let value = U256::from(random.u64(..3));
+            if !((change.wiped || change.created) && value.is_zero()) {
+                change.storage.push((U256::from(slot), value));
+            }
+        }
+        (address, change)
+    };
+    StateDiff { accounts: touched.into_iter().map(change).collect() }
 }

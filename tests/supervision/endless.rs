@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{Address, TxKind, U256, hex};
+use alloy_primitives::{Address, TxKind, hex};
 use chorus::{
     evm::{
         Block, BlockEnv, BlockError, CancelToken, Engine, ExecuteOptions, InvalidPolicy, Path,

@@ -1,5 +1,8 @@
 //! A hang is a failure that says so.
 
+// Each test binary uses what it needs of this module.
+#![allow(dead_code)]
+
 use std::{
     sync::mpsc,
     thread,

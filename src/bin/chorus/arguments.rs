@@ -9,6 +9,8 @@ use chorus::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::{fetch::Fetch, replay::Replay};
+
 /// Executes ordered blocks of transactions in parallel, with the sequential result.
 #[derive(Debug, Parser)]
 #[command(name = "chorus", version, about, args_conflicts_with_subcommands = true)]
@@ -23,6 +25,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run blocks in parallel and one transaction after another, and compare (the default)
     Run(Run),
+    /// Fetch blocks and the states before them from a node, as block directories
+    Fetch(Fetch),
+    /// Execute a range of a node's blocks, each against its header
+    Replay(Replay),
     /// Measure
     Bench {
         #[command(subcommand)]

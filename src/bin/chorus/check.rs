@@ -50,6 +50,18 @@ impl HeaderChecks {
         ]
     }
 
+    /// The names of the fields that are not met, in one text.
+    pub(crate) fn wrong(&self) -> String {
+        let named = self.named().into_iter();
+        let wrong = named.filter(|(_, check)| *check == Check::Mismatch).map(|(name, _)| name);
+        wrong.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether there was anything to compare.
+    pub(crate) fn anything(&self) -> bool {
+        self.named().iter().any(|(_, check)| *check != Check::Absent)
+    }
+
     pub(crate) fn matched(&self) -> bool {
         self.named().iter().all(|(_, check)| *check != Check::Mismatch)
     }

@@ -1,20 +1,24 @@
-//! The `chorus` command: runs blocks in parallel and one by one, and compares.
+//! The `chorus` command: runs blocks in parallel and one by one, and compares; fetches blocks from a
+//! node, and replays its chain.
 //!
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | every block matched its header and the sequential run |
 //! | 1 | a mismatch, or a fault of the engine |
-//! | 2 | bad input or usage; the message names file, field and value |
+//! | 2 | bad input or usage, or a node that cannot be used; the message names what and why |
 
 mod arguments;
 mod check;
 mod executor;
+mod fetch;
 mod inputs;
 mod latency;
 mod measure;
 mod metrics;
+mod node;
 mod progress;
 mod remarks;
+mod replay;
 mod report;
 mod run;
 mod table;
@@ -31,8 +35,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let verdict = match arguments::Arguments::parse().into_command() {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Bench { what: Bench::Latency(arguments) } => latency::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments).map_err(|error| error.to_string()),
+        Command::Fetch(arguments) => fetch::run(&arguments).map_err(|error| error.to_string()),
+        Command::Replay(arguments) => replay::run(&arguments).map_err(|error| error.to_string()),
+        Command::Bench { what: Bench::Latency(arguments) } => {
+            latency::run(&arguments).map_err(|error| error.to_string())
+        }
     };
     match verdict {
         Ok(run::Verdict::Matched) => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ use super::{InputError, json::Tree};
 /// A value of the tree and how it was reached. Cheap to make: the path is written out only for
 /// an error.
 #[derive(Clone, Copy)]
-pub(in crate::evm) struct Field<'a> {
+pub(crate) struct Field<'a> {
     tree: &'a Tree,
     step: Step<'a>,
 }
@@ -21,12 +21,12 @@ enum Step<'a> {
 
 impl<'a> Field<'a> {
     /// The whole of a file.
-    pub(in crate::evm) fn root(file: &'a str, tree: &'a Tree) -> Self {
+    pub(crate) fn root(file: &'a str, tree: &'a Tree) -> Self {
         Self { tree, step: Step::Root { file } }
     }
 
     /// The field under `key`; `None` if it is absent or null.
-    pub(in crate::evm) fn opt(&'a self, key: &'a str) -> Option<Field<'a>> {
+    pub(crate) fn opt(&'a self, key: &'a str) -> Option<Field<'a>> {
         match self.tree.get(key) {
             None | Some(Tree::Null) => None,
             Some(tree) => Some(Field { tree, step: Step::Key { parent: self, key } }),
@@ -34,7 +34,7 @@ impl<'a> Field<'a> {
     }
 
     /// The field under `key`.
-    pub(in crate::evm) fn get(&'a self, key: &'a str) -> Result<Field<'a>, InputError> {
+    pub(crate) fn get(&'a self, key: &'a str) -> Result<Field<'a>, InputError> {
         if !matches!(self.tree, Tree::Object(_)) {
             return Err(self.wrong("expected an object"));
         }
@@ -42,14 +42,14 @@ impl<'a> Field<'a> {
     }
 
     /// The elements of an array.
-    pub(in crate::evm) fn items(&'a self) -> Result<impl Iterator<Item = Field<'a>>, InputError> {
+    pub(crate) fn items(&'a self) -> Result<impl Iterator<Item = Field<'a>>, InputError> {
         let Tree::List(items) = self.tree else { return Err(self.wrong("expected an array")) };
         let place = move |(index, tree)| Field { tree, step: Step::Index { parent: self, index } };
         Ok(items.iter().enumerate().map(place))
     }
 
     /// The keys and values of an object, nulls included.
-    pub(in crate::evm) fn entries(
+    pub(crate) fn entries(
         &'a self,
     ) -> Result<impl Iterator<Item = (&'a str, Field<'a>)>, InputError> {
         let Tree::Object(entries) = self.tree else { return Err(self.wrong("expected an object")) };
@@ -59,7 +59,7 @@ impl<'a> Field<'a> {
     }
 
     /// An error about this field's value.
-    pub(in crate::evm) fn wrong(&self, reason: impl Into<String>) -> InputError {
+    pub(crate) fn wrong(&self, reason: impl Into<String>) -> InputError {
         let path = self.path();
         InputError::Field {
             file: self.file().to_owned(),
@@ -70,19 +70,19 @@ impl<'a> Field<'a> {
     }
 
     /// An error about an absent field under this one.
-    pub(in crate::evm) fn missing(&self, key: &str, hint: &str) -> InputError {
+    pub(crate) fn missing(&self, key: &str, hint: &str) -> InputError {
         let path = Field { tree: &Tree::Null, step: Step::Key { parent: self, key } }.path();
         InputError::Missing { file: self.file().to_owned(), field: path, hint: hint.to_owned() }
     }
 
     /// Whether the value is an object.
-    pub(in crate::evm) fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         matches!(self.tree, Tree::Object(_))
     }
 
     /// Whether the value is a natural number beyond 64 bits, of which the parser keeps the size
     /// but not every digit.
-    pub(in crate::evm) fn is_large_number(&self) -> bool {
+    pub(crate) fn is_large_number(&self) -> bool {
         match self.tree {
             Tree::OtherNumber(digits) => digits.bytes().all(|b| b.is_ascii_digit()),
             _ => false,
@@ -90,7 +90,7 @@ impl<'a> Field<'a> {
     }
 
     /// `true` or `false`.
-    pub(in crate::evm) fn bool(&self) -> Result<bool, InputError> {
+    pub(crate) fn bool(&self) -> Result<bool, InputError> {
         match self.tree {
             Tree::Bool(value) => Ok(*value),
             _ => Err(self.wrong("expected true or false")),
@@ -98,7 +98,7 @@ impl<'a> Field<'a> {
     }
 
     /// A quantity: `0x` and 1 to 64 hex digits, or a JSON number.
-    pub(in crate::evm) fn u256(&self) -> Result<U256, InputError> {
+    pub(crate) fn u256(&self) -> Result<U256, InputError> {
         match self.tree {
             Tree::Number(value) => Ok(U256::from(*value)),
             Tree::Text(text) => quantity(text).map_err(|reason| self.wrong(reason)),
@@ -107,7 +107,7 @@ impl<'a> Field<'a> {
     }
 
     /// A quantity as genesis files write it: like [`u256`](Self::u256), or a decimal string.
-    pub(in crate::evm) fn u256_or_decimal(&self) -> Result<U256, InputError> {
+    pub(crate) fn u256_or_decimal(&self) -> Result<U256, InputError> {
         match self.tree {
             Tree::Text(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
                 U256::from_str_radix(text, 10).map_err(|_| self.wrong("more than 256 bits"))
@@ -117,37 +117,37 @@ impl<'a> Field<'a> {
     }
 
     /// A quantity of at most 64 bits.
-    pub(in crate::evm) fn u64(&self) -> Result<u64, InputError> {
+    pub(crate) fn u64(&self) -> Result<u64, InputError> {
         self.u256()?.try_into().map_err(|_| self.wrong("more than 64 bits"))
     }
 
     /// Like [`u64`](Self::u64), or a decimal string.
-    pub(in crate::evm) fn u64_or_decimal(&self) -> Result<u64, InputError> {
+    pub(crate) fn u64_or_decimal(&self) -> Result<u64, InputError> {
         self.u256_or_decimal()?.try_into().map_err(|_| self.wrong("more than 64 bits"))
     }
 
     /// A quantity of at most 128 bits.
-    pub(in crate::evm) fn u128(&self) -> Result<u128, InputError> {
+    pub(crate) fn u128(&self) -> Result<u128, InputError> {
         self.u256()?.try_into().map_err(|_| self.wrong("more than 128 bits"))
     }
 
     /// 20 bytes.
-    pub(in crate::evm) fn address(&self) -> Result<Address, InputError> {
+    pub(crate) fn address(&self) -> Result<Address, InputError> {
         self.fixed::<20>().map(Address)
     }
 
     /// 32 bytes.
-    pub(in crate::evm) fn b256(&self) -> Result<B256, InputError> {
+    pub(crate) fn b256(&self) -> Result<B256, InputError> {
         self.fixed::<32>()
     }
 
     /// 256 bytes.
-    pub(in crate::evm) fn bloom(&self) -> Result<Bloom, InputError> {
+    pub(crate) fn bloom(&self) -> Result<Bloom, InputError> {
         self.fixed::<256>().map(Bloom)
     }
 
     /// Any number of bytes.
-    pub(in crate::evm) fn bytes(&self) -> Result<Bytes, InputError> {
+    pub(crate) fn bytes(&self) -> Result<Bytes, InputError> {
         let Tree::Text(text) = self.tree else { return Err(self.wrong("expected hex bytes")) };
         let digits =
             text.strip_prefix("0x").ok_or_else(|| self.wrong("expected 0x and hex digits"))?;
@@ -184,7 +184,7 @@ impl<'a> Field<'a> {
 }
 
 /// `0x` and exactly N bytes in hex.
-pub(in crate::evm) fn fixed<const N: usize>(text: &str) -> Option<FixedBytes<N>> {
+pub(crate) fn fixed<const N: usize>(text: &str) -> Option<FixedBytes<N>> {
     let mut bytes = FixedBytes::<N>::ZERO;
     let digits = text.strip_prefix("0x")?;
     alloy_primitives::hex::decode_to_slice(digits, bytes.as_mut_slice()).ok()?;
@@ -193,7 +193,7 @@ pub(in crate::evm) fn fixed<const N: usize>(text: &str) -> Option<FixedBytes<N>>
 }
 
 /// `0x` and 1 to 64 hex digits; leading zeros are fine.
-pub(in crate::evm) fn quantity(text: &str) -> Result<U256, &'static str> {
+pub(crate) fn quantity(text: &str) -> Result<U256, &'static str> {
     let digits = text.strip_prefix("0x").ok_or("expected a hex quantity (0x...)")?;
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err("expected a hex quantity (0x...)");

@@ -10,7 +10,7 @@ use super::InputError;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::evm) enum Tree {
+pub(crate) enum Tree {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -29,7 +29,7 @@ pub(in crate::evm) enum Tree {
 
 impl Tree {
     /// Parses a whole text, called `file` in messages.
-    pub(in crate::evm) fn parse(file: &str, text: &str) -> Result<Self, InputError> {
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, InputError> {
         serde_json::from_str(text)
             .map_err(|error| InputError::Json { file: file.into(), reason: error.to_string() })
     }

@@ -37,6 +37,6 @@ pub use directory::{discover, load_block};
 pub use error::InputError;
 pub use prestate::parse_prestate;
 
-pub(in crate::evm) use field::Field;
-pub(in crate::evm) use json::Tree;
-pub(in crate::evm) use prestate::genesis_state;
+pub(crate) use field::Field;
+pub(crate) use json::Tree;
+pub(crate) use prestate::genesis_state;

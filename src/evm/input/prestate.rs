@@ -19,10 +19,7 @@ pub fn parse_prestate(name: &str, text: &str, spec: SpecId) -> Result<MemoryStor
 }
 
 /// Reads the `alloc` of a genesis file.
-pub(in crate::evm) fn genesis_state(
-    alloc: &Field<'_>,
-    spec: SpecId,
-) -> Result<MemoryStore, InputError> {
+pub(crate) fn genesis_state(alloc: &Field<'_>, spec: SpecId) -> Result<MemoryStore, InputError> {
     accounts(alloc, spec, Dialect::Genesis)
 }
 

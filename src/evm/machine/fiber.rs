@@ -17,7 +17,10 @@ use std::{
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use revm::{
     Context,
-    context::{CfgEnv, FrameStack, JournalTr, LocalContext, result::EVMError},
+    context::{
+        CfgEnv, FrameStack, JournalTr, LocalContext,
+        result::{EVMError, ExecutionResult},
+    },
     handler::Handler,
 };
 
@@ -260,9 +263,9 @@ fn scout(
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
-    if let Some(scouts) = &machine.storage.scouts {
-        evm.ctx.tx.gas_limit = evm.ctx.tx.gas_limit.min(scouts.gas());
-    }
+    let limit = scouting.limit_gas(&evm.ctx.tx);
+    let capped = limit < evm.ctx.tx.gas_limit;
+    evm.ctx.tx.gas_limit = limit;
     evm.ctx.journaled_state.db_mut().scouting = Some(scouting);
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let journal = &mut evm.ctx.journaled_state;
@@ -271,6 +274,9 @@ fn scout(
     journal.recycle(state);
     journal.failed = None;
     journal.poisoned = result.is_err();
-    journal.db_mut().end_scouting();
+    // Where an inner call ran out of gas, its caller may have ended in another way.
+    let used = |result: &ExecutionResult| result.tx_gas_used() > limit / 10 * 9;
+    let out_of_gas = capped && matches!(&result, Ok(Ok(result)) if used(result));
+    journal.db_mut().end_scouting(out_of_gas);
     Attempt::Doomed { wasted: 0 }
 }

@@ -17,6 +17,7 @@
 use std::cmp::Reverse;
 
 use alloy_primitives::U256;
+use revm::context::TxEnv;
 
 use super::{
     EvmMachine,
@@ -45,8 +46,18 @@ const LONG: u32 = 16;
 const LONGEST_REST: u32 = 8;
 /// How often a transaction is run as a scout.
 const RUNS: u32 = 2048;
-/// Gas that a scout may use for each microsecond that a read takes.
-const GAS_PER_MICROSECOND: u64 = 50_000;
+/// Gas that a transaction's first scouts may use for each microsecond that a read takes: about as
+/// long as the read, at 300 Mgas and more a second.
+const GAS_PER_MICROSECOND: u64 = 2_500;
+/// How often that may double.
+const DOUBLINGS: u32 = 12;
+/// The most that a transaction pays beforehand: for itself (EIP-2, creation included), for a byte of
+/// input (EIP-7623 and the words of creation code, EIP-3860), for an entry of its access list
+/// (EIP-2930), for an authorisation (EIP-7702).
+const BEGIN_GAS: u64 = 53_000;
+const BYTE_GAS: u64 = 41;
+const KEY_GAS: u64 = 2_400;
+const AUTHORITY_GAS: u64 = 25_000;
 
 /// What is known of the transactions of a block from scouting them.
 pub(crate) struct Scouts {
@@ -76,6 +87,8 @@ struct Scouted {
     waits: u32,
     /// Rounds in a row that started no read.
     fruitless: u32,
+    /// How often its gas has been doubled.
+    doublings: u32,
     /// How many waits of the context there have to be before the next round.
     rest_until: u32,
 }
@@ -99,11 +112,6 @@ impl Scouts {
             gas: GAS_PER_MICROSECOND.saturating_mul(latency.as_micros() as u64),
             runs: AtomicU64::new(0),
         })
-    }
-
-    /// The most gas that a scout gets.
-    pub(super) fn gas(&self) -> u64 {
-        self.gas
     }
 
     /// How many scouts ran.
@@ -139,24 +147,40 @@ impl Scouts {
     }
 
     /// Begins another run; none if another worker was quicker.
-    fn begin(&self, tx: TxIndex) -> Option<(Guess, Duration)> {
+    fn begin(&self, tx: TxIndex, worker: usize) -> Option<Scouting> {
         let mut scouted = self.transactions[tx.get()].try_lock()?;
         if scouted.running {
             return None;
         }
         scouted.running = scouted.guess.is_some();
         let patience = if scouted.waits < LONG { Duration::ZERO } else { self.patience };
-        Some((scouted.guess?, patience))
+        let gas = self.gas.saturating_mul(1 << scouted.doublings);
+        Some(Scouting {
+            worker,
+            guess: scouted.guess?,
+            gas,
+            patience,
+            alone_since: None,
+            last: None,
+            asked: Vec::new(),
+            found: 0,
+            called_off: false,
+        })
     }
 
     /// Notes a run that asked for `asked`, to its end or not.
-    fn note(&self, tx: TxIndex, scouting: Scouting) {
+    fn note(&self, tx: TxIndex, scouting: Scouting, out_of_gas: bool) {
         // Relaxed: statistics.
         self.runs.fetch_add(1, Ordering::Relaxed);
         let mut scouted = self.transactions[tx.get()].lock();
         scouted.runs += 1;
         scouted.running = false;
         scouted.whole &= !scouting.called_off;
+        if out_of_gas && (scouting.found > 0 || scouting.asked.is_empty()) {
+            // It was on a good way, or not yet at the place where its context waits.
+            scouted.doublings = (scouted.doublings + 1).min(DOUBLINGS);
+        }
+        scouted.whole &= !out_of_gas;
         scouted.found += scouting.found;
         scouted.asked.extend(scouting.asked);
         // Without anything to guess the two are one.
@@ -183,8 +207,7 @@ pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) 
         .filter(|tx| run.scheduler.phase(*tx).is_suspended());
     let promising = candidates.filter_map(|tx| Some((scouts.promise(tx)?, Reverse(tx))));
     let Some((_, Reverse(tx))) = promising.max() else { return false };
-    let Some((guess, patience)) = scouts.begin(tx) else { return true };
-    let scouting = Scouting::new(me, guess, patience);
+    let Some(scouting) = scouts.begin(tx, me) else { return true };
     worker.run_once(Command::Run(run.clone(), tx, Role::Scout(scouting)));
     true
 }
@@ -193,6 +216,7 @@ pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) 
 pub(crate) struct Scouting {
     worker: usize,
     guess: Guess,
+    gas: u64,
     /// For how long it goes on though there is other work, from where its context waits; zero: not
     /// even that far.
     patience: Duration,
@@ -208,17 +232,12 @@ pub(crate) struct Scouting {
 }
 
 impl Scouting {
-    fn new(worker: usize, guess: Guess, patience: Duration) -> Self {
-        Self {
-            worker,
-            guess,
-            patience,
-            alone_since: None,
-            last: None,
-            asked: Vec::new(),
-            found: 0,
-            called_off: false,
-        }
+    /// The gas that the run of `tx` gets, on top of what it pays before it begins.
+    pub(super) fn limit_gas(&self, tx: &TxEnv) -> u64 {
+        let slots: usize = tx.access_list.iter().map(|item| 1 + item.storage_keys.len()).sum();
+        let begin = BEGIN_GAS + BYTE_GAS * tx.data.len() as u64 + KEY_GAS * slots as u64;
+        let begin = begin + AUTHORITY_GAS * tx.authorization_list.len() as u64;
+        tx.gas_limit.min(begin.saturating_add(self.gas))
     }
 
     /// Whether other work goes first. A patient scout goes on for as long as a read takes from where its
@@ -232,13 +251,13 @@ impl Scouting {
 
 impl View<'_> {
     /// Ends the scout, whatever came of it.
-    pub(super) fn end_scouting(&mut self) {
+    pub(super) fn end_scouting(&mut self, out_of_gas: bool) {
         let (Some(scouting), Some(scouts)) =
             (self.scouting.take(), &self.run().machine.storage.scouts)
         else {
             return;
         };
-        scouts.note(self.tx, scouting);
+        scouts.note(self.tx, scouting, out_of_gas);
     }
 
     /// Calls a scout off when there is something better to do.

@@ -1,70 +1,53 @@
 //! Code that was read lately, analysed and with its hash checked.
 //!
-//! Most accounts that a block calls share few codes with one another and with the blocks around,
-//! and reading a code means hashing and analysing it. What the hash names never changes, so views
-//! of all states share one cache.
-//!
-//! Two generations bound it: what is used goes to the young one; when that has half of the bytes,
-//! it becomes the old one, and what was old and not used meanwhile is forgotten.
+//! Reading a code means hashing and analysing it, and most accounts that a block calls share few
+//! codes with one another and with the blocks around. What a hash names never changes, so the
+//! views of all states share one cache.
 
-use alloy_primitives::{B256, map::HashMap};
+use alloy_primitives::B256;
+use quick_cache::{
+    DefaultHashBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use revm::bytecode::Bytecode;
 
-use crate::sync::Mutex;
+/// What one entry takes beyond its code, about.
+const ENTRY_BYTES: u64 = 200;
+/// What one code has on average, about.
+const USUAL_BYTES: u64 = 4096;
 
 /// A code by its hash and its kind: the bytes of a delegation are ordinary code before Prague.
 type Key = (B256, bool);
 
 /// See the module.
-#[derive(Debug)]
-pub(super) struct Codes {
-    /// How many bytes one generation may have.
-    half: usize,
-    generations: Mutex<Generations>,
-}
+pub(super) struct Codes(Cache<Key, Bytecode, Bytes>);
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Key, Bytecode>,
-    /// Bytes of the young codes.
-    bytes: usize,
-    old: HashMap<Key, Bytecode>,
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, Bytecode> for Bytes {
+    fn weight(&self, _: &Key, code: &Bytecode) -> u64 {
+        // Analysed code has a bit of jump table per byte.
+        let code = code.len() as u64;
+        ENTRY_BYTES + code + code / 8
+    }
 }
 
 impl Codes {
-    /// A cache of at most `bytes` of code.
+    /// A cache of about so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        Self { half: bytes / 2, generations: Mutex::default() }
+        let bytes = bytes as u64;
+        let entries = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
+        let hasher = DefaultHashBuilder::default();
+        Self(Cache::with(entries, bytes, Bytes, hasher, DefaultLifecycle::default()))
     }
 
     pub(super) fn get(&self, hash: B256, delegation: bool) -> Option<Bytecode> {
-        let key = (hash, delegation);
-        let mut generations = self.generations.lock();
-        if let Some(code) = generations.young.get(&key) {
-            return Some(code.clone());
-        }
-        let code = generations.old.remove(&key)?;
-        generations.add(key, code.clone(), self.half);
-        Some(code)
+        self.0.get(&(hash, delegation))
     }
 
     pub(super) fn put(&self, hash: B256, delegation: bool, code: Bytecode) {
-        self.generations.lock().add((hash, delegation), code, self.half);
-    }
-}
-
-impl Generations {
-    fn add(&mut self, key: Key, code: Bytecode, half: usize) {
-        let bytes = code.original_byte_slice().len();
-        if bytes > half || self.young.contains_key(&key) {
-            return;
-        }
-        if self.bytes + bytes > half {
-            self.old = std::mem::take(&mut self.young);
-            self.bytes = 0;
-        }
-        self.bytes += bytes;
-        self.young.insert(key, code);
+        self.0.insert((hash, delegation), code);
     }
 }
 
@@ -73,38 +56,32 @@ mod tests {
     use super::*;
 
     fn code(byte: u8) -> (B256, Bytecode) {
-        let code = Bytecode::new_legacy(vec![byte; 10].into());
+        let code = Bytecode::new_legacy(vec![byte | 1; 1000 + usize::from(byte)].into());
         (code.hash_slow(), code)
     }
 
     #[test]
-    fn what_is_used_stays_and_the_rest_is_forgotten() {
-        // Two codes in each generation.
-        let codes = Codes::new(40);
-        let (used, analysed) = code(0);
-        codes.put(used, false, analysed);
-        for byte in 1..20 {
+    fn no_more_is_kept_than_asked_for() {
+        let codes = Codes::new(20_000);
+        for byte in 0..200 {
             let (hash, analysed) = code(byte);
             codes.put(hash, false, analysed);
-            assert!(codes.get(used, false).is_some(), "after {byte}");
         }
-        let held = (0..20).filter(|byte| codes.get(code(*byte).0, false).is_some()).count();
-        assert!(held <= 4, "{held}");
+        let kept = (0..200).filter(|byte| codes.get(code(*byte).0, false).is_some()).count();
+        assert!((1..=20).contains(&kept), "{kept}");
+        // Nothing at all is fine too.
+        let codes = Codes::new(0);
+        let (hash, analysed) = code(1);
+        codes.put(hash, false, analysed);
+        assert_eq!(codes.get(hash, false), None);
     }
 
     #[test]
     fn a_kind_of_code_is_not_the_other() {
-        let codes = Codes::new(1000);
+        let codes = Codes::new(1 << 20);
         let (hash, analysed) = code(1);
         codes.put(hash, false, analysed);
+        assert!(codes.get(hash, false).is_some());
         assert!(codes.get(hash, true).is_none());
-    }
-
-    #[test]
-    fn what_exceeds_a_generation_is_not_kept() {
-        let codes = Codes::new(10);
-        let (hash, analysed) = code(1);
-        codes.put(hash, false, analysed);
-        assert!(codes.get(hash, false).is_none());
     }
 }

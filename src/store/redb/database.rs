@@ -1,64 +1,14 @@
 //! Creating and opening databases, and what state they hold.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::Path};
 
 use redb::{Builder, Database, ReadableDatabase, TableError, TableHandle};
 
 use super::{
-    Position, RedbError, RedbView, birth,
-    codes::Codes,
-    guard::{dropped, guarded},
-    layout::META,
-    meta::Meta,
-    scan::state_digest,
-    table::Tables,
-    view::Pace,
+    Position, RedbError, RedbOptions, RedbView, birth, guard::guarded, layout::META, meta::Meta,
+    scan::state_digest, shared::Shared,
 };
-use crate::{
-    store::{IoPool, MemoryStore},
-    sync::Arc,
-};
-
-/// How a database is used.
-#[derive(Clone, Debug)]
-pub struct RedbOptions {
-    io: Arc<IoPool>,
-    page_cache: usize,
-    code_cache: usize,
-    import_batch: usize,
-}
-
-impl RedbOptions {
-    /// Reads run on the threads of `io`; 256 MiB of pages and 32 MiB of code are kept in memory, and
-    /// an import writes 100,000 records at a time.
-    pub fn new(io: Arc<IoPool>) -> Self {
-        Self { io, page_cache: 256 << 20, code_cache: 32 << 20, import_batch: 100_000 }
-    }
-
-    /// How many bytes of the file are kept in memory, at most.
-    #[must_use]
-    pub fn page_cache(mut self, bytes: usize) -> Self {
-        self.page_cache = bytes;
-        self
-    }
-
-    /// How many bytes of code are kept in memory, at most.
-    #[must_use]
-    pub fn code_cache(mut self, bytes: usize) -> Self {
-        self.code_cache = bytes;
-        self
-    }
-
-    /// How many records an import holds in memory before it writes them, about.
-    #[must_use]
-    pub fn import_batch(mut self, records: usize) -> Self {
-        self.import_batch = records;
-        self
-    }
-}
+use crate::{store::MemoryStore, sync::Arc};
 
 /// A database of one state, which goes from block to block.
 ///
@@ -66,30 +16,6 @@ impl RedbOptions {
 #[derive(Debug)]
 pub struct RedbStore {
     pub(super) shared: Arc<Shared>,
-}
-
-/// What the store and its views have in common.
-pub(super) struct Shared {
-    pub(super) path: PathBuf,
-    /// `None` only while it is being dropped.
-    database: Option<Database>,
-    pub(super) io: Arc<IoPool>,
-    pub(super) codes: Codes,
-    pub(super) pace: Pace,
-    pub(super) import_batch: usize,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Closing writes.
-        dropped(self.database.take());
-    }
 }
 
 impl RedbStore {
@@ -227,9 +153,10 @@ impl RedbStore {
     ) -> Result<T, RedbError> {
         let in_use = RedbError::InUse { path: self.shared.path.clone() };
         let Some(shared) = Arc::get_mut(&mut self.shared) else { return Err(in_use) };
-        let Some(database) = &mut shared.database else { return Err(in_use) };
-        guarded(&shared.path, doing, || {
-            call(database).map_err(|reason| RedbError::failed(&shared.path, doing, reason))
+        let path = shared.path.clone();
+        let Some(database) = shared.database_mut() else { return Err(in_use) };
+        guarded(&path, doing, || {
+            call(database).map_err(|reason| RedbError::failed(&path, doing, reason))
         })
     }
 
@@ -282,21 +209,7 @@ impl RedbStore {
         options: RedbOptions,
         open: impl FnOnce(&Builder) -> Result<Database, redb::DatabaseError>,
     ) -> Result<Self, RedbError> {
-        let doing = "opening";
-        let database = guarded(path, doing, || {
-            let mut builder = Builder::new();
-            builder.set_cache_size(options.page_cache);
-            open(&builder).map_err(|reason| RedbError::failed(path, doing, reason))
-        })?;
-        let shared = Shared {
-            path: path.to_path_buf(),
-            database: Some(database),
-            io: options.io,
-            codes: Codes::new(options.code_cache),
-            pace: Pace::default(),
-            import_batch: options.import_batch,
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(Shared::open(path, options, open)?) })
     }
 
     /// Writes the tables into a new database.
@@ -327,30 +240,6 @@ impl RedbStore {
                 }
                 Err(reason) => Err(failed(reason.into())),
             }
-        })
-    }
-}
-
-impl Shared {
-    pub(super) fn database(&self) -> Result<&Database, RedbError> {
-        self.database.as_ref().ok_or_else(|| RedbError::InUse { path: self.path.clone() })
-    }
-
-    /// Runs `change` in one transaction, which is on disk when this returns, or never was.
-    pub(super) fn write<T>(
-        &self,
-        doing: &'static str,
-        change: impl FnOnce(&mut Tables<'_>) -> Result<T, RedbError>,
-    ) -> Result<T, RedbError> {
-        let path = &*self.path;
-        guarded(path, doing, || {
-            let failed = |reason: redb::Error| RedbError::failed(path, doing, reason);
-            let mut write =
-                self.database()?.begin_write().map_err(|reason| failed(reason.into()))?;
-            write.set_quick_repair(true);
-            let result = change(&mut Tables::open(path, &write)?)?;
-            write.commit().map_err(|reason| failed(reason.into()))?;
-            Ok(result)
         })
     }
 }

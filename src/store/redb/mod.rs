@@ -38,10 +38,13 @@
 //! | file | concept |
 //! |---|---|
 //! | `database` | creating, opening, what state it holds |
+//! | `options` | how it is used |
+//! | `shared` | the library's database, and what stores and views keep beside it |
 //! | `birth` | the file as the system sees it, before the library does |
 //! | `import` | filling it with a state |
 //! | `apply` | from one block's state to the next one's |
 //! | `view` | one state, to execute a block over |
+//! | `head` | the state that moves on with the blocks, for what stands in front of many |
 //! | `codes` | code that was read lately |
 //! | `scan` | the whole state, for checks: a copy, a digest |
 //! | `layout` | records as bytes |
@@ -97,18 +100,17 @@ mod codes;
 mod database;
 mod error;
 mod guard;
+mod head;
 mod import;
 mod layout;
 mod meta;
+mod options;
 mod scan;
+mod shared;
 mod table;
 mod view;
 
 pub use self::{
-    database::{RedbOptions, RedbStore},
-    error::RedbError,
-    import::Import,
-    meta::Position,
-    scan::state_digest,
-    view::RedbView,
+    database::RedbStore, error::RedbError, head::RedbHead, import::Import, meta::Position,
+    options::RedbOptions, scan::state_digest, view::RedbView,
 };

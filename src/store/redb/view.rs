@@ -3,7 +3,7 @@
 //! A view holds a read transaction of the library: a tree of pages that nobody changes while it is
 //! open. Nothing is at hand without a look into the file, so the `try_…` methods say so, and what
 //! is fetched is read on the pool's threads. Whoever wants what was read once to be at hand wraps the
-//! view in a [`CachedStore`](crate::store::CachedStore).
+//! view, or the [head](super::RedbHead), in a store that caches.
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use redb::{ReadOnlyTable, ReadableDatabase};
@@ -11,13 +11,13 @@ use revm::{bytecode::Bytecode, state::AccountInfo};
 
 use super::{
     Position, RedbError,
-    database::Shared,
     guard::guarded,
     layout::{
         ACCOUNTS, AccountRecord, BLOCK_HASHES, CODE, META, Named, SLOTS, decode_hash, decode_slot,
         slot_key, slot_keys,
     },
     meta::Meta,
+    shared::Shared,
     table::get,
 };
 use crate::{
