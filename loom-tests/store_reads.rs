@@ -32,6 +32,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: an_asker_beside_an_answer_gets_one,
     },
     Model {
+        name: "an_answer_that_has_landed_is_not_asked_for_again",
+        threads: 2,
+        bound: 3,
+        weakenings: &["reads.known-locked"],
+        run: an_answer_that_has_landed_is_not_asked_for_again,
+    },
+    Model {
         name: "what_a_full_limit_holds_back_is_started",
         threads: 3,
         bound: 3,
@@ -148,6 +155,29 @@ fn an_asker_beside_an_answer_gets_one() {
     desk.answer(1, false);
     assert_eq!(flight.wait(|| false, || false), Some(10));
     asker.join().unwrap();
+}
+
+/// Answers are put where askers look first. One that arrives between such a look and the question
+/// counts.
+fn an_answer_that_has_landed_is_not_asked_for_again() {
+    let desk = Desk::new(4, 1);
+    let arrived = Arc::new(Mutex::new(None));
+    let flight = desk.reads.ask(1, 0);
+    desk.pump(|_| ());
+    let store = thread::spawn({
+        let (desk, arrived) = (desk.clone(), arrived.clone());
+        move || {
+            *arrived.lock() = Some(10);
+            desk.answer(1, false);
+        }
+    });
+    if let Some(flight) = desk.reads.ask_unless(1, 5, || arrived.lock().is_some()) {
+        desk.pump_at_once(false);
+        assert_eq!(flight.wait(|| false, || false), Some(10));
+    }
+    assert_eq!(flight.wait(|| false, || false), Some(10));
+    store.join().unwrap();
+    assert_eq!(desk.started.load(Relaxed), 1);
 }
 
 /// The second read can start only when the first has an answer, which may come while somebody is at

@@ -38,11 +38,15 @@ impl<'a> CommittedState<'a> {
 
     /// Reads with the reads of the block, unless that ends meanwhile.
     fn wait(&self, query: Query) -> ReadResult {
-        let flight = storage::ask(self.run, query, 0);
+        let Some(flight) = storage::ask(self.run, query, 0) else {
+            // It has arrived meanwhile.
+            return self.try_get(query).unwrap_or(Err(StoreError::Dropped { query }));
+        };
         let gone = || self.run.machine.storage.is_closed();
         let answer = flight.wait(|| self.machine.store.drive(), gone);
         answer.unwrap_or(Err(StoreError::Dropped { query }))
     }
+
     fn committed(&self, address: Address) -> Option<(u32, VersionedAccount)> {
         let accounts = &self.machine.accounts;
         let id = accounts.find(&address)?;

@@ -16,7 +16,8 @@
 //! Invariants
 //!
 //! 1. *Coalescing*: while a key is queued or started, asking for it again joins the same flight. A
-//!    key that landed and is not kept is unknown again.
+//!    key that landed and is not kept is unknown again; whoever keeps its answer elsewhere asks with
+//!    [`ask_unless`](Reads::ask_unless).
 //! 2. *Bounded*: at most `limit` reads are started, and one more, of a rank that cannot wait: the
 //!    transaction at the commit cursor gets its read however many others are under way.
 //! 3. *Nothing lies*: whoever queues a key, or frees a place, starts what can be started, or finds
@@ -96,6 +97,21 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
 
     /// Asks for a key, for a transaction of that rank. Whoever asks calls [`pump`](Self::pump) next.
     pub fn ask(&self, key: K, rank: u32) -> Arc<Flight<V>> {
+        self.ask_unless(key, rank, || false).expect("nothing speaks against it")
+    }
+
+    /// The same, unless the key is unknown here and `known` says that its answer lies elsewhere.
+    /// Whoever puts it there does so before it [lands](Self::land), so no read is made twice.
+    pub fn ask_unless(
+        &self,
+        key: K,
+        rank: u32,
+        known: impl FnOnce() -> bool,
+    ) -> Option<Arc<Flight<V>>> {
+        let mut known = Some(known);
+        if weakened("reads.known-locked") && known.take().is_some_and(|known| known()) {
+            return None;
+        }
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
         if let Some(place) = inner.flights.get_mut(&key)
@@ -108,7 +124,10 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
                 inner.queue.insert((rank, sequence, key));
                 place.queued = Some((rank, sequence));
             }
-            return place.flight.clone();
+            return Some(place.flight.clone());
+        }
+        if known.is_some_and(|known| known()) {
+            return None;
         }
         let flight = Arc::new(Flight::default());
         let sequence = inner.sequence;
@@ -116,7 +135,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         inner.queue.insert((rank, sequence, key));
         let queued = Some((rank, sequence));
         inner.flights.insert(key, Place { flight: flight.clone(), queued, since: None });
-        flight
+        Some(flight)
     }
 
     /// Whether the key is queued, started or kept.

@@ -279,7 +279,8 @@ impl View<'_> {
     /// Asks for what the scout has to guess.
     pub(super) fn discover(&mut self, query: Query) {
         let known = self.run().machine.storage.reads.knows(&query);
-        let flight = self.ask(query, Read::LAST);
+        // What arrives at this moment the next run knows.
+        let Some(flight) = self.ask(query, Read::LAST) else { return };
         if let Some(scouting) = &mut self.scouting
             && flight.peek().is_none()
         {

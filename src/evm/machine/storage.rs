@@ -104,10 +104,16 @@ impl Reply for Arrival {
 }
 
 /// Asks the store, for a transaction of that rank or [`Read::LAST`], and starts what can be started.
-pub(crate) fn ask(run: &Arc<Run<EvmMachine>>, query: Query, rank: u32) -> Arc<Flight<ReadResult>> {
-    let flight = run.machine.storage.reads.ask(query, rank);
+/// `None`: the answer has arrived meanwhile, look again.
+pub(crate) fn ask(
+    run: &Arc<Run<EvmMachine>>,
+    query: Query,
+    rank: u32,
+) -> Option<Arc<Flight<ReadResult>>> {
+    let known = || run.machine.is_known(query);
+    let flight = run.machine.storage.reads.ask_unless(query, rank, known)?;
     pump(run);
-    flight
+    Some(flight)
 }
 
 /// Starts what can be started. Nothing unwinds out of this: a store that panics drops the reads, which
@@ -151,10 +157,8 @@ fn land(run: &Arc<Run<EvmMachine>>, query: Query, result: ReadResult) {
     }
     let keep = matches!(result, Ok(Answer::HasStorage(_) | Answer::BlockHash(_)));
     machine.storage.reads.land(query, result, keep);
-    if let Some(delegate) = delegate
-        && machine.is_unread(delegate)
-    {
-        machine.storage.reads.ask(Query::Account(delegate), Read::LAST);
+    if let Some(delegate) = delegate {
+        machine.ask_ahead(Query::Account(delegate), Read::LAST);
     }
     pump(run);
 }
@@ -166,9 +170,9 @@ impl EvmMachine {
         id.is_none_or(|id| self.accounts.entry(id).with_committed(|_| ()).is_none())
     }
 
-    /// Whether a read that is known to come should be started now: nothing of it is at hand.
-    fn is_cold(&self, query: Query) -> bool {
-        let known = match query {
+    /// Whether the answer lies in the entry that it belongs to, if there is one.
+    fn is_known(&self, query: Query) -> bool {
+        match query {
             Query::Account(address) => !self.is_unread(address),
             Query::Slot(address, slot) => self.accounts.find(&address).is_some_and(|account| {
                 let key = SlotKey { account: account.get(), generation: 0, slot };
@@ -176,9 +180,15 @@ impl EvmMachine {
                 id.is_some_and(|id| self.slots.entry(id).with_committed(|_| ()).is_some())
             }),
             Query::HasStorage(_) | Query::BlockHash(_) => false,
-        };
+        }
+    }
+
+    /// Queues a read that is known to come, if nothing of it is at hand.
+    fn ask_ahead(&self, query: Query, rank: u32) {
         // An error at hand is found by whoever needs the location, if anybody does.
-        !known && self.store.try_get(query).is_none()
+        if !self.is_known(query) && self.store.try_get(query).is_none() {
+            let _ = self.storage.reads.ask_unless(query, rank, || self.is_known(query));
+        }
     }
 }
 
@@ -189,9 +199,7 @@ pub(crate) fn prefetch_block(run: &Arc<Run<EvmMachine>>) {
         return;
     }
     for query in machine.block.known_reads() {
-        if machine.is_cold(query) {
-            machine.storage.reads.ask(query, 0);
-        }
+        machine.ask_ahead(query, 0);
     }
     prefetch(run);
     pump(run);
@@ -224,9 +232,7 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
         for tx in from..to {
             machine.block.transactions[tx as usize].known_reads(&mut reads);
             for query in reads.drain(..) {
-                if machine.is_cold(query) {
-                    storage.reads.ask(query, tx);
-                }
+                machine.ask_ahead(query, tx);
             }
         }
         storage.prefetched.store(to, Ordering::Relaxed);

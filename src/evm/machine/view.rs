@@ -131,7 +131,7 @@ impl<'y> View<'y> {
 
     /// Asks the store, on the worker's stack: how deep a store goes is not known, and pages that it
     /// touched here would stay with the coroutine.
-    pub(super) fn ask(&self, query: Query, rank: u32) -> Arc<Flight<ReadResult>> {
+    pub(super) fn ask(&self, query: Query, rank: u32) -> Option<Arc<Flight<ReadResult>>> {
         let run = self.run();
         self.yielder.on_parent_stack(|| storage::ask(run, query, rank))
     }
@@ -142,21 +142,27 @@ impl<'y> View<'y> {
         self.yielder.on_parent_stack(|| store.drive());
     }
 
-    /// Suspends until the store has answered.
+    /// Suspends until the store has answered. `None`: the answer has arrived meanwhile, in the entry
+    /// of its account or slot.
     #[cold]
-    fn fetch(&mut self, query: Query) -> Result<Answer, Stop> {
-        let flight = self.ask(query, self.tx.0);
+    fn fetch(&mut self, query: Query) -> Result<Option<Answer>, Stop> {
+        let Some(flight) = self.ask(query, self.tx.0) else { return Ok(None) };
         let waker = context_waker(self.run(), self.tx);
         if let Some(scouts) = &self.run().machine.storage.scouts {
             scouts.note_wait(self.tx);
         }
         loop {
             if let Some(result) = flight.poll(&waker) {
-                return Ok(result?);
+                return Ok(Some(result?));
             }
             self.pause()?;
             self.check()?;
         }
+    }
+
+    /// The same, for what has no entry: the answer is kept with the reads.
+    fn fetch_kept(&mut self, query: Query) -> Result<Answer, Stop> {
+        Ok(self.fetch(query)?.expect("only what has an entry is known without its read"))
     }
 
     /// Whether the account may be created as far as its storage goes (EIP-7610).
@@ -178,7 +184,7 @@ impl<'y> View<'y> {
                 self.discover(query);
                 false
             }
-            None => self.fetch(query)?.into_has_storage(query)?,
+            None => self.fetch_kept(query)?.into_has_storage(query)?,
         };
         Ok(!any)
     }
@@ -197,7 +203,10 @@ impl<'y> View<'y> {
                 Read::Unknown => {
                     let info = match machine.store.try_account(address) {
                         Some(info) => info?,
-                        None => self.fetch(query)?.into_account(query)?,
+                        None => match self.fetch(query)? {
+                            Some(answer) => answer.into_account(query)?,
+                            None => continue,
+                        },
                     };
                     let entry = self.run().machine.accounts.entry(id);
                     entry.fill(Account::from_info(info));
@@ -249,7 +258,10 @@ impl<'y> View<'y> {
                 Read::Unknown => {
                     let value = match run.machine.store.try_storage(address, slot) {
                         Some(value) => value?,
-                        None => self.fetch(query)?.into_slot(query)?,
+                        None => match self.fetch(query)? {
+                            Some(answer) => answer.into_slot(query)?,
+                            None => continue,
+                        },
                     };
                     self.run().machine.slots.entry(id).fill(value);
                 }
@@ -312,7 +324,7 @@ impl Database for View<'_> {
                 self.discover(query);
                 Ok(B256::ZERO)
             }
-            None => Ok(self.fetch(query)?.into_block_hash(query)?),
+            None => Ok(self.fetch_kept(query)?.into_block_hash(query)?),
         }
     }
 }

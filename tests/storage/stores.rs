@@ -1,0 +1,180 @@
+//! Stores that answer when and whence it suits the test.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::{Address, B256, U256};
+use chorus::{
+    evm::{AccountInfo, StateStore, StoreError},
+    store::{MemoryStore, Query, Read, ReadResult, Reply},
+};
+
+/// Has nothing at hand. What it does with reads is a closure.
+struct Slow<F>(F);
+
+impl<F: Fn(Vec<Read>) + Send + Sync> StateStore for Slow<F> {
+    fn try_account(&self, _: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        None
+    }
+
+    fn try_storage(&self, _: Address, _: U256) -> Option<Result<U256, StoreError>> {
+        None
+    }
+
+    fn try_has_storage(&self, _: Address) -> Option<Result<bool, StoreError>> {
+        None
+    }
+
+    fn try_block_hash(&self, _: u64) -> Option<Result<B256, StoreError>> {
+        None
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        (self.0)(reads);
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        Some(Duration::from_micros(100))
+    }
+}
+
+/// A store that has nothing at hand.
+pub(crate) fn slow(fetch: impl Fn(Vec<Read>) + Send + Sync + 'static) -> Arc<dyn StateStore> {
+    Arc::new(Slow(fetch))
+}
+
+/// What the world says.
+pub(crate) fn said(world: &MemoryStore, query: Query) -> ReadResult {
+    world.try_get(query).expect("memory has everything at hand")
+}
+
+/// Answers within `fetch`.
+pub(crate) fn at_once(world: &Arc<MemoryStore>) -> Arc<dyn StateStore> {
+    let world = world.clone();
+    slow(move |reads| {
+        for read in reads {
+            let result = said(&world, read.query());
+            read.answer(result);
+        }
+    })
+}
+
+/// Answers from a thread of its own, in random order and after random delays of up to so long.
+pub(crate) fn foreign(world: &Arc<MemoryStore>, seed: u64, most: Duration) -> Arc<dyn StateStore> {
+    let (sender, receiver) = channel();
+    let world = world.clone();
+    thread::spawn(move || answer_in_disorder(&world, &receiver, seed, most));
+    slow(move |reads| reads.into_iter().for_each(|read| sender.send(read).unwrap()))
+}
+
+fn answer_in_disorder(
+    world: &MemoryStore,
+    reads: &Receiver<Read>,
+    mut random: u64,
+    most: Duration,
+) {
+    let mut below = |limit: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (random >> 33) as usize % limit.max(1)
+    };
+    let mut held: Vec<Read> = Vec::new();
+    loop {
+        if held.is_empty() {
+            let Ok(read) = reads.recv() else { return };
+            held.push(read);
+        }
+        let end = Instant::now() + Duration::from_nanos(below(most.as_nanos() as usize) as u64);
+        while Instant::now() < end {
+            thread::yield_now();
+        }
+        held.extend(reads.try_iter());
+        let read = held.swap_remove(below(held.len()));
+        let result = said(world, read.query());
+        read.answer(result);
+    }
+}
+
+/// A read to hand to another store. When that answers, `answer` says what the answer is.
+pub(crate) fn after(read: Read, answer: impl FnOnce(Query) -> ReadResult + Send + 'static) -> Read {
+    struct After<F>(Read, F);
+    impl<F: FnOnce(Query) -> ReadResult + Send> Reply for After<F> {
+        fn answer(self: Box<Self>, query: Query, _: ReadResult) {
+            let Self(read, answer) = *self;
+            read.answer(answer(query));
+        }
+    }
+    Read::new(read.query(), read.rank(), Box::new(After(read, answer)))
+}
+
+/// What has been asked of a store, in order.
+#[derive(Default)]
+pub(crate) struct Log(Mutex<Vec<Query>>);
+
+impl Log {
+    pub(crate) fn note(&self, reads: &[Read]) {
+        self.0.lock().unwrap().extend(reads.iter().map(Read::query));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    pub(crate) fn queries(&self) -> Vec<Query> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn times(&self) -> HashMap<Query, u32> {
+        let mut times = HashMap::new();
+        self.queries().into_iter().for_each(|query| *times.entry(query).or_default() += 1);
+        times
+    }
+
+    pub(crate) fn asked_for_slot(&self, slot: u64) -> u32 {
+        let is = |query: &Query| matches!(query, Query::Slot(_, at) if *at == U256::from(slot));
+        self.queries().into_iter().filter(is).count() as u32
+    }
+}
+
+/// The world, except for one location that cannot be read.
+pub(crate) struct Broken {
+    pub(crate) world: Arc<MemoryStore>,
+    pub(crate) at: Query,
+}
+
+impl Broken {
+    pub(crate) fn said(&self, query: Query) -> ReadResult {
+        if query == self.at {
+            return Err(StoreError::failed(query, "broken"));
+        }
+        said(&self.world, query)
+    }
+}
+
+impl StateStore for Broken {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        let query = Query::Account(address);
+        Some(self.said(query).and_then(|answer| answer.into_account(query)))
+    }
+
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        let query = Query::Slot(address, slot);
+        Some(self.said(query).and_then(|answer| answer.into_slot(query)))
+    }
+
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        let query = Query::HasStorage(address);
+        Some(self.said(query).and_then(|answer| answer.into_has_storage(query)))
+    }
+
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        let query = Query::BlockHash(number);
+        Some(self.said(query).and_then(|answer| answer.into_block_hash(query)))
+    }
+}
