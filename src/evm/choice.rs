@@ -26,10 +26,16 @@ const LEAST_CALL_GAS: u64 = 5_000_000;
 
 /// Whether the block may gain from `workers` workers.
 ///
-/// Where the store makes transactions wait, every block of several gains, on one worker too.
+/// Where the store makes transactions wait, every block gains, on one worker too. Where it hands its
+/// reads to other threads though they take no time (a database whose pages are in memory), that costs
+/// more than the block: a read of 1.3 µs takes 8 µs by another thread, and a block of 1,385 reads
+/// 12 ms in parallel and 4.5 ms one by one. Its blocking reads do without.
 pub(crate) fn may_gain(block: &Block, workers: usize, latency: Duration) -> bool {
     if latency >= WORTH_SUSPENDING {
         return !block.transactions.is_empty();
+    }
+    if !latency.is_zero() {
+        return false;
     }
     let calls = block.transactions.iter().filter(|tx| !is_plain(tx));
     let gas: u64 = calls.map(|tx| tx.env.gas_limit.min(CAP)).sum();

@@ -47,8 +47,9 @@ pub trait StateStore: Send + Sync {
         }
     }
 
-    /// About how long a fetched read takes; `None` if everything is at hand, so that nothing is
-    /// ever fetched. The engine decides by it whether to prefetch and to scout.
+    /// About how long a fetched read takes where it is read, without what it costs to hand it over;
+    /// `None` if everything is at hand, so that nothing is ever fetched. The engine decides by it
+    /// whether to prefetch, to scout, or to read one by one, because handing over costs more.
     fn latency(&self) -> Option<Duration> {
         None
     }

@@ -31,9 +31,6 @@ use crate::{
 
 /// At most so many reads are one job, so that an urgent one does not wait behind a long batch.
 const JOB_READS: usize = 16;
-/// About what it takes to hand a read to a thread that sleeps, and its answer back.
-const HAND_OVER: Duration = Duration::from_micros(10);
-
 type Reader = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// One state of a [`RedbStore`](super::RedbStore). Clones share it.
@@ -189,13 +186,19 @@ impl Inner {
         }
     }
 
+    /// Reads, and notes how long that takes.
+    fn timed(&self, query: Query) -> ReadResult {
+        let start = Instant::now();
+        let result = self.read(query);
+        self.shared.pace.note(start.elapsed());
+        result
+    }
+
     /// A job on the pool. What nobody wants any more is dropped, which answers it.
     fn answer(&self, reads: Vec<Read>) {
         for read in reads {
             if read.is_wanted() {
-                let start = Instant::now();
-                let result = self.read(read.query());
-                self.shared.pace.note(start.elapsed());
+                let result = self.timed(read.query());
                 read.answer(result);
             }
         }
@@ -237,27 +240,27 @@ impl StateStore for RedbView {
     }
 
     fn latency(&self) -> Option<Duration> {
-        Some(HAND_OVER + self.inner.shared.pace.average())
+        Some(self.inner.shared.pace.average())
     }
 
     fn account(&self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
         let query = Query::Account(address);
-        self.inner.read(query)?.into_account(query)
+        self.inner.timed(query)?.into_account(query)
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
         let query = Query::Slot(address, slot);
-        self.inner.read(query)?.into_slot(query)
+        self.inner.timed(query)?.into_slot(query)
     }
 
     fn has_storage(&self, address: Address) -> Result<bool, StoreError> {
         let query = Query::HasStorage(address);
-        self.inner.read(query)?.into_has_storage(query)
+        self.inner.timed(query)?.into_has_storage(query)
     }
 
     fn block_hash(&self, number: u64) -> Result<B256, StoreError> {
         let query = Query::BlockHash(number);
-        self.inner.read(query)?.into_block_hash(query)
+        self.inner.timed(query)?.into_block_hash(query)
     }
 }
 
