@@ -20,7 +20,7 @@ use crate::sync::time::Duration;
 /// What a call is taken to need at most.
 const CAP: u64 = 300_000;
 /// A read that takes longer than a block's overhead is worth suspending for.
-const WORTH_SUSPENDING: Duration = Duration::from_micros(5);
+pub(crate) const WORTH_SUSPENDING: Duration = Duration::from_micros(5);
 /// Blocks whose calls may need less gas than this go direct.
 const LEAST_CALL_GAS: u64 = 5_000_000;
 

@@ -354,7 +354,10 @@ impl Workers {
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
         let mut sequential = Sequential::with_shared_memory(self.config.memory.clone());
-        if store.latency().is_none() {
+        // A store that lately answered at once is asked on this thread: to hand a read over, so that it
+        // can be given up, would cost more than the read.
+        let fast = store.latency().is_none_or(|l| !l.is_zero() && l < choice::WORTH_SUSPENDING);
+        if fast {
             return sequential.execute_under(block, store, self.config.policy, conduct);
         }
         let (timeout, control) = (self.config.reading.timeout, conduct.control.clone());
