@@ -86,7 +86,9 @@ impl Timer {
     ) -> Result<Alarm, TimerError> {
         let mut call = Some(call);
         self.repeat(time, move || {
-            call.take().map(|call| call());
+            if let Some(call) = call.take() {
+                call();
+            }
             None
         })
     }

@@ -36,14 +36,14 @@ use crossbeam_utils::CachePadded;
 use revm::state::AccountInfo;
 
 use super::{
-    Latency, Query, Read, StateStore, StoreError,
+    Latency, Query, Read, ReadResult, Reply, StateStore, StoreError,
     achieved::{Achieved, Stopwatch},
     due::Due,
 };
 use crate::sync::{
     Arc, Mutex, RandomState,
-    atomic::{AtomicU64, Ordering},
-    hint,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+    hint, thread,
     time::{Duration, Instant},
 };
 
@@ -63,6 +63,8 @@ pub struct LatencyStore {
     due: Due<(Read, Option<Instant>)>,
     /// When each of the places of a bounded device is free again.
     places: Option<Mutex<BinaryHeap<Reverse<Instant>>>>,
+    /// Reads that the inner store has to fetch.
+    passed: Arc<AtomicUsize>,
     cold: AtomicU64,
     stopwatch: Stopwatch,
 }
@@ -91,6 +93,7 @@ impl LatencyStore {
             shard: RandomState::default(),
             due: Due::default(),
             places: None,
+            passed: Arc::default(),
             cold: AtomicU64::new(0),
             stopwatch: Stopwatch::default(),
         }
@@ -214,12 +217,35 @@ impl LatencyStore {
                     since.inspect(|since| self.stopwatch.record(since.elapsed()));
                     read.answer(result);
                 }
-                None => unread.push(read),
+                None => {
+                    self.passed.fetch_add(1, Ordering::Relaxed);
+                    let (query, rank) = (read.query(), read.rank());
+                    let passed = Passed { read, outstanding: self.passed.clone() };
+                    unread.push(Read::new(query, rank, Box::new(passed)));
+                }
             }
         }
         if !unread.is_empty() {
             self.inner.fetch(unread);
         }
+    }
+}
+
+/// A read that the inner store fetches.
+struct Passed {
+    read: Read,
+    outstanding: Arc<AtomicUsize>,
+}
+
+impl Reply for Passed {
+    fn answer(self: Box<Self>, _: Query, result: ReadResult) {
+        self.read.answer(result);
+        // Release: what the answer led to has been fetched.
+        self.outstanding.fetch_sub(1, Ordering::Release);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.read.is_wanted()
     }
 }
 
@@ -277,8 +303,16 @@ impl StateStore for LatencyStore {
         if !due.is_empty() {
             self.answer(due);
         }
-        // Asked last: what was answered may have fetched more.
-        self.inner.drive() | !self.due.is_empty()
+        let inner = self.inner.drive();
+        // Acquire, and before the look at the heap: an answer of the inner store, from whatever
+        // thread, may have fetched more, for which nobody else would come.
+        let passed = self.passed.load(Ordering::Acquire) > 0;
+        let due = !self.due.is_empty();
+        if passed && !due && !inner {
+            // The thread that answers may need this core.
+            thread::yield_now();
+        }
+        inner | passed | due
     }
 
     fn prefetch(&self, queries: &[Query]) {

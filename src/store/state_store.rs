@@ -55,7 +55,8 @@ pub trait StateStore: Send + Sync {
     }
 
     /// Lets a store without threads answer what is due. Engine threads call it between transactions
-    /// while reads are in flight. `true`: more is to come that hangs on the next call.
+    /// while reads are in flight. `true`: more is to come that hangs on the next call, or may come to:
+    /// an answer that another thread gives may start reads that nobody else would drive.
     fn drive(&self) -> bool {
         false
     }

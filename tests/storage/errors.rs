@@ -26,7 +26,7 @@ fn a_location_that_cannot_be_read_ends_a_block_as_one_by_one_execution_does() {
         for workload in Workload::ALL {
             let (block, world) = generated(*workload, 60);
             let mut locations = vec![Query::Account(block.env.beneficiary)];
-            for (address, account) in world.accounts().step_by(23) {
+            for (address, account) in world.accounts().step_by(5) {
                 locations.push(Query::Account(*address));
                 locations.extend(account.slots().take(2).map(|(at, _)| Query::Slot(*address, at)));
             }

@@ -53,3 +53,27 @@ fn a_call_that_is_taken_back_is_not_made_and_a_panic_harms_no_other() {
     drop(timer);
     assert_eq!(made.load(Ordering::Relaxed), 10);
 }
+
+#[test]
+fn a_repeated_call_is_made_until_it_is_taken_back_or_has_had_enough() {
+    let timer = Timer::new();
+    let soon = |millis| Instant::now() + Duration::from_millis(millis);
+    let (sender, receiver) = mpsc::channel();
+    let mut left = 3;
+    let _counts = timer.repeat(soon(1), move || {
+        left -= 1;
+        sender.send(left).unwrap();
+        (left > 0).then(|| soon(1))
+    });
+    assert_eq!(receiver.iter().collect::<Vec<_>>(), [2, 1, 0], "and the call is dropped");
+    let (sender, receiver) = mpsc::channel();
+    let endless = timer.repeat(soon(1), move || {
+        sender.send(()).unwrap();
+        Some(soon(1))
+    });
+    assert_eq!(receiver.iter().take(3).count(), 3);
+    drop(endless);
+    // Taken back, it is dropped with its sender.
+    while receiver.recv_timeout(Duration::from_secs(10)).is_ok() {}
+    assert_eq!(receiver.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}

@@ -200,7 +200,8 @@ fn build<'y>(
         cfg,
         journaled_state: journal,
         chain: (),
-        local: LocalContext::default(),
+        // Its memory grows with use: most contexts that wait have used little.
+        local: LocalContext { shared_memory_buffer: Rc::default(), ..LocalContext::default() },
         error: Ok(()),
     };
     let mut evm = shared::build(context);

@@ -214,8 +214,10 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
         return;
     }
     // As far ahead again as transactions may start: by the time they do, their reads have landed.
+    // The frontier first: by the time the window is looked at it may lie beyond that.
+    let frontier = run.scheduler.cursor().frontier().0;
     let started = run.scheduler.window_end();
-    let ahead = started.saturating_add(started - run.scheduler.cursor().frontier().0);
+    let ahead = started.saturating_add(started - frontier);
     let end = ahead.min(run.scheduler.len());
     // Relaxed: a hint; whoever acts on it holds the lock and looks again.
     if storage.prefetched.load(Ordering::Relaxed) >= end {
