@@ -328,8 +328,9 @@ mod tests {
         profile.other_reads = 2;
         assert_eq!(profile.cold_reads(), 6);
         // 40 µs and six reads, against 10 µs and three reads.
-        assert_eq!(profile.limit_at(2, Duration::from_micros(100)), 640.0 / 310.0);
-        assert_eq!(profile.limit_at(2, Duration::ZERO), 40.0 / 30.0);
+        let limit = |latency| profile.limit_at(2, Duration::from_micros(latency));
+        assert!((limit(100) - 640.0 / 310.0).abs() < 1e-9, "{}", limit(100));
+        assert!((limit(0) - 40.0 / 30.0).abs() < 1e-9, "{}", limit(0));
     }
 
     #[test]
