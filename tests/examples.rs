@@ -5,6 +5,9 @@
 mod async_embedding;
 #[path = "../examples/checkpoint.rs"]
 mod checkpoint;
+#[cfg(feature = "redb")]
+#[path = "../examples/database.rs"]
+mod database;
 #[path = "../examples/ledger.rs"]
 mod ledger;
 #[path = "../examples/message.rs"]
@@ -18,6 +21,9 @@ mod order_book_solidity;
 #[cfg(feature = "evm")]
 #[path = "../examples/revert.rs"]
 mod revert;
+#[cfg(feature = "evm")]
+#[path = "../examples/slow_store.rs"]
+mod slow_store;
 #[cfg(feature = "evm")]
 #[path = "../examples/transfers.rs"]
 mod transfers;
@@ -64,4 +70,16 @@ fn the_order_book_in_solidity_runs() {
 #[test]
 fn a_reverted_call_takes_its_writes_back() {
     revert::main().unwrap();
+}
+
+#[cfg(feature = "evm")]
+#[test]
+fn a_slow_store_is_read_many_times_at_once() {
+    slow_store::main().unwrap();
+}
+
+#[cfg(feature = "redb")]
+#[test]
+fn a_chain_lives_in_a_database() {
+    database::main().unwrap();
 }

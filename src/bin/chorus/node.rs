@@ -18,7 +18,7 @@ pub(crate) struct Node {
     #[arg(long, value_name = "URL")]
     pub(crate) rpc: String,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Asking the node")]
     pub(crate) manners: Manners,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Node {
 pub(crate) struct Manners {
     /// Keep the node's answers in a file, so that nothing is asked twice
     #[arg(long, value_name = "FILE")]
-    cache: Option<PathBuf>,
+    pub(crate) cache: Option<PathBuf>,
 
     /// Requests under way at a time
     #[arg(long, value_name = "N", default_value_t = 8,

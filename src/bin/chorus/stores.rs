@@ -90,6 +90,9 @@ pub(crate) enum StoreTrouble {
     /// A generated block is on no node's chain.
     #[error("--store rpc:URL needs --block: a generated block is on no chain")]
     Generated,
+    /// Only a node's answers are kept in a file.
+    #[error("--cache keeps a node's answers: it needs --store rpc:URL")]
+    NothingToCache,
 }
 
 /// Opens the stores of blocks.
@@ -116,6 +119,9 @@ impl Stores {
         manners: &Manners,
         chain: &ChainSpec,
     ) -> Result<Self, StoreTrouble> {
+        if manners.cache.is_some() && !matches!(choice, Choice::Rpc(_)) {
+            return Err(StoreTrouble::NothingToCache);
+        }
         Ok(match choice {
             Choice::Memory => Self::Memory,
             Choice::Latency(latency) => Self::Latency(*latency),
