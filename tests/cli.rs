@@ -255,7 +255,7 @@ fn a_block_runs_over_every_store_that_needs_no_node() {
     let folder = format!("redb:{}", databases.path().display());
     // Each database twice: made, and found.
     for store in ["memory", "latency:100us", &file, &file, &folder, &folder] {
-        let output = run_block(directory.path(), &["--store", store]);
+        let output = run_block(directory.path(), &["--json", "--store", store]);
         assert_ends(&output, 0, "");
         assert_eq!(json_lines(&output)[0]["equals_sequential"], true, "{store}");
     }

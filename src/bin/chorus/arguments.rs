@@ -121,7 +121,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "STORE", default_value = "memory")]
     pub(crate) store: Choice,
 
-    #[command(flatten, next_help_heading = "Asking a node (with --store rpc:URL)")]
+    #[command(flatten)]
     pub(crate) manners: Manners,
 
     /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent
