@@ -63,10 +63,10 @@
 //! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
-//! | [`engine`] | workers that outlive blocks, shared memory of a running engine, and what all façades share | `context`, `region`, `sync` |
+//! | [`engine`] | workers that outlive blocks, their queue, stops and streams, shared memory of a running engine | `context`, `region`, `sync` |
 //! | [`native`] | async closures as transactions, with their façade | `engine` and below |
 //! | `evm` | Ethereum transactions, with their façade; the only module that names `revm` | `engine` and below, `store` |
-//! | `store` | state stores: back ends of `evm::StateStore` | that trait |
+//! | [`store`] | state stores, and the reads of a block that waits for one | `sync`; back ends: `evm`'s types |
 //!
 //! Nothing uses what stands below it in this table, `evm` and `store` aside, which share the types
 //! of accounts. The binaries (`src/bin`) are the `chorus` command and the runner of `cargo loom`.
@@ -79,6 +79,7 @@
 //! | `evm` | the modules `evm` and `store`, `revm` and the `alloy` crates |
 //! | `redb` | state in a database on disk, `store::redb`; contains `evm` |
 //! | `tokio` | stores that read on the embedder's tokio runtime; contains `evm` |
+//! | `rpc` | state and blocks from a node, `store::rpc`; contains `tokio` |
 //!
 //! Without any there are the core and the native machine.
 
@@ -97,7 +98,7 @@ pub mod sync;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub mod evm;
 
-/// The README's snippets are tests.
-#[cfg(all(doctest, feature = "evm"))]
+/// The README's snippets are tests, of whoever has the stores that they show.
+#[cfg(all(doctest, feature = "redb", feature = "rpc"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -226,7 +226,7 @@ fn a_sender_without_funds_is_the_policys_to_answer() {
 fn wrong_usage_exits_2() {
     let directory = Fixture::new().write();
     let block = directory.path().to_str().unwrap();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["fly"], "'fly'"),
         (&["run", "--block"], "--block"),
         (&["run", "--threads", "0"], "'0'"),
@@ -235,12 +235,31 @@ fn wrong_usage_exits_2() {
         (&["run", "--path", "sideways"], "'sideways'"),
         (&["run", "--policy", "shrug"], "'shrug'"),
         (&["run", "--chain", "genesis.json"], "--block"),
+        (&["run", "--store", "disk"], "expected memory, redb:PATH, rpc:URL or latency:TIME"),
+        (&["run", "--store", "latency:abc"], "`abc` is no time"),
+        (&["run", "--store", "rpc:http://localhost:1"], "needs --block"),
+        (&["run", "--cache", "answers.redb"], "it needs --store rpc:URL"),
     ];
     for (arguments, expected) in cases {
         assert_ends(&chorus(arguments), 2, expected);
     }
     let output = chorus(&["run", "--block", block, "--chain", "/nowhere/genesis.json"]);
     assert_refused(&output, "/nowhere/genesis.json: No such file");
+}
+
+#[test]
+fn a_block_runs_over_every_store_that_needs_no_node() {
+    let directory = Fixture::new().write();
+    let databases = tempfile::tempdir().unwrap();
+    let file = format!("redb:{}", databases.path().join("state.redb").display());
+    let folder = format!("redb:{}", databases.path().display());
+    // Each database twice: made, and found.
+    for store in ["memory", "latency:100us", &file, &file, &folder, &folder] {
+        let output = run_block(directory.path(), &["--json", "--store", store]);
+        assert_ends(&output, 0, "");
+        assert_eq!(json_lines(&output)[0]["equals_sequential"], true, "{store}");
+    }
+    assert_eq!(fs::read_dir(databases.path()).unwrap().count(), 2);
 }
 
 #[test]

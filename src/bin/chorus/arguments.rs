@@ -114,13 +114,14 @@ pub(crate) struct Run {
     #[arg(long, value_enum, value_name = "PRESET", default_value_t = SharedMemory::Off)]
     pub(crate) shared_memory: SharedMemory,
 
-    /// Where both engines read state: memory, redb:PATH (a database that is made from the block's
-    /// prestate; a directory of them for several blocks), rpc:URL (a node's state before the block) or
-    /// latency:TIME (memory, but the first read of each location takes that long, as in 100us)
+    /// Where both engines read state: memory, redb:PATH (a database, made from the block's prestate if
+    /// it is not there; for several blocks a directory of them), rpc:URL (a node's state before the
+    /// block) or latency:TIME (memory, but the first read of each location takes that long, as in
+    /// 100us)
     #[arg(long, value_name = "STORE", default_value = "memory")]
     pub(crate) store: Choice,
 
-    #[command(flatten, next_help_heading = "Asking a node (with --store rpc:URL)")]
+    #[command(flatten)]
     pub(crate) manners: Manners,
 
     /// A geth-style genesis file that describes the chain; Ethereum mainnet if absent

@@ -18,34 +18,37 @@ pub(crate) struct Node {
     #[arg(long, value_name = "URL")]
     pub(crate) rpc: String,
 
-    #[command(flatten, next_help_heading = "Asking the node")]
+    #[command(flatten)]
     pub(crate) manners: Manners,
 }
+
+/// What the options below stand under, for they mean nothing to other stores.
+const HEADING: &str = "Asking a node (--rpc URL, --store rpc:URL)";
 
 /// How a node is asked.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Manners {
     /// Keep the node's answers in a file, so that nothing is asked twice
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     pub(crate) cache: Option<PathBuf>,
 
     /// Requests under way at a time
-    #[arg(long, value_name = "N", default_value_t = 8,
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = HEADING,
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     in_flight: u16,
 
     /// Calls in one request, at most
-    #[arg(long, value_name = "N", default_value_t = 100,
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = HEADING,
           value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch: u16,
 
     /// Seconds that one request may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, help_heading = HEADING,
           value_parser = clap::value_parser!(u16).range(1..=3600))]
     timeout: u16,
 
     /// How often a call is sent before its failure counts, if the failure may pass
-    #[arg(long, value_name = "N", default_value_t = 7,
+    #[arg(long, value_name = "N", default_value_t = 7, help_heading = HEADING,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     attempts: u32,
 }

@@ -27,8 +27,8 @@ const DISK_THREADS: usize = 8;
 pub(crate) enum Choice {
     /// The block's prestate, in memory.
     Memory,
-    /// The same in a database, made if it is not there: a file, or a directory with a file for each of
-    /// several blocks.
+    /// The same in a database, made if it is not there: a file, or a directory with a file for each
+    /// block.
     Redb(PathBuf),
     /// A node's state before the block.
     Rpc(String),
@@ -79,7 +79,7 @@ pub(crate) enum StoreTrouble {
     #[error(transparent)]
     Threads(#[from] IoPoolError),
     /// The directory of databases.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: several blocks need a directory for their databases: {reason}", path.display())]
     Directory { path: PathBuf, reason: io::Error },
     /// The node.
     #[error(transparent)]
@@ -128,7 +128,8 @@ impl Stores {
             Choice::Rpc(_) if generated => return Err(StoreTrouble::Generated),
             Choice::Rpc(url) => Self::Rpc(Box::new(manners.connect(url, chain).map_err(Box::new)?)),
             Choice::Redb(path) => {
-                let several = blocks > 1;
+                // A directory that was made for several blocks serves each of them alone, too.
+                let several = blocks > 1 || path.is_dir();
                 if several {
                     let trouble = |reason| StoreTrouble::Directory { path: path.clone(), reason };
                     fs::create_dir_all(path).map_err(trouble)?;
