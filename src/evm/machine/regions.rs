@@ -2,11 +2,15 @@
 
 use std::task::Waker;
 
-use super::view::{Stop, View};
+use super::{
+    places,
+    view::{Stop, View},
+};
 use crate::{
     context::context_waker,
     engine::shared::{Asker, ContextWorld},
     evm::shared::RegionSource,
+    observe::timeline,
     pool::Pools,
     region::{
         content::PageKey,
@@ -102,6 +106,7 @@ impl RegionSource for View<'_> {
     }
 
     fn wait_for_regions(&mut self) -> bool {
+        self.note_wait(timeline::Wait::Registry, places::shared_memory);
         match self.pause() {
             Ok(()) => true,
             Err(stop) => {

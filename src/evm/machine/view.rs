@@ -26,6 +26,7 @@ use crate::{
     context::{Run, context_waker},
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
+    observe::timeline,
     state::{Read, TxIndex},
     store::{Answer, Flight, Query, ReadResult},
     sync::Arc,
@@ -100,6 +101,11 @@ impl<'y> View<'y> {
         if phase.is_stale() && phase.take_stale() {
             let notes = self.notes.borrow();
             if !run.machine.may_hold(self.tx, &notes) {
+                if let Some(recorder) = run.recorder() {
+                    let place = run.machine.find_conflict(self.tx, &notes, false);
+                    let event = timeline::Event::Conflict(self.tx.0, place);
+                    recorder.note(run.scheduler.owner(self.tx), event);
+                }
                 return Err(Stop::Doomed);
             }
         }
@@ -109,6 +115,7 @@ impl<'y> View<'y> {
     /// Suspends until `writer` has published at that place.
     fn wait(&mut self, writer: TxIndex, place: Place) -> Result<(), Stop> {
         let run = self.run();
+        self.note_wait(timeline::Wait::Transaction(writer.0), || place.into());
         if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
             crate::sync::thread::yield_now();
@@ -119,6 +126,17 @@ impl<'y> View<'y> {
         }
         self.pause()?;
         self.check()
+    }
+
+    /// Notes what the next suspension will be for, if the block is recorded. On the worker that runs
+    /// the context, whose lane it is.
+    pub(super) fn note_wait(&self, wait: timeline::Wait, place: impl FnOnce() -> timeline::Place) {
+        let run = self.run();
+        if let Some(recorder) = run.recorder() {
+            let awaited = timeline::Awaited { wait, place: place() };
+            let event = timeline::Event::Awaits(self.tx.0, awaited);
+            recorder.note(run.scheduler.owner(self.tx), event);
+        }
     }
 
     /// Suspends until woken.
@@ -154,6 +172,7 @@ impl<'y> View<'y> {
             if let Some(result) = flight.poll(&waker) {
                 return Ok(result?);
             }
+            self.note_wait(timeline::Wait::Store, || self.run().machine.place_of(query));
             self.pause()?;
             self.check()?;
         }
