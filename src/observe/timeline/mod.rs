@@ -35,8 +35,11 @@
 //! 4. Memory is bounded: a full lane counts what it drops, and the timeline says how much.
 
 mod build;
+mod chrome;
 mod event;
 mod hottest;
+mod html;
+mod json;
 mod lane;
 mod model;
 mod recorder;
