@@ -151,9 +151,14 @@ impl<M: Machine> Run<M> {
     /// Notes where an incarnation that worker `me` is about to throw away was wrong.
     fn note_conflict(&self, me: usize, tx: TxIndex, trace: &M::Trace) {
         if let Some(recorder) = &self.recorder {
-            let place = self.machine.conflict(tx, trace);
-            recorder.note(me, Event::Conflict(tx.0, place));
+            self.note_conflict_to(recorder, me, tx, trace);
         }
+    }
+
+    #[cold]
+    fn note_conflict_to(&self, recorder: &Recorder, me: usize, tx: TxIndex, trace: &M::Trace) {
+        let place = self.machine.conflict(tx, trace);
+        recorder.note(me, Event::Conflict(tx.0, place));
     }
 
     /// The time on the recorder's clock; without a recorder, none.
@@ -397,6 +402,7 @@ impl<M: Machine> Run<M> {
         self.after_commit(at, result, told)
     }
 
+    #[inline]
     fn note_commit(&self, me: usize, at: TxIndex, begin: u64, result: &Result<(), M::Error>) {
         if result.is_ok() {
             self.note(me, Event::Committed(at.0, begin));

@@ -2,10 +2,7 @@
 
 use std::task::Waker;
 
-use super::{
-    places,
-    view::{Stop, View},
-};
+use super::view::{Awaiting, Stop, View};
 use crate::{
     context::context_waker,
     engine::shared::{Asker, ContextWorld},
@@ -106,7 +103,7 @@ impl RegionSource for View<'_> {
     }
 
     fn wait_for_regions(&mut self) -> bool {
-        self.note_wait(timeline::Wait::Registry, places::shared_memory);
+        self.note_wait(timeline::Wait::Registry, Awaiting::Registry);
         match self.pause() {
             Ok(()) => true,
             Err(stop) => {

@@ -36,6 +36,7 @@ impl Recorder {
     }
 
     /// Nanoseconds since the block began.
+    #[cold]
     #[must_use]
     pub fn now(&self) -> u64 {
         self.at(Instant::now())
@@ -45,7 +46,10 @@ impl Recorder {
         u64::try_from(time.saturating_duration_since(self.begin).as_nanos()).unwrap_or(NEVER - 1)
     }
 
-    /// Notes an event of now. Called by that worker.
+    /// Notes an event of now. Called by that worker. Cold: whoever is not recorded should not have it in
+    /// the middle of his code.
+    #[cold]
+    #[inline(never)]
     pub fn note(&self, worker: usize, event: Event) {
         if let Some(lane) = self.lanes.get(worker) {
             lane.push(self.now(), event);
@@ -53,6 +57,7 @@ impl Recorder {
     }
 
     /// Notes that the context of `tx` is woken, on any thread.
+    #[cold]
     pub fn note_wake(&self, tx: u32) {
         if let Some(woken) = self.woken.get(tx as usize) {
             // Relaxed: a number for the picture. That it is there when the context goes on follows
@@ -62,6 +67,7 @@ impl Recorder {
     }
 
     /// Notes that worker `worker` goes on with the context of `tx`.
+    #[cold]
     pub fn note_resume(&self, worker: usize, tx: u32) {
         let woken = self.woken.get(tx as usize).map(|woken| {
             let time = woken.load(Ordering::Relaxed);

@@ -121,8 +121,8 @@ pub(crate) enum TraceError {
 pub(crate) fn run(arguments: &Trace) -> Result<Verdict, TraceError> {
     let chain = inputs::chain_of(arguments.chain.as_deref())?;
     let source = source(arguments)?;
-    let target = Target::open(&arguments.out, arguments.format)?;
     let work = source.load(&chain)?;
+    let mut target = Target::open(&arguments.out, arguments.format)?;
     let memory = Memory::new(arguments.shared_memory.into())?;
     let threads = arguments.threads.map_or_else(available_parallelism, usize::from);
     let engine = Engine::builder()

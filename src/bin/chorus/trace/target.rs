@@ -1,7 +1,7 @@
 //! The file that a timeline goes to.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -42,6 +42,8 @@ pub(super) struct Target {
     path: PathBuf,
     file: File,
     format: Format,
+    /// It was not there before, and nothing has been written to it.
+    is_fresh: bool,
 }
 
 impl Target {
@@ -55,17 +57,20 @@ impl Target {
         };
         let unknown = || TargetError::UnknownFormat { path: path.to_owned() };
         let format = format.or_else(by_name).ok_or_else(unknown)?;
-        let file = File::options().write(true).create(true).truncate(false).open(path);
+        let made = File::options().write(true).create_new(true).open(path);
+        let is_fresh = made.is_ok();
+        let file = made.or_else(|_| File::options().write(true).open(path));
         let file = file.map_err(|error| TargetError::Write { path: path.to_owned(), error })?;
-        Ok(Self { path: path.to_owned(), file, format })
+        Ok(Self { path: path.to_owned(), file, format, is_fresh })
     }
 
     /// Replaces what was there.
-    pub(super) fn write(&self, timeline: &Timeline, title: &str) -> Result<(), TargetError> {
+    pub(super) fn write(&mut self, timeline: &Timeline, title: &str) -> Result<(), TargetError> {
         let text = match self.format {
             Format::Perfetto => timeline.to_chrome(title),
             Format::Html => timeline.to_html(title),
         };
+        self.is_fresh = false;
         self.replace(&text).map_err(|error| TargetError::Write { path: self.path.clone(), error })
     }
 
@@ -84,5 +89,14 @@ impl Target {
             Format::Html => "any browser",
         };
         format!("Open {} with {with}.", self.path.display())
+    }
+}
+
+impl Drop for Target {
+    /// Nothing came of it: the file goes again.
+    fn drop(&mut self) {
+        if self.is_fresh {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
