@@ -293,14 +293,14 @@ fn a_stale_transaction_is_aborted_and_what_it_wrote_is_withdrawn() {
             // What a worker does with an offer, except that it starts nothing.
             if let Some(tx) = run.scheduler.ready().pop_returned(u32::MAX) {
                 if run.scheduler.phase(tx).take_revalidation() {
-                    run.revalidate(tx);
+                    run.revalidate(1, tx);
                 }
                 run.scheduler.offer(tx);
             }
         }
     });
     finish(&run, first, 0);
-    run.advance();
+    run.advance(0);
     other.join().unwrap();
     // The rest is not concurrent, or the model would be ten times as large.
     work(&run, 0, &mut ());

@@ -42,6 +42,7 @@ mod engine_shared;
 mod engine_stream;
 #[cfg(chorus_loom)]
 mod observe_metrics;
+mod observe_timeline;
 #[cfg(chorus_loom)]
 mod pool;
 #[cfg(chorus_loom)]
@@ -106,6 +107,7 @@ mod models {
         ("engine_shared", crate::engine_shared::MODELS),
         ("engine_stream", crate::engine_stream::MODELS),
         ("observe_metrics", crate::observe_metrics::MODELS),
+        ("observe_timeline", crate::observe_timeline::MODELS),
         ("pool", crate::pool::MODELS),
         ("region_pages", crate::region_pages::MODELS),
         ("region_versions", crate::region_versions::MODELS),

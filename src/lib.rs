@@ -58,11 +58,11 @@
 //! | [`sync`] | the only door to atomics, locks, channels, threads and the clock; std, loom or shuttle behind it | |
 //! | [`state`] | multi-version state: locations, versions, observations, deltas, the committed view | `sync` |
 //! | [`pool`] | blocks of memory in four size classes | `sync` |
-//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports | `pool`, `sync` |
+//! | [`observe`] | what shared memory did and holds: counters, snapshots, exports; the timeline of a block | `pool`, `sync` |
 //! | [`registry`] | the registry actor: messages, published tables, leases | `sync` |
 //! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
-//! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `sync` |
+//! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `observe`, `sync` |
 //! | [`engine`] | workers that outlive blocks, their queue, stops and streams, shared memory of a running engine | `context`, `region`, `sync` |
 //! | [`native`] | async closures as transactions, with their façade | `engine` and below |
 //! | `evm` | Ethereum transactions, with their façade; the only module that names `revm` | `engine` and below, `store` |

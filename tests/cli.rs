@@ -415,3 +415,80 @@ fn every_shared_block_matches_its_header_and_the_sequential_run() {
         assert_eq!(root, expect(incomplete || number < 4_370_000), "block {number}");
     }
 }
+
+/// Runs `chorus trace` with a file of that name in a directory, and says where the file is.
+fn trace(directory: &Path, name: &str, more: &[&str]) -> (Output, std::path::PathBuf) {
+    let file = directory.join(name);
+    let output =
+        chorus(&[&["trace", "--threads", "2", "--out", file.to_str().unwrap()], more].concat());
+    (output, file)
+}
+
+#[test]
+fn a_trace_is_a_file_in_the_format_of_its_name_and_a_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let (output, file) = trace(directory.path(), "t.json", &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let json: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert!(!json["traceEvents"].as_array().unwrap().is_empty());
+    let incarnations = json["otherData"]["incarnations"].as_u64().unwrap();
+    assert!(incarnations >= json["otherData"]["transactions"].as_u64().unwrap());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("incarnations") && printed.contains("ui.perfetto.dev"), "{printed}");
+    for hot in json["otherData"]["hottest"].as_array().unwrap().iter().take(10) {
+        assert!(printed.contains(hot["field"].as_str().unwrap()), "{printed}");
+    }
+
+    let fixture = Fixture::new().write();
+    let block = ["--block", fixture.path().to_str().unwrap()];
+    let (output, file) = trace(directory.path(), "t.html", &block);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(fs::read_to_string(file).unwrap().starts_with("<!doctype html>"));
+    // Another name with the format beside it; what was there is replaced.
+    fs::write(directory.path().join("t.bin"), "x".repeat(1 << 20)).unwrap();
+    let (output, file) =
+        trace(directory.path(), "t.bin", &[&block[..], &["--format", "perfetto"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let json: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(json["otherData"]["commits"], 5);
+}
+
+#[test]
+fn a_trace_that_cannot_be_is_refused_by_name_and_leaves_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let fixture = Fixture::new().write();
+    let several = tempfile::tempdir().unwrap();
+    for name in ["1", "2"] {
+        let block = several.path().join(name);
+        fs::create_dir(&block).unwrap();
+        for file in fs::read_dir(fixture.path()).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), block.join(file.file_name())).unwrap();
+        }
+    }
+    let one = fixture.path().to_str().unwrap();
+    let both = several.path().to_str().unwrap();
+    let cases: [(&str, &[&str], &str); 5] = [
+        ("t.txt", &[], "give --format"),
+        ("none/t.json", &[], "none/t.json: "),
+        ("t.json", &["--block", both], "2 blocks, and a trace shows one"),
+        ("t.json", &["--block", one, "--path", "direct"], "give --path parallel"),
+        ("t.json", &["--block", "/nonexistent"], "/nonexistent"),
+    ];
+    for (name, more, says) in cases {
+        let (output, file) = trace(directory.path(), name, more);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(message.contains(says), "{message}");
+        assert!(!file.exists(), "{name}");
+    }
+    // A header that says something else is a mismatch, and the timeline is there to be looked at.
+    let mut wrong = Fixture::new();
+    wrong.block["gasUsed"] = json!("0x1");
+    let wrong = wrong.write();
+    let block = ["--block", wrong.path().to_str().unwrap()];
+    let (output, file) = trace(directory.path(), "t.json", &block);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("gas used"));
+    assert!(file.exists());
+}

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use super::Run;
-use crate::{state::TxIndex, sync::Arc};
+use crate::{observe::timeline::Place, state::TxIndex, sync::Arc};
 
 /// How an incarnation ended.
 #[derive(Debug)]
@@ -111,6 +111,14 @@ pub trait Machine: Send + Sync + Sized + 'static {
     /// Whether the incarnation may yet turn out valid, going by what lower transactions have
     /// published so far. `true` is always correct; `false` aborts it early.
     fn may_hold(&self, tx: TxIndex, trace: &Self::Trace) -> bool;
+
+    /// The first location where what the incarnation observed does not hold, going by what lower
+    /// transactions have published. Asked only of a block that is being recorded, after one of the
+    /// two above has said `false`.
+    fn conflict(&self, tx: TxIndex, trace: &Self::Trace) -> Place {
+        let _ = (tx, trace);
+        Place::UNKNOWN
+    }
 
     /// Makes the writes visible to higher transactions and removes what only the previous
     /// incarnation wrote. Readers to be told are appended to `told`.

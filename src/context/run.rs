@@ -3,6 +3,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::{
+    observe::timeline::{Event, Recorder},
     scheduler::{Closed, Finish, Scheduler, Step},
     state::TxIndex,
     sync::{
@@ -65,6 +66,8 @@ pub struct Run<M: Machine> {
     traces: Box<[Mutex<Held<M::Trace>>]>,
     end: Mutex<Option<Early<M::Error>>>,
     control: Option<Arc<Control>>,
+    /// Boxed: nearly always absent, and nothing to read past.
+    recorder: Option<Box<Recorder>>,
 }
 
 /// Why a block ends before its last transaction. What came first stands.
@@ -113,6 +116,7 @@ impl<M: Machine> Run<M> {
                 .collect(),
             end: Mutex::new(None),
             control: None,
+            recorder: None,
         }
     }
 
@@ -121,6 +125,46 @@ impl<M: Machine> Run<M> {
     pub fn with_control(mut self, control: Option<Arc<Control>>) -> Self {
         self.control = control;
         self
+    }
+
+    /// Makes it a block whose timeline is taken down.
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: Option<Recorder>) -> Self {
+        self.recorder = recorder.map(Box::new);
+        self
+    }
+
+    /// Who takes down the block's timeline, if anybody does.
+    #[inline]
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
+    }
+
+    /// Notes what happened on worker `me`, if anybody takes it down.
+    #[inline]
+    pub(super) fn note(&self, me: usize, event: Event) {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(me, event);
+        }
+    }
+
+    /// Notes where an incarnation that worker `me` is about to throw away was wrong.
+    fn note_conflict(&self, me: usize, tx: TxIndex, trace: &M::Trace) {
+        if let Some(recorder) = &self.recorder {
+            self.note_conflict_to(recorder, me, tx, trace);
+        }
+    }
+
+    #[cold]
+    fn note_conflict_to(&self, recorder: &Recorder, me: usize, tx: TxIndex, trace: &M::Trace) {
+        let place = self.machine.conflict(tx, trace);
+        recorder.note(me, Event::Conflict(tx.0, place));
+    }
+
+    /// The time on the recorder's clock; without a recorder, none.
+    #[inline]
+    fn clock(&self) -> u64 {
+        self.recorder.as_ref().map_or(0, |recorder| recorder.now())
     }
 
     /// What can stop the block from outside, if anything can.
@@ -221,8 +265,8 @@ impl<M: Machine> Run<M> {
             self.scheduler.cursor().advance(|at| {
                 let now = self.scheduler.may_commit(at);
                 match mine.take_if(|_| at == tx && now) {
-                    Some(trace) => self.commit_unpublished(at, trace, last, told),
-                    None => self.commit_next(at, Some(me)),
+                    Some(trace) => self.commit_unpublished(me, at, trace, last, told),
+                    None => self.commit_next(me, at, true),
                 }
             });
         }
@@ -233,12 +277,13 @@ impl<M: Machine> Run<M> {
             let previous = held.previous.take();
             self.machine.publish(tx, &mut trace, previous, told);
             held.current = Some(trace);
+            self.note(me, Event::Published(tx.0));
             phase.finish()
         };
         self.scheduler.release_waiters(tx);
         self.scheduler.tell(told);
         if finish == Finish::Stale && phase.take_revalidation() {
-            self.revalidate(tx);
+            self.revalidate(me, tx);
         }
         self.commit_own(me);
     }
@@ -250,38 +295,44 @@ impl<M: Machine> Run<M> {
             && self.scheduler.owner(frontier) == me
             && self.scheduler.phase(frontier).is_executed()
         {
-            self.scheduler.cursor().advance(|at| self.commit_next(at, Some(me)));
+            self.scheduler.cursor().advance(|at| self.commit_next(me, at, true));
         }
     }
 
-    /// Commits whatever is ready. A worker does this when it has nothing else to do. `false`: another
-    /// worker is at it.
-    pub fn advance(&self) -> bool {
-        self.scheduler.cursor().advance(|at| self.commit_next(at, None))
+    /// Commits whatever is ready. Worker `me` does this when it has nothing else to do. `false`:
+    /// another worker is at it.
+    pub fn advance(&self, me: usize) -> bool {
+        self.scheduler.cursor().advance(|at| self.commit_next(me, at, false))
     }
 
-    /// An incarnation gave up: the next one may start.
+    /// An incarnation gave up: the next one may start. Called by the worker that ran it.
     pub fn doomed(&self, tx: TxIndex, wasted: u64) {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(self.scheduler.owner(tx), Event::Doomed(tx.0));
+        }
         self.wasted.fetch_add(wasted, Ordering::Relaxed);
         let aborted = self.scheduler.phase(tx).abort();
         debug_assert!(aborted, "a doomed context was running");
         self.scheduler.offer(tx);
     }
 
-    /// Checks an executed transaction whose reads may have changed, and aborts it if they did.
-    pub fn revalidate(&self, tx: TxIndex) {
+    /// Checks an executed transaction whose reads may have changed, and aborts it if they did. Called
+    /// by worker `me`.
+    pub fn revalidate(&self, me: usize, tx: TxIndex) {
         let mut held = self.traces[tx.get()].lock();
         let Some(trace) = &held.current else { return };
         if self.machine.may_hold(tx, trace) {
             return;
         }
-        self.abort(tx, &mut held);
+        self.abort(me, tx, &mut held);
     }
 
     /// Aborts an executed transaction. The traces' lock keeps the commit step and the next
     /// incarnation's publish away until the writes are estimates.
-    fn abort(&self, tx: TxIndex, held: &mut Held<M::Trace>) {
+    fn abort(&self, me: usize, tx: TxIndex, held: &mut Held<M::Trace>) {
         let Some(trace) = held.current.take() else { return };
+        self.note_conflict(me, tx, &trace);
+        self.note(me, Event::Aborted(tx.0));
         self.wasted.fetch_add(M::work(&trace), Ordering::Relaxed);
         self.machine.retract(tx, &trace);
         held.previous = Some(trace);
@@ -290,30 +341,32 @@ impl<M: Machine> Run<M> {
         self.scheduler.offer(tx);
     }
 
-    /// The commit step for a published transaction. A busy worker (`only` is its number) leaves the
+    /// The commit step for a published transaction. A busy worker (`own_only`) leaves the
     /// transactions that another worker ran to that worker, whose cache holds them: it commits them
     /// when it finishes its next one. Whoever runs out of work commits everybody's, so nothing is
     /// left lying.
-    fn commit_next(&self, at: TxIndex, only: Option<usize>) -> Step {
+    fn commit_next(&self, me: usize, at: TxIndex, own_only: bool) -> Step {
         if at.0 >= self.scheduler.len() || self.scheduler.is_stopped() {
             return Step::NotYet;
         }
         if !self.scheduler.may_commit(at) || !self.scheduler.phase(at).is_executed() {
             return Step::NotYet;
         }
-        if only.is_some_and(|me| self.scheduler.owner(at) != me) {
+        if own_only && self.scheduler.owner(at) != me {
             self.scheduler.wake_owner(at);
             return Step::NotYet;
         }
+        let begin = self.clock();
         let mut held = self.traces[at.get()].lock();
         let Some(trace) = &held.current else { return Step::NotYet };
         if !weakened("run.validate") && !self.machine.validate(at, trace) {
-            self.abort(at, &mut held);
+            self.abort(me, at, &mut held);
             return Step::NotYet;
         }
         let Some(trace) = held.current.take() else { return Step::NotYet };
         let mut told = Vec::new();
         let result = self.machine.commit(at, trace, true, None, &mut told);
+        self.note_commit(me, at, begin, &result);
         let committed = self.scheduler.phase(at).commit();
         debug_assert!(committed, "a held trace means phase Executed");
         drop(held);
@@ -323,6 +376,7 @@ impl<M: Machine> Run<M> {
     /// The commit step for the transaction that the calling worker just ran at the frontier.
     fn commit_unpublished(
         &self,
+        me: usize,
         at: TxIndex,
         trace: M::Trace,
         last: bool,
@@ -331,18 +385,28 @@ impl<M: Machine> Run<M> {
         if self.scheduler.is_stopped() {
             return Step::NotYet;
         }
+        let begin = self.clock();
         if !last && !weakened("run.validate") && !self.machine.validate(at, &trace) {
+            self.note_conflict(me, at, &trace);
             self.doomed(at, M::work(&trace));
             return Step::NotYet;
         }
         let previous = self.traces[at.get()].lock().previous.take();
         let result = self.machine.commit(at, trace, false, previous, told);
+        self.note_commit(me, at, begin, &result);
         let phase = self.scheduler.phase(at);
         let _ = phase.finish();
         let committed = phase.commit();
         debug_assert!(committed, "just finished");
         self.scheduler.release_waiters(at);
         self.after_commit(at, result, told)
+    }
+
+    #[inline]
+    fn note_commit(&self, me: usize, at: TxIndex, begin: u64, result: &Result<(), M::Error>) {
+        if result.is_ok() {
+            self.note(me, Event::Committed(at.0, begin));
+        }
     }
 
     fn after_commit(

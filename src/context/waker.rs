@@ -26,6 +26,9 @@ impl<M: Machine> Wake for ContextWaker<M> {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if let Some(run) = self.run.upgrade() {
+            if let Some(recorder) = run.recorder() {
+                recorder.note_wake(self.tx.0);
+            }
             run.scheduler.wake(self.tx);
         }
     }

@@ -4,6 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, task::Poll};
 
 use super::{Attempt, Machine, Run};
 use crate::{
+    observe::timeline::Event,
     scheduler::Suspend,
     state::TxIndex,
     sync::{Arc, thread},
@@ -54,7 +55,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
         } else if let Some(Reverse(tx)) = desk.resumable.pop() {
             desk.resume(run, worker, tx);
         } else if scheduler.can_commit() {
-            if !run.advance() {
+            if !run.advance(me) {
                 // The token's holder may be off its core, and this thread on it.
                 thread::yield_now();
             }
@@ -98,11 +99,12 @@ impl<M: Machine> Desk<M> {
         if phase.start().is_some() {
             run.scheduler.own(tx, self.me);
             run.counters(self.me).started();
+            run.note(self.me, Event::Started(tx.0));
             let last = run.scheduler.cursor().frontier() == tx;
             let task = M::start(run, worker, tx);
             self.poll(run, worker, Context { tx, task, last });
         } else if phase.take_revalidation() {
-            run.revalidate(tx);
+            run.revalidate(self.me, tx);
         }
     }
 
@@ -111,6 +113,9 @@ impl<M: Machine> Desk<M> {
         let Some(at) = self.suspended.iter().position(|context| context.tx == tx) else { return };
         if run.scheduler.phase(tx).resume() {
             let context = self.suspended.swap_remove(at);
+            if let Some(recorder) = run.recorder() {
+                recorder.note_resume(self.me, tx.0);
+            }
             self.poll(run, worker, context);
         }
     }
@@ -120,6 +125,7 @@ impl<M: Machine> Desk<M> {
         loop {
             match M::poll(run, worker, &mut context.task) {
                 Poll::Ready(attempt) => {
+                    run.note(self.me, Event::Ended(tx.0));
                     M::retire(worker, context.task, true);
                     match attempt {
                         Attempt::Finished(trace) => {
@@ -138,6 +144,7 @@ impl<M: Machine> Desk<M> {
                         Suspend::Parked => {
                             self.suspended.push(context);
                             run.counters(self.me).suspended(self.suspended.len());
+                            run.note(self.me, Event::Suspended(tx.0));
                             return;
                         }
                     }

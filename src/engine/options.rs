@@ -4,6 +4,7 @@ use super::{CancelToken, Gate, Outcomes, Timer, TimerError, stream::Feed};
 use crate::{
     context::{Control, Halt, StopReason},
     engine::stream::stream,
+    observe::timeline::Recording,
     sync::{
         Arc, Weak,
         time::{Duration, Instant},
@@ -22,6 +23,7 @@ pub struct ExecuteOptions<O, R> {
     feed: Option<Feed<R>>,
     outcomes: Option<Outcomes<R>>,
     on_commit: Option<OnCommit<O>>,
+    pub(crate) recording: Option<Recording>,
 }
 
 impl<O, R> std::fmt::Debug for ExecuteOptions<O, R> {
@@ -44,6 +46,7 @@ impl<O, R> Default for ExecuteOptions<O, R> {
             feed: None,
             outcomes: None,
             on_commit: None,
+            recording: None,
         }
     }
 }
@@ -147,7 +150,12 @@ impl<O, R> ExecuteOptions<O, R> {
             }
         }
         let begun = Begun {
-            conduct: Conduct { control, keep_committed: self.keep_committed, feed: self.feed },
+            conduct: Conduct {
+                control,
+                keep_committed: self.keep_committed,
+                feed: self.feed,
+                recording: self.recording,
+            },
             outcomes: self.outcomes,
             on_commit: self.on_commit,
             _alarm: alarm,
@@ -173,11 +181,13 @@ pub(crate) struct Conduct<R> {
     pub(crate) keep_committed: bool,
     /// Who wants the outcomes as they commit.
     pub(crate) feed: Option<Feed<R>>,
+    /// Where its timeline goes.
+    pub(crate) recording: Option<Recording>,
 }
 
 impl<R> Default for Conduct<R> {
     fn default() -> Self {
-        Self { control: None, keep_committed: false, feed: None }
+        Self { control: None, keep_committed: false, feed: None, recording: None }
     }
 }
 

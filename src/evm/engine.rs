@@ -8,6 +8,7 @@ use crate::{
         self, Conduct, Core, EngineError, Fate, Path, SharedMemory, Timer, WorkerPool,
         shared::SharedBlock,
     },
+    observe::timeline::{BlockPhase, Recorder, Recording},
     sync::{
         Arc,
         time::{Duration, Instant},
@@ -140,6 +141,16 @@ impl EngineBuilder {
 
 /// How a block is to be executed.
 pub type ExecuteOptions = engine::ExecuteOptions<BlockOutcome, TransactionOutcome>;
+
+impl ExecuteOptions {
+    /// The block's timeline is taken down, if it takes the parallel path, and is in `recording` when the
+    /// block has ended. Default: it is not, which costs nothing.
+    #[must_use]
+    pub fn trace(mut self, recording: &Recording) -> Self {
+        self.recording = Some(recording.clone());
+        self
+    }
+}
 
 /// A submitted block.
 pub type Execution = engine::Execution<BlockOutcome, BlockError, TransactionOutcome>;
@@ -293,7 +304,7 @@ impl Engine {
         let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared, reading);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
         let conduct = Conduct::default();
-        let run = workers.begin_run(machine, &conduct);
+        let run = workers.begin_run(machine, &conduct, begin);
         let times = [begin, Instant::now()];
         workers.finish_parallel(run, &conduct, times).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
@@ -395,7 +406,26 @@ impl Workers {
         let mut machine =
             EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reading);
         machine.feed = conduct.feed.clone();
-        let run = self.begin_run(machine, conduct);
+        let run = self.begin_run(machine, conduct, begin);
+        let Some(recording) = &conduct.recording else {
+            return self.execute_run(run, block, conduct, begin);
+        };
+        let ended = self.execute_run(run.clone(), block, conduct, begin);
+        let timeline =
+            run.recorder().map(|recorder| recorder.timeline(|place| run.machine.name_place(place)));
+        recording.put(timeline.unwrap_or_default());
+        ended
+    }
+
+    /// Executes a block that is where stops find it.
+    fn execute_run(
+        &self,
+        run: Arc<Run<EvmMachine>>,
+        block: &Arc<Block>,
+        conduct: &Conduct<TransactionOutcome>,
+        begin: Instant,
+    ) -> Result<BlockOutcome, BlockError> {
+        let reading = &self.config.reading;
         let timeout = reading.timeout.filter(|_| run.machine.storage.is_slow());
         let _watch = match timeout {
             Some(after) => overdue::watch(&run, &self.timer, after)
@@ -430,9 +460,14 @@ impl Workers {
         &self,
         machine: EvmMachine,
         conduct: &Conduct<TransactionOutcome>,
+        begin: Instant,
     ) -> Arc<Run<EvmMachine>> {
-        let run = Run::new(machine, self.pool.workers(), self.config.window);
-        let run = Arc::new(run.with_control(conduct.control.clone()));
+        let workers = self.pool.workers();
+        let transactions = machine.block.transactions.len();
+        let recorder =
+            conduct.recording.as_ref().map(|_| Recorder::new(begin, workers, transactions));
+        let run = Run::new(machine, workers, self.config.window);
+        let run = Arc::new(run.with_control(conduct.control.clone()).with_recorder(recorder));
         conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
         run
     }
@@ -456,6 +491,12 @@ impl Workers {
         conduct: &Conduct<TransactionOutcome>,
         [begin, prologue_end]: [Instant; 2],
     ) -> Result<BlockOutcome, BlockError> {
+        let note = |phase, from, to| {
+            if let Some(recorder) = run.recorder() {
+                recorder.note_phase(phase, from, to);
+            }
+        };
+        note(BlockPhase::Prologue, begin, prologue_end);
         self.pool.execute(&run);
         match run.conclude() {
             Conclusion::Complete => {}
@@ -467,6 +508,7 @@ impl Workers {
             }
         }
         let transactions_end = Instant::now();
+        note(BlockPhase::Transactions, prologue_end, transactions_end);
 
         let machine = &run.machine;
         let block = &machine.block;
@@ -492,6 +534,7 @@ impl Workers {
             }
         })?;
         let epilogue_end = Instant::now();
+        note(BlockPhase::Epilogue, transactions_end, epilogue_end);
 
         let diff = settle::diff(machine);
         let regions =
@@ -501,6 +544,8 @@ impl Workers {
             totals.suspensions = prelude.waits();
             totals.incarnations -= 1;
         }
+        let diff_end = Instant::now();
+        note(BlockPhase::Diff, epilogue_end, diff_end);
         Ok(BlockOutcome {
             statistics: Statistics {
                 parallel: true,
@@ -515,7 +560,7 @@ impl Workers {
                     prologue_end - begin,
                     transactions_end - prologue_end,
                     epilogue_end - transactions_end,
-                    epilogue_end.elapsed(),
+                    diff_end - epilogue_end,
                 ],
             },
             transactions: committed.transactions,

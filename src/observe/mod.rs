@@ -1,4 +1,5 @@
-//! What shared memory did and holds: counted without a lock, read at any time, exported three ways.
+//! What can be seen of the engine from outside. Of shared memory, what it did and holds: counted without
+//! a lock, read at any time, exported three ways. Of a block, its [`timeline`].
 //!
 //! ```text
 //!  transaction ──► Usage ──(committed)──► absorb ─┐
@@ -19,6 +20,7 @@
 //! | `family.rs` | [`Family`]: one metric with its samples, of whatever origin |
 //! | `prometheus.rs` | families as Prometheus text |
 //! | `facade.rs` | families through the `metrics` facade |
+//! | [`timeline`] | what happened in one block, when, and where it lost time |
 //!
 //! # Two kinds of numbers
 //!
@@ -52,6 +54,7 @@ mod kind;
 mod metrics;
 mod prometheus;
 mod snapshot;
+pub mod timeline;
 mod usage;
 
 pub use counter::{Counters, MAX_SHARDS};

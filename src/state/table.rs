@@ -130,6 +130,11 @@ where
         })
     }
 
+    /// The key of the entry of that number, if there is one.
+    pub fn key_of_number(&self, number: u32) -> Option<&C::Key> {
+        (number < self.len.load(Ordering::Acquire)).then(|| self.key(EntryId(number))).flatten()
+    }
+
     /// The key of an entry.
     pub fn key(&self, id: EntryId) -> Option<&C::Key> {
         self.slot(id).key.get()

@@ -9,7 +9,7 @@ use chorus::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{fetch::Fetch, node::Manners, replay::Replay, stores::Choice};
+use crate::{fetch::Fetch, node::Manners, replay::Replay, stores::Choice, trace::Trace};
 
 /// Executes ordered blocks of transactions in parallel, with the sequential result.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Fetch(Fetch),
     /// Execute a range of a node's blocks, each against its header
     Replay(Replay),
+    /// Show one block's way through the engine: who ran what when, and what was waited for
+    Trace(Trace),
     /// Measure
     Bench {
         #[command(subcommand)]

@@ -1,5 +1,5 @@
 //! The `chorus` command: runs blocks in parallel and one by one, and compares; fetches blocks from a
-//! node, and replays its chain.
+//! node, replays its chain; shows where a block's time went.
 //!
 //! | exit code | meaning |
 //! |---|---|
@@ -23,6 +23,7 @@ mod report;
 mod run;
 mod stores;
 mod table;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments).map_err(|error| error.to_string()),
         Command::Fetch(arguments) => fetch::run(&arguments).map_err(|error| error.to_string()),
         Command::Replay(arguments) => replay::run(&arguments).map_err(|error| error.to_string()),
+        Command::Trace(arguments) => trace::run(&arguments).map_err(|error| error.to_string()),
         Command::Bench { what: Bench::Latency(arguments) } => {
             latency::run(&arguments).map_err(|error| error.to_string())
         }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     context::{Attempt, Machine, Run},
     evm::{BlockError, Executed, Invalid, InvalidPolicy, TransactionOutcome},
+    observe::timeline,
     state::TxIndex,
     sync::Arc,
 };
@@ -145,6 +146,10 @@ impl Machine for EvmMachine {
         let regions = self.regions_of(trace);
         regions.is_none_or(|(shared, regions)| shared.may_hold(tx, regions))
             && EvmMachine::may_hold(self, tx, &trace.notes)
+    }
+
+    fn conflict(&self, tx: TxIndex, trace: &Box<Trace>) -> timeline::Place {
+        self.find_conflict(tx, &trace.notes, trace.regions.is_some())
     }
 
     fn publish(

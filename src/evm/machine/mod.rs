@@ -17,6 +17,7 @@
 //! | `regions` | the regions below the transaction; waits for the registry |
 //! | `storage` | the store below: reads under way, prefetch |
 //! | `overdue` | reads that the store does not answer |
+//! | `places` | locations as the numbers and names of a timeline |
 //! | `scout` | finding out what a waiting transaction will read |
 //! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
@@ -37,6 +38,7 @@ mod handler;
 mod journal;
 mod notes;
 pub(crate) mod overdue;
+mod places;
 mod prelude;
 mod regions;
 mod scout;

@@ -2,11 +2,12 @@
 
 use std::task::Waker;
 
-use super::view::{Stop, View};
+use super::view::{Awaiting, Stop, View};
 use crate::{
     context::context_waker,
     engine::shared::{Asker, ContextWorld},
     evm::shared::RegionSource,
+    observe::timeline,
     pool::Pools,
     region::{
         content::PageKey,
@@ -102,6 +103,7 @@ impl RegionSource for View<'_> {
     }
 
     fn wait_for_regions(&mut self) -> bool {
+        self.note_wait(timeline::Wait::Registry, Awaiting::Registry);
         match self.pause() {
             Ok(()) => true,
             Err(stop) => {

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     context::Run,
+    observe::timeline::Event,
     state::{EntryId, Read as Found, TxIndex},
     store::{Flight, Query, Read, ReadResult},
     sync::{
@@ -208,7 +209,11 @@ pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) 
     let promising = candidates.filter_map(|tx| Some((scouts.promise(tx)?, Reverse(tx))));
     let Some((_, Reverse(tx))) = promising.max() else { return false };
     let Some(scouting) = scouts.begin(tx, me) else { return true };
+    let begin = run.recorder().map(|recorder| recorder.now());
     worker.run_once(Command::Run(run.clone(), tx, Role::Scout(scouting)));
+    if let Some((recorder, begin)) = run.recorder().zip(begin) {
+        recorder.note(me, Event::Scouted(tx.0, begin));
+    }
     true
 }
 

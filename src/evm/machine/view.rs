@@ -17,6 +17,7 @@ use super::{
     cells::{Account, SlotKey, field},
     fiber::{Command, Event},
     notes::Notes,
+    places,
     prelude::Place,
     regions::RegionView,
     scout::Scouting,
@@ -26,6 +27,7 @@ use crate::{
     context::{Run, context_waker},
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
+    observe::timeline,
     state::{Read, TxIndex},
     store::{Answer, Flight, Query, ReadResult},
     sync::Arc,
@@ -49,6 +51,17 @@ pub(crate) enum Stop {
 }
 
 impl DBErrorMarker for Stop {}
+
+/// Where a context waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Awaiting {
+    /// For what a transaction writes there.
+    Version(Place),
+    /// For what the store says.
+    Answer(Query),
+    /// For what becomes of a region.
+    Registry,
+}
 
 /// The database of one coroutine.
 pub(crate) struct View<'y> {
@@ -100,6 +113,7 @@ impl<'y> View<'y> {
         if phase.is_stale() && phase.take_stale() {
             let notes = self.notes.borrow();
             if !run.machine.may_hold(self.tx, &notes) {
+                self.note_doom(&notes);
                 return Err(Stop::Doomed);
             }
         }
@@ -107,8 +121,10 @@ impl<'y> View<'y> {
     }
 
     /// Suspends until `writer` has published at that place.
+    #[cold]
     fn wait(&mut self, writer: TxIndex, place: Place) -> Result<(), Stop> {
         let run = self.run();
+        self.note_wait(timeline::Wait::Transaction(writer.0), Awaiting::Version(place));
         if !run.scheduler.wait_for(writer, self.tx) {
             // It has published by now, or is just turning its versions into estimates.
             crate::sync::thread::yield_now();
@@ -119,6 +135,33 @@ impl<'y> View<'y> {
         }
         self.pause()?;
         self.check()
+    }
+
+    /// Notes what the next suspension will be for, if the block is recorded. On the worker that runs
+    /// the context, whose lane it is.
+    #[cold]
+    pub(super) fn note_wait(&self, wait: timeline::Wait, place: Awaiting) {
+        let run = self.run();
+        if let Some(recorder) = run.recorder() {
+            let place = match place {
+                Awaiting::Version(place) => place.into(),
+                Awaiting::Answer(query) => run.machine.place_of(query),
+                Awaiting::Registry => places::shared_memory(),
+            };
+            let event = timeline::Event::Awaits(self.tx.0, timeline::Awaited { wait, place });
+            recorder.note(run.scheduler.owner(self.tx), event);
+        }
+    }
+
+    /// Notes where the incarnation was wrong that stops now.
+    #[cold]
+    fn note_doom(&self, notes: &Notes) {
+        let run = self.run();
+        if let Some(recorder) = run.recorder() {
+            let place = run.machine.find_conflict(self.tx, notes, false);
+            let event = timeline::Event::Conflict(self.tx.0, place);
+            recorder.note(run.scheduler.owner(self.tx), event);
+        }
     }
 
     /// Suspends until woken.
@@ -155,6 +198,7 @@ impl<'y> View<'y> {
             if let Some(result) = flight.poll(&waker) {
                 return Ok(Some(result?));
             }
+            self.note_wait(timeline::Wait::Store, Awaiting::Answer(query));
             self.pause()?;
             self.check()?;
         }
