@@ -5,8 +5,10 @@
 //! small so that code and threads are in memory, asks the system to forget the peak so far, and runs the
 //! block once. What counts is how far the resident memory rose above where it was before
 //! (`VmHWM` less `VmRSS` of `/proc/self/status`, reset through `/proc/self/clear_refs`). The allocator
-//! is told to give free pages back at once, so that garbage of the preparation hides nothing. The
-//! figure is exact to some 100 KiB: pages of the allocator, and of code that runs for the first time.
+//! is told to give free pages back at once, and the run has a thread of its own, because an allocator's
+//! half-empty pages belong to threads: what the preparation left in them would hide what the run
+//! takes. The figure is no count of bytes: it is exact to about half a MiB, for the kernel adds up
+//! resident pages in batches and the allocator takes them in batches.
 //!
 //! Where the system has none of that there is no figure.
 
@@ -15,7 +17,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use chorus::evm::workload::Scenario;
+use chorus::{evm::workload::Scenario, sync::thread};
 
 use super::{BenchError, Peak, Scenarios, cases::Case, measure};
 use crate::{arguments::Path, inputs};
@@ -60,16 +62,22 @@ pub(super) fn observe(arguments: &Peak) -> Result<u64, BenchError> {
         let engine =
             arguments.threads.map(|threads| measure::engine(&work, threads, arguments.path));
         let engine = engine.transpose()?;
-        forget_peak().map_err(BenchError::Memory)?;
-        let before = kibibytes("VmRSS:").map_err(BenchError::Memory)?;
-        let answer = match &engine {
-            Some(engine) => measure::execute(&work, engine),
-            None => measure::one_by_one(&work),
+        let alone = move || {
+            forget_peak()?;
+            let before = kibibytes("VmRSS:")?;
+            let answer = match &engine {
+                Some(engine) => measure::execute(&work, engine),
+                None => measure::one_by_one(&work),
+            };
+            let after = kibibytes("VmHWM:")?;
+            Ok((answer, after.saturating_sub(before) * 1024))
         };
-        let after = kibibytes("VmHWM:").map_err(BenchError::Memory)?;
+        let ended = thread::spawn(alone).join();
+        let ended = ended.unwrap_or_else(|_| Err(io::Error::other("the run panicked")));
+        let (answer, bytes) = ended.map_err(BenchError::Memory)?;
         let name = case.name();
         answer.map_err(|error| BenchError::Block { name, error: Box::new(error) })?;
-        Ok::<_, BenchError>(after.saturating_sub(before) * 1024)
+        Ok::<_, BenchError>(bytes)
     };
     let small = match &case {
         Case::Scenario { scenario, settings, seed, .. } => {
