@@ -14,6 +14,9 @@
 //! another ([`Profile::limit_at`]). An engine that finds out ahead what a transaction will read can
 //! pass that limit.
 //!
+//! Whoever makes a block can say what else its transactions read and write ([`Beside`]): words of shared
+//! regions, or the beneficiary's fees where somebody looks at them.
+//!
 //! It bounds engines that treat an account as one value. One that merges balance deltas, or
 //! predicts nonces, can pass it.
 
@@ -30,10 +33,14 @@ use super::{
     Block, BlockError, StateStore, StoreError,
     rules::BlockSums,
     sequential::{Failure, Machine, prologue},
+    shared::SharedRegions,
 };
-use crate::sync::{
-    atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+use crate::{
+    engine::SharedMemory,
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        time::{Duration, Instant},
+    },
 };
 
 /// How often each transaction is timed.
@@ -44,6 +51,18 @@ const ROUNDS: usize = 3;
 enum Location {
     Account(Address),
     Slot(Address, U256),
+    /// What only the maker of the block knows of.
+    Beside(u64),
+}
+
+/// What a transaction reads and writes besides accounts and slots. The numbers are whatever the
+/// maker of the block takes them for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Locations that it reads.
+    pub reads: Vec<u64>,
+    /// Locations that it writes. A reader waits for all writers before it.
+    pub writes: Vec<u64>,
 }
 
 /// Work and dependencies of a block.
@@ -76,12 +95,31 @@ impl Profile {
     ///
     /// Any [`BlockError`] but an invalid transaction.
     pub fn record<S: StateStore + ?Sized>(block: &Block, store: &S) -> Result<Self, BlockError> {
+        Self::record_with(block, store, None, &[])
+    }
+
+    /// Does the same for a block that uses shared memory, or whose transactions read and write what
+    /// is listed for them besides.
+    ///
+    /// # Errors
+    ///
+    /// Any [`BlockError`] but an invalid transaction.
+    pub fn record_with<S: StateStore + ?Sized>(
+        block: &Block,
+        store: &S,
+        memory: Option<&SharedMemory>,
+        beside: &[Beside],
+    ) -> Result<Self, BlockError> {
         let mut accesses = Vec::with_capacity(block.transactions.len());
         let mut cold_reads = Vec::with_capacity(block.transactions.len());
         let counting = Counting { store, reads: AtomicU32::new(0) };
-        run(block, &counting, |machine, tx| {
+        run(block, &counting, memory, |machine, index, tx| {
             let before = counting.count();
-            let (result, access) = record(machine, tx);
+            let (result, mut access) = record(machine, tx);
+            if let (Ok(_), Some(beside)) = (&result, beside.get(index)) {
+                access.reads.extend(beside.reads.iter().copied().map(Location::Beside));
+                access.writes.extend(beside.writes.iter().copied().map(Location::Beside));
+            }
             accesses.push(access);
             cold_reads.push(counting.count() - before);
             result
@@ -90,7 +128,7 @@ impl Profile {
         let mut work = vec![Duration::MAX; accesses.len()];
         for _ in 0..ROUNDS {
             let mut times = work.iter_mut();
-            run(block, store, |machine, tx| {
+            run(block, store, memory, |machine, _, tx| {
                 let begin = Instant::now();
                 let result = machine.transact(tx);
                 if let Some(time) = times.next() {
@@ -116,7 +154,12 @@ impl Profile {
             let begin = access.reads.iter().filter_map(|read| written.get(read)).max();
             let end = begin.copied().unwrap_or_default() + work;
             for write in &access.writes {
-                written.insert(*write, end);
+                let written = written.entry(*write).or_insert(end);
+                // Of an account or slot the last value is what a reader needs.
+                *written = match write {
+                    Location::Beside(_) => end.max(*written),
+                    Location::Account(_) | Location::Slot(..) => end,
+                };
             }
             profile.work += work;
             profile.longest_chain = profile.longest_chain.max(end);
@@ -151,13 +194,20 @@ impl Profile {
     }
 }
 
-/// Runs a block's transactions, those that the block has room for, through `transact`.
-fn run<'a, S: StateStore + ?Sized>(
-    block: &'a Block,
-    store: &'a S,
-    mut transact: impl FnMut(&mut Machine<'a, S>, &TxEnv) -> Result<ExecutionResult, Failure>,
+/// Runs a block's transactions, those that the block has room for, through `transact`, which is told
+/// their positions.
+fn run<S: StateStore + ?Sized>(
+    block: &Block,
+    store: &S,
+    memory: Option<&SharedMemory>,
+    mut transact: impl FnMut(&mut Machine<'_, S>, usize, &TxEnv) -> Result<ExecutionResult, Failure>,
 ) -> Result<(), BlockError> {
-    let mut machine = Machine::new(block, store);
+    let number = block.env.number.saturating_to();
+    let mut regions = memory.and_then(|memory| Some((memory.begin_direct(number)?, memory)));
+    let shared = regions
+        .as_mut()
+        .map(|(regions, memory)| SharedRegions { config: memory.chain().clone(), regions });
+    let mut machine = Machine::with_shared(block, store, shared);
     prologue(&mut machine, block)?;
     let mut sums = BlockSums::default();
     for (index, transaction) in block.transactions.iter().enumerate() {
@@ -165,7 +215,7 @@ fn run<'a, S: StateStore + ?Sized>(
         if sums.admit(block, tx).is_err() {
             continue;
         }
-        match transact(&mut machine, tx) {
+        match transact(&mut machine, index, tx) {
             Ok(result) => sums.add(tx, &result),
             Err(Failure::Invalid(_)) => {}
             Err(failure) => return Err(failure.at(index)),

@@ -9,7 +9,14 @@ use chorus::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{fetch::Fetch, node::Manners, replay::Replay, stores::Choice, trace::Trace};
+use crate::{
+    bench::{Peak, Scenarios},
+    fetch::Fetch,
+    node::Manners,
+    replay::Replay,
+    stores::Choice,
+    trace::Trace,
+};
 
 /// Executes ordered blocks of transactions in parallel, with the sequential result.
 #[derive(Debug, Parser)]
@@ -31,17 +38,26 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Show one block's way through the engine: who ran what when, and what was waited for
     Trace(Trace),
-    /// Measure
-    Bench {
-        #[command(subcommand)]
-        what: Bench,
-    },
+    /// Measure contention, scenario by scenario
+    Bench(Bench),
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) what: Option<BenchOf>,
+    #[command(flatten)]
+    pub(crate) scenarios: Scenarios,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
+pub(crate) enum BenchOf {
     /// How much of a slow store's latency the engine hides
     Latency(Latency),
+    /// The peak memory of one run, in a process of its own
+    #[command(hide = true)]
+    Peak(Peak),
 }
 
 #[derive(Args, Debug)]
@@ -141,9 +157,10 @@ impl Run {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Path {
     /// The engine chooses, block by block
+    #[default]
     Auto,
     /// Always in parallel, also where nothing can be gained
     Parallel,

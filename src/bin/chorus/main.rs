@@ -8,6 +8,7 @@
 //! | 2 | bad input or usage, or a node that cannot be used; the message names what and why |
 
 mod arguments;
+mod bench;
 mod check;
 mod executor;
 mod fetch;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Bench, Command};
+use crate::arguments::{Bench, BenchOf, Command};
 
 /// Engine, baseline and everything else allocate from the same allocator.
 #[global_allocator]
@@ -41,8 +42,14 @@ fn main() -> ExitCode {
         Command::Fetch(arguments) => fetch::run(&arguments).map_err(|error| error.to_string()),
         Command::Replay(arguments) => replay::run(&arguments).map_err(|error| error.to_string()),
         Command::Trace(arguments) => trace::run(&arguments).map_err(|error| error.to_string()),
-        Command::Bench { what: Bench::Latency(arguments) } => {
+        Command::Bench(Bench { what: Some(BenchOf::Latency(arguments)), .. }) => {
             latency::run(&arguments).map_err(|error| error.to_string())
+        }
+        Command::Bench(Bench { what: Some(BenchOf::Peak(arguments)), .. }) => {
+            bench::peak(&arguments).map_err(|error| error.to_string())
+        }
+        Command::Bench(Bench { what: None, scenarios }) => {
+            bench::run(&scenarios).map_err(|error| error.to_string())
         }
     };
     match verdict {

@@ -181,30 +181,36 @@ impl Workload {
     /// The block and the state it starts from. Equal arguments give equal results.
     pub fn build(self, seed: u64) -> (Block, MemoryStore) {
         let mut world = World::new(seed);
+        self.fill(&mut world);
+        let (block, store, _) = world.finish();
+        (block, store)
+    }
+
+    /// Puts the workload's state and transactions into a world.
+    pub(super) fn fill(self, world: &mut World) {
         match self {
-            Self::RawTransfers { transactions } => transfers::transfers(&mut world, transactions),
+            Self::RawTransfers { transactions } => transfers::transfers(world, transactions),
             Self::Erc20 { transactions, tokens } => {
-                tokens::independent(&mut world, transactions, tokens);
+                tokens::independent(world, transactions, tokens);
             }
-            Self::Erc20ToOne { transactions } => tokens::to_one(&mut world, transactions),
+            Self::Erc20ToOne { transactions } => tokens::to_one(world, transactions),
             Self::Amm { transactions, pools: 0 } => {
-                swaps::swaps(&mut world, transactions, transactions);
+                swaps::swaps(world, transactions, transactions);
             }
-            Self::Amm { transactions, pools } => swaps::swaps(&mut world, transactions, pools),
+            Self::Amm { transactions, pools } => swaps::swaps(world, transactions, pools),
             Self::Mixed { transactions, hot_percent } => {
-                mixed::mixed(&mut world, transactions, hot_percent);
+                mixed::mixed(world, transactions, hot_percent);
             }
-            Self::Chain { transactions } => chains::chains(&mut world, transactions, 1),
+            Self::Chain { transactions } => chains::chains(world, transactions, 1),
             Self::Chains { transactions, chains } => {
-                chains::chains(&mut world, transactions, chains);
+                chains::chains(world, transactions, chains);
             }
-            Self::Nonces { transactions } => chains::nonces(&mut world, transactions),
-            Self::NftMint { transactions } => collectibles::mint(&mut world, transactions),
-            Self::Airdrop { transactions } => tokens::airdrop(&mut world, transactions),
+            Self::Nonces { transactions } => chains::nonces(world, transactions),
+            Self::NftMint { transactions } => collectibles::mint(world, transactions),
+            Self::Airdrop { transactions } => tokens::airdrop(world, transactions),
             Self::Deploy { transactions, factories } => {
-                collectibles::deploy(&mut world, transactions, factories);
+                collectibles::deploy(world, transactions, factories);
             }
         }
-        world.finish()
     }
 }

@@ -13,15 +13,20 @@
 //!
 //! Unless a workload says otherwise each transaction has a sender of its own, so that the only
 //! dependencies in a block are those the workload is named for.
+//!
+//! Benchmarks choose from [`scenario`], which has more: dependencies of any shape, invalid transactions,
+//! shared regions, and parameters.
 
 mod catalog;
 mod chains;
 mod collectibles;
 mod contracts;
 mod mixed;
+pub mod scenario;
 mod swaps;
 mod tokens;
 mod transfers;
 mod world;
 
 pub use catalog::Workload;
+pub use scenario::Scenario;

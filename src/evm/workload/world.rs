@@ -11,8 +11,11 @@ use revm::{
 
 use super::contracts::Contract;
 use crate::{
-    evm::{BlobSchedule, Block, Transaction},
+    engine::SharedMemory,
+    evm::{BlobSchedule, Block, InvalidPolicy, Transaction, limit::Beside, shared::assemble},
+    region::config::SharedMemoryConfig,
     store::{MemoryStore, MemoryStoreBuilder},
+    sync::Arc,
 };
 
 /// What one Gwei is in wei.
@@ -28,6 +31,21 @@ pub(super) struct World {
     codes: BTreeMap<Contract, Bytecode>,
     nonces: BTreeMap<Address, u64>,
     transactions: Vec<Transaction>,
+    /// The rules of the block.
+    pub(super) spec: SpecId,
+    /// What the block needs besides its state.
+    pub(super) around: Around,
+}
+
+/// What a block needs besides its state.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    /// What becomes of transactions that are invalid.
+    pub(super) policy: InvalidPolicy,
+    /// Regions, if the block uses them.
+    pub(super) memory: Option<Arc<SharedMemory>>,
+    /// What the transactions read and write besides accounts and slots.
+    pub(super) beside: Vec<Beside>,
 }
 
 impl World {
@@ -40,6 +58,8 @@ impl World {
             codes: BTreeMap::new(),
             nonces: BTreeMap::new(),
             transactions: Vec::new(),
+            spec: SpecId::OSAKA,
+            around: Around::default(),
         }
     }
 
@@ -77,6 +97,27 @@ impl World {
         let code = self.codes.entry(contract).or_insert_with(|| contract.code()).clone();
         self.store.nonce(address, 1).bytecode(address, code);
         address
+    }
+
+    /// A new account with code made of text, in which the opcodes of shared memory have their names.
+    pub(super) fn install(&mut self, text: &str) -> Address {
+        let address = self.address();
+        let chain = SharedMemoryConfig::production().chain;
+        let code = assemble(text, &chain).expect("the text of an embedded contract is code");
+        self.store.nonce(address, 1).bytecode(address, Bytecode::new_legacy(code));
+        address
+    }
+
+    /// A new account with so much ether, and no past.
+    pub(super) fn funded(&mut self, balance: U256) -> Address {
+        let address = self.address();
+        self.store.balance(address, balance);
+        address
+    }
+
+    /// The transaction appended last, to be spoilt.
+    pub(super) fn last(&mut self) -> Option<&mut TxEnv> {
+        self.transactions.last_mut().map(|transaction| &mut transaction.env)
     }
 
     /// Writes a storage slot of the state before the block.
@@ -118,8 +159,8 @@ impl World {
         self.transactions.push(Transaction { env, ..Transaction::default() });
     }
 
-    /// The finished block, with room for every gas limit, and its state.
-    pub(super) fn finish(mut self) -> (Block, MemoryStore) {
+    /// The finished block, with room for every gas limit, its state, and what else it needs.
+    pub(super) fn finish(mut self) -> (Block, MemoryStore, Around) {
         let beneficiary = self.holder();
         let gas_limit = self.transactions.iter().map(|tx| tx.env.gas_limit).sum::<u64>();
         let mut env = BlockEnv {
@@ -134,8 +175,8 @@ impl World {
         };
         let blobs = BlobSchedule::of_fork(SpecId::OSAKA);
         env.set_blob_excess_gas_and_price(0, blobs.update_fraction);
-        let block = Block::new(SpecId::OSAKA, 1, env, self.transactions);
-        (block, self.store.build())
+        let block = Block::new(self.spec, 1, env, self.transactions);
+        (block, self.store.build(), self.around)
     }
 }
 

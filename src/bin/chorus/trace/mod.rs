@@ -178,9 +178,9 @@ fn execute(
     engine: &Engine,
     recording: &Recording,
 ) -> Measurement {
-    let store: Arc<dyn StateStore> = work.store.clone();
+    let store: Arc<dyn StateStore> = work.prestate.clone();
     let mut baseline = Sequential::with_shared_memory(memory.clone());
-    let sequential = baseline.execute(&work.block, &*work.store, arguments.policy.into());
+    let sequential = baseline.execute(&work.block, &*work.prestate, arguments.policy.into());
     let _: Result<BlockOutcome, BlockError> = engine.execute(&work.block, &store);
     engine.forget();
     let options = ExecuteOptions::new().trace(recording);

@@ -1,0 +1,157 @@
+//! Paired runs of the baseline and of the engine on so many threads.
+
+use std::sync::Arc;
+
+use chorus::{
+    evm::{
+        BlockError, BlockOutcome, Engine, EngineError, Sequential, StateStore, Statistics,
+        workload::scenario::Contention,
+    },
+    sync::time::{Duration, Instant},
+};
+
+use super::clock::processor_time;
+use crate::{
+    arguments::Path,
+    check::{Answer, difference},
+};
+
+/// One engine per number of threads.
+pub(super) struct Engines(Vec<(usize, Engine)>);
+
+impl Engines {
+    /// Starts their workers. Idle ones use no processor time.
+    pub(super) fn start(
+        work: &Contention,
+        threads: &[usize],
+        path: Path,
+    ) -> Result<Self, EngineError> {
+        let start = |threads: &usize| Ok((*threads, engine(work, *threads, path)?));
+        threads.iter().map(start).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// An engine for the work.
+pub(super) fn engine(work: &Contention, threads: usize, path: Path) -> Result<Engine, EngineError> {
+    Engine::builder()
+        .threads(threads)
+        .path(path.into())
+        .policy(work.policy)
+        .shared_memory(work.memory.clone())
+        .build()
+}
+
+/// One run: its time, and the processor time of all threads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub(super) time: Duration,
+    pub(super) processor: Option<Duration>,
+}
+
+/// One run of each, back to back.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) sequential: Spent,
+    pub(super) parallel: Spent,
+    pub(super) statistics: Statistics,
+}
+
+impl Pair {
+    pub(super) fn ratio(&self) -> f64 {
+        self.sequential.time.as_secs_f64() / self.parallel.time.as_secs_f64().max(1e-9)
+    }
+}
+
+/// What came of an engine's runs.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) threads: usize,
+    pub(super) pairs: Vec<Pair>,
+    /// Where the first run that differed from the sequential one did so.
+    pub(super) difference: Option<String>,
+}
+
+/// Everything that came of a block.
+pub(super) struct Bench {
+    /// The sequential outcome.
+    pub(super) outcome: BlockOutcome,
+    /// One for each number of threads.
+    pub(super) measured: Vec<Measured>,
+}
+
+impl Bench {
+    /// Runs the block once on each side untimed, then `repeat` times: in each round every engine has a
+    /// run of the baseline beside it, before or after it in turns.
+    ///
+    /// # Errors
+    ///
+    /// If the block has no outcome.
+    pub(super) fn run(
+        work: &Contention,
+        engines: Engines,
+        repeat: u32,
+        mut tick: impl FnMut(),
+    ) -> Result<Self, BlockError> {
+        let expected: Answer = Ok(one_by_one(work)?);
+        let mut measured = Vec::new();
+        for (threads, engine) in &engines.0 {
+            engine.forget();
+            let difference = difference(&expected, &execute(work, engine));
+            measured.push(Measured { threads: *threads, pairs: Vec::new(), difference });
+        }
+        for round in 0..repeat {
+            for ((_, engine), measured) in engines.0.iter().zip(&mut measured) {
+                tick();
+                if measured.difference.is_some() {
+                    continue;
+                }
+                let baseline = || spend(|| one_by_one(work));
+                let subject = || {
+                    engine.forget();
+                    spend(|| execute(work, engine))
+                };
+                let ((reference, sequential), (answer, parallel)) = match round % 2 {
+                    0 => {
+                        let first = baseline();
+                        (first, subject())
+                    }
+                    _ => {
+                        let first = subject();
+                        (baseline(), first)
+                    }
+                };
+                // The reference is checked as well: it must be deterministic to be one.
+                measured.difference = difference(&expected, &answer).or_else(|| {
+                    difference(&expected, &reference)
+                        .map(|_| "two sequential runs differ".to_owned())
+                });
+                let statistics = answer.map(|outcome| outcome.statistics).unwrap_or_default();
+                measured.pairs.push(Pair { sequential, parallel, statistics });
+            }
+        }
+        Ok(Self { outcome: expected?, measured })
+    }
+}
+
+/// The baseline.
+pub(super) fn one_by_one(work: &Contention) -> Answer {
+    let mut machine = Sequential::with_shared_memory(work.memory.clone());
+    machine.execute(&work.block, &*work.store, work.policy)
+}
+
+/// The engine.
+pub(super) fn execute(work: &Contention, engine: &Engine) -> Answer {
+    let store: Arc<dyn StateStore> = work.store.clone();
+    engine.execute(&work.block, &store)
+}
+
+/// Runs something, and leaves what it returns to be freed by the caller.
+fn spend(run: impl FnOnce() -> Answer) -> (Answer, Spent) {
+    let before = processor_time();
+    let begin = Instant::now();
+    let answer = run();
+    let time = begin.elapsed();
+    let processor =
+        before.zip(processor_time()).map(|(before, after)| after.saturating_sub(before));
+    (answer, Spent { time, processor })
+}
