@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
     }
     let chain = inputs::chain_of(arguments.chain.as_deref())?;
     let cases = cases::chosen(arguments)?;
-    let page = arguments.html.as_ref().map(|path| open(path)).transpose()?;
+    let page = arguments.html.as_ref().map(open).transpose()?;
     let threads = match arguments.threads.as_slice() {
         [] => vec![available_parallelism()],
         threads => threads.iter().map(|threads| usize::from(*threads)).collect(),

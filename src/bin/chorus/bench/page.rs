@@ -37,9 +37,9 @@ pub(super) fn page(rows: &[Row]) -> io::Result<String> {
     ];
     let mut figures = String::new();
     for (title, caption, svg) in charts {
-        let _ = write!(
+        let _ = writeln!(
             figures,
-            "<section><h2>{title}</h2><p>{caption}</p><figure>{svg}</figure></section>\n"
+            "<section><h2>{title}</h2><p>{caption}</p><figure>{svg}</figure></section>"
         );
     }
     let _ = write!(
