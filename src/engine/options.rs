@@ -182,6 +182,10 @@ pub(crate) struct Conduct<R> {
     /// Who wants the outcomes as they commit.
     pub(crate) feed: Option<Feed<R>>,
     /// Where its timeline goes.
+    #[cfg_attr(
+        any(not(feature = "evm"), chorus_loom, chorus_shuttle),
+        expect(dead_code, reason = "only blocks of Ethereum transactions are recorded so far")
+    )]
     pub(crate) recording: Option<Recording>,
 }
 
