@@ -42,6 +42,7 @@ mod engine_shared;
 mod engine_stream;
 #[cfg(chorus_loom)]
 mod observe_metrics;
+#[cfg(chorus_loom)]
 mod observe_timeline;
 #[cfg(chorus_loom)]
 mod pool;
