@@ -10,7 +10,7 @@ use crate::models::Model;
 
 pub(crate) const MODELS: &[Model] = &[Model {
     name: "a_reader_sees_whole_events_without_a_gap",
-    threads: 2,
+    threads: 3,
     bound: 3,
     weakenings: &["lane.push-release"],
     run: a_reader_sees_whole_events_without_a_gap,
@@ -34,8 +34,13 @@ fn a_reader_sees_whole_events_without_a_gap() {
             }
         }
     });
-    let seen = lane.events();
+    // Spawned last, since it only loads.
+    let reader = thread::spawn({
+        let lane = lane.clone();
+        move || lane.events()
+    });
     let expected = |count| (0..count).map(event).collect::<Vec<_>>();
+    let seen = reader.join().unwrap();
     assert_eq!(seen, expected(seen.len()));
     worker.join().unwrap();
     assert_eq!(lane.events(), expected(EVENTS));
