@@ -10,9 +10,11 @@
 //! A scout's results are dropped, errors and panics included. It is no reader of any entry, takes no
 //! message of its context, and never waits.
 //!
-//! Bounds: a scout runs only on a worker that would otherwise sleep, and stops at its next access
-//! when there is work; a transaction is scouted at most [`RUNS`] times, each with a gas limit in
-//! proportion to what a read costs; and all of it only where a read costs more than [`WORTH_IT`].
+//! Bounds: a scout begins only on a worker that would otherwise sleep, and stops at its next access
+//! when there is work, one of a transaction that has waited often ([`LONG`]) a read's time later; a
+//! transaction is scouted at most [`RUNS`] times, each with a gas limit in proportion to what a read
+//! costs, which doubles where more gas would have found more; and all of it only where a read costs
+//! more than [`WORTH_IT`].
 
 use std::cmp::Reverse;
 
@@ -200,7 +202,8 @@ impl Scouts {
     }
 }
 
-/// Scouts the lowest of the suspended transactions for which that may help. `false`: there is none.
+/// Scouts the suspended transaction that has waited most, of those for which it may help. `false`:
+/// there is none.
 pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) -> bool {
     let Some(scouts) = &run.machine.storage.scouts else { return false };
     let candidates = (run.scheduler.cursor().frontier().0..run.scheduler.window_end())
