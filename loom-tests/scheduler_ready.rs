@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use chorus::{
-    scheduler::ReadyQueue,
+    scheduler::{EarlyStarts, ReadyQueue},
     state::TxIndex,
     sync::{Arc, thread},
 };
@@ -17,6 +17,13 @@ pub(crate) const MODELS: &[Model] = &[
         bound: 3,
         weakenings: &["ready.fresh-rmw"],
         run: a_fresh_index_is_handed_out_once_and_in_order,
+    },
+    Model {
+        name: "an_early_index_is_handed_out_once_before_its_turn",
+        threads: 3,
+        bound: 3,
+        weakenings: &["early.next-rmw"],
+        run: an_early_index_is_handed_out_once_before_its_turn,
     },
     Model {
         name: "no_returned_index_is_hidden",
@@ -49,6 +56,30 @@ fn a_fresh_index_is_handed_out_once_and_in_order() {
     assert!(taken.into_iter().eq(0..END), "each index below the window's end, once");
     assert_eq!(ready.started(), END);
     assert!(!ready.has_work(END) && ready.has_work(END + 1));
+}
+
+/// Three workers share a block whose last two transactions are to start first.
+fn an_early_index_is_handed_out_once_before_its_turn() {
+    const END: u32 = 4;
+    fn take(ready: &ReadyQueue) -> Vec<u32> {
+        let pop = || ready.pop_fresh(END, u32::MAX, |_| 4);
+        std::iter::repeat_with(pop).take_while(|r| !r.is_empty()).flatten().collect()
+    }
+    let early = EarlyStarts::plan(&[1, 1, 9, 9], 4);
+    let ready = Arc::new(ReadyQueue::new(END).with_early_starts(early));
+    let others = [(); 2].map(|()| {
+        let ready = ready.clone();
+        thread::spawn(move || take(&ready))
+    });
+    let mut taken = take(&ready);
+    for other in others {
+        taken.extend(other.join().unwrap());
+    }
+    taken.sort_unstable();
+    // Unless its turn came first, it is handed out twice, and never more often.
+    let times = |index| taken.iter().filter(|taken| **taken == index).count();
+    assert_eq!((times(0), times(1)), (1, 1), "{taken:?}");
+    assert!((1..=2).contains(&times(2)) && (1..=2).contains(&times(3)), "{taken:?}");
 }
 
 /// Two workers return an index each, while a third takes what it finds, first below a limit.

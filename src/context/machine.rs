@@ -56,6 +56,13 @@ pub trait Machine: Send + Sync + Sized + 'static {
         None
     }
 
+    /// How much work each transaction is, as far as that can be told beforehand, in whatever unit: one that
+    /// would be run alone at the end starts early ([`crate::scheduler::EarlyStarts`]). None if nothing can
+    /// be told.
+    fn weights(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// Makes the next incarnation of `tx`, ready to be polled.
     fn start(run: &Arc<Run<Self>>, worker: &mut Self::Worker, tx: TxIndex) -> Self::Task;
 

@@ -4,7 +4,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::{
     observe::timeline::{Event, Recorder},
-    scheduler::{Closed, Finish, Scheduler, Step},
+    scheduler::{Closed, EarlyStarts, Finish, Scheduler, Step},
     state::TxIndex,
     sync::{
         Arc, Mutex,
@@ -106,8 +106,11 @@ impl<M: Machine> Run<M> {
     /// A block about to be executed by `workers` workers.
     pub fn new(machine: M, workers: usize, window: u32) -> Self {
         let transactions = machine.transactions();
+        let scheduler = Scheduler::new(transactions, workers, window);
+        let early = EarlyStarts::plan(&machine.weights(), workers);
+        let scheduler = scheduler.with_early_starts(early);
         Self {
-            scheduler: Scheduler::new(transactions, workers, window),
+            scheduler,
             machine,
             counters: (0..workers).map(|_| CachePadded::default()).collect(),
             wasted: AtomicU64::new(0),

@@ -364,7 +364,7 @@ impl Workers {
         store: &dyn StateStore,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
-        let mut sequential = Sequential::with_shared_memory(self.config.memory.clone());
+        let mut sequential = Sequential::with_shared_memory(self.config.memory.clone()).past_revm();
         // A store that lately answered at once is asked on this thread: to hand a read over, so that it
         // can be given up, would cost more than the read.
         let fast = store.latency().is_none_or(|l| !l.is_zero() && l < choice::WORTH_SUSPENDING);

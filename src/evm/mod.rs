@@ -71,6 +71,7 @@ pub mod rules;
 pub mod sequential;
 mod settle;
 pub mod shared;
+mod transfer;
 pub mod workload;
 
 pub use crate::store::{StateStore, StoreError};

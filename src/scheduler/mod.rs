@@ -25,6 +25,7 @@
 //! Nothing here knows what a transaction is; [`crate::context`] drives this with a machine.
 
 mod cursor;
+mod early;
 mod mailbox;
 mod phase;
 mod ready;
@@ -32,6 +33,7 @@ mod sleep;
 mod waiters;
 
 pub use cursor::{Closed, CommitCursor, Step};
+pub use early::EarlyStarts;
 pub use mailbox::{Mailbox, MailboxFull};
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
@@ -84,6 +86,13 @@ impl Scheduler {
             commit_limit: AtomicU32::new(u32::MAX),
             window,
         }
+    }
+
+    /// Lets some transactions start before their turn.
+    #[must_use]
+    pub fn with_early_starts(mut self, early: EarlyStarts) -> Self {
+        self.ready = self.ready.with_early_starts(early);
+        self
     }
 
     /// Number of transactions.

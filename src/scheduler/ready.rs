@@ -6,7 +6,8 @@
 //!
 //! Invariants
 //!
-//! 1. A fresh index is handed out exactly once, in order, and only below the window's end.
+//! 1. A fresh index is handed out exactly once, in order, and only below the window's end. One that starts
+//!    early ([`super::EarlyStarts`]) is handed out once before that, and once more when its turn comes.
 //! 2. An index pushed back is handed out at least once afterwards. `hint` is at most the lowest
 //!    index in the heap: it is lowered before a push's lock is released and raised only under the
 //!    lock, so a worker that reads a high hint after the push has ended cannot miss the entry.
@@ -19,6 +20,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 
 use crossbeam_utils::CachePadded;
 
+use super::EarlyStarts;
 use crate::{
     state::TxIndex,
     sync::{
@@ -36,6 +38,7 @@ pub struct ReadyQueue {
     len: u32,
     hint: CachePadded<AtomicU32>,
     returned: Mutex<Returned>,
+    early: EarlyStarts,
 }
 
 type Returned = BinaryHeap<Reverse<TxIndex>>;
@@ -48,7 +51,14 @@ impl ReadyQueue {
             len,
             hint: CachePadded::new(AtomicU32::new(EMPTY)),
             returned: Mutex::new(BinaryHeap::new()),
+            early: EarlyStarts::default(),
         }
+    }
+
+    /// Lets some indices be handed out early.
+    #[must_use]
+    pub fn with_early_starts(self, early: EarlyStarts) -> Self {
+        Self { early, ..self }
     }
 
     /// Offers `tx` again.
@@ -88,12 +98,18 @@ impl ReadyQueue {
     }
 
     /// Takes fresh indices, the lowest ones, if they are below `limit` and the window's `end`: as
-    /// many as `batch` says for the first of them, at least one.
+    /// many as `batch` says for the first of them, at least one. Or one that is to start early, instead
+    /// of them.
     pub fn pop_fresh(&self, end: u32, limit: u32, batch: impl Fn(u32) -> u32) -> Range<u32> {
         let end = end.min(self.len);
         // Relaxed: the indices are all that is handed over; what the transactions read is published
         // through the entries' locks.
         let mut next = self.fresh.load(Ordering::Relaxed);
+        if next < end.min(limit)
+            && let Some(TxIndex(early)) = self.early.pop(next, end)
+        {
+            return early..early + 1;
+        }
         while next < end.min(limit) {
             let stop = next.saturating_add(batch(next).max(1)).min(end);
             if weakened("ready.fresh-rmw") {

@@ -1,5 +1,7 @@
 //! One versioned location. `loom-tests/state_entry.rs` explores it.
 
+use std::collections::VecDeque;
+
 use smallvec::SmallVec;
 
 use super::{Cell, TxIndex};
@@ -45,7 +47,10 @@ struct Inner<C: Cell> {
     committed: Option<C::Value>,
     /// The value before the block; `Some` once a commit changed the location.
     base: Option<Box<C::Value>>,
-    pending: Vec<Pending<C>>,
+    /// By writer. They leave in front, when they are committed.
+    pending: VecDeque<Pending<C>>,
+    /// How many of them are worth waiting for.
+    weighty: usize,
     /// Who changed the committed value last.
     last_writer: Option<TxIndex>,
     readers: SmallVec<[TxIndex; 4]>,
@@ -59,7 +64,8 @@ impl<C: Cell> Default for Entry<C> {
             inner: Mutex::new(Inner {
                 committed: None,
                 base: None,
-                pending: Vec::new(),
+                pending: VecDeque::new(),
+                weighty: 0,
                 last_writer: None,
                 readers: SmallVec::new(),
                 queue: Vec::new(),
@@ -101,12 +107,33 @@ impl<C: Cell> Inner<C> {
 
     fn position(&self, writer: TxIndex) -> Result<usize, usize> {
         // Nearly always the last, or the only one.
-        match self.pending.last() {
+        match self.pending.back() {
             None => Err(0),
             Some(last) if last.writer < writer => Err(self.pending.len()),
             Some(last) if last.writer == writer => Ok(self.pending.len() - 1),
             Some(_) => self.pending.binary_search_by_key(&writer, |pending| pending.writer),
         }
+    }
+
+    /// Puts a change in its place, which is that of the writer's earlier one if there is such.
+    fn put(&mut self, change: Pending<C>) {
+        let weighs = usize::from(C::worth_waiting(&change.change));
+        match self.position(change.writer) {
+            Ok(at) => {
+                self.weighty -= usize::from(C::worth_waiting(&self.pending[at].change));
+                self.pending[at] = change;
+            }
+            Err(at) => self.pending.insert(at, change),
+        }
+        self.weighty += weighs;
+    }
+
+    /// Takes the writer's change out.
+    fn take(&mut self, writer: TxIndex) -> Option<Pending<C>> {
+        let at = self.position(writer).ok()?;
+        let taken = self.pending.remove(at)?;
+        self.weighty -= usize::from(C::worth_waiting(&taken.change));
+        Some(taken)
     }
 
     /// Appends the readers above `writer` to `told`; says whether there are any.
@@ -153,13 +180,24 @@ where
         self.inner.lock().resolve(reader)
     }
 
+    /// The committed value, unless a pending change is worth waiting for. For those who predict what the
+    /// other changes come to, and depend on a check that they hardly ever turn.
+    pub fn glance(&self) -> Read<C::Value> {
+        let inner = self.inner.lock();
+        match (&inner.committed, inner.pending.front()) {
+            (Some(_), Some(first)) if inner.weighty > 0 => Read::Blocked(first.writer),
+            (Some(committed), _) => Read::Value(committed.clone()),
+            (None, _) => Read::Unknown,
+        }
+    }
+
     /// Makes readers above `writer` wait for it before it has started. `change` stands for what it
     /// will write and is never applied; it says whether that is worth waiting for. Whoever hints
     /// withdraws the hint if `writer` turns out not to write here.
     pub fn hint(&self, writer: TxIndex, change: C::Change) {
         let mut inner = self.inner.lock();
-        if let Err(at) = inner.position(writer) {
-            inner.pending.insert(at, Pending { writer, estimate: true, change });
+        if inner.position(writer).is_err() {
+            inner.put(Pending { writer, estimate: true, change });
         }
     }
 
@@ -227,11 +265,7 @@ where
         if C::worth_telling(&change) && !weakened("entry.publish-tells") {
             self.raise(inner.tell(writer, told));
         }
-        let pending = Pending { writer, estimate: false, change };
-        match inner.position(writer) {
-            Ok(at) => inner.pending[at] = pending,
-            Err(at) => inner.pending.insert(at, pending),
-        }
+        inner.put(Pending { writer, estimate: false, change });
     }
 
     /// Notes whether a change came too late for a reader.
@@ -252,11 +286,8 @@ where
     /// Removes what the writer's earlier incarnation left. Readers above are appended to `told`.
     pub fn withdraw(&self, writer: TxIndex, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
-        if let Ok(at) = inner.position(writer) {
-            inner.pending.remove(at);
-            if !weakened("entry.withdraw-tells") {
-                inner.tell(writer, told);
-            }
+        if inner.take(writer).is_some() && !weakened("entry.withdraw-tells") {
+            inner.tell(writer, told);
         }
     }
 
@@ -264,9 +295,11 @@ where
     /// alone, in block order.
     pub fn commit(&self, writer: TxIndex) {
         let mut inner = self.inner.lock();
-        if let Ok(at) = inner.position(writer) {
-            let pending = inner.pending.remove(at);
-            debug_assert_eq!(at, 0, "a lower transaction is uncommitted");
+        debug_assert!(
+            inner.pending.front().is_none_or(|first| first.writer >= writer),
+            "a lower transaction is uncommitted"
+        );
+        if let Some(pending) = inner.take(writer) {
             debug_assert!(!pending.estimate, "an estimate is not a result");
             inner.change_committed(&pending.change);
             inner.last_writer = Some(writer);
@@ -279,9 +312,7 @@ where
     /// Applies a change at the commit cursor without publishing it first, and tells the readers.
     pub fn commit_change(&self, writer: TxIndex, change: &C::Change, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
-        if let Ok(at) = inner.position(writer) {
-            inner.pending.remove(at);
-        }
+        inner.take(writer);
         inner.change_committed(change);
         inner.last_writer = Some(writer);
         if C::worth_telling(change) {

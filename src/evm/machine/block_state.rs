@@ -13,6 +13,7 @@ use crate::{
     engine::{Feed, shared::SharedBlock},
     evm::{
         Block, InvalidPolicy, StateStore, TransactionOutcome, reading::Reading, rules::BlockSums,
+        transfer::Transfers,
     },
     region::{
         change::RegionSums,
@@ -38,6 +39,8 @@ pub(crate) struct EvmMachine {
     pub(crate) prelude: Option<Box<Prelude>>,
     /// Shared memory, if it is in force in the block.
     pub(crate) shared: Option<SharedBlock>,
+    /// Which of the transactions are plain transfers, if they can be told.
+    pub(super) transfers: Option<Transfers>,
     /// Who wants the outcomes as they commit.
     pub(crate) feed: Option<Feed<TransactionOutcome>>,
 }
@@ -70,6 +73,8 @@ impl EvmMachine {
             .enumerate()
             .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
             .collect();
+        let precompile = shared.as_ref().map(|shared| shared.regions.config().precompile);
+        let transfers = Transfers::new(&block, precompile.map(|bytes| Address::new(bytes.0)));
         let committed = Mutex::new(Committed {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
@@ -86,6 +91,7 @@ impl EvmMachine {
             committed,
             prelude: None,
             shared,
+            transfers,
             feed: None,
         }
     }

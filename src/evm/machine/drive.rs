@@ -6,12 +6,12 @@ use super::{
     EvmMachine,
     cells::Account,
     fiber::{Command, Event, Fiber, Role},
-    scout, storage,
+    plain, scout, storage,
     trace::{Ending, Trace},
 };
 use crate::{
     context::{Attempt, Machine, Run},
-    evm::{BlockError, Executed, Invalid, InvalidPolicy, TransactionOutcome},
+    evm::{BlockError, Executed, Invalid, InvalidPolicy, Transaction, TransactionOutcome},
     observe::timeline,
     state::TxIndex,
     sync::Arc,
@@ -22,10 +22,14 @@ const TRANSFER_GAS: u64 = 21_000;
 /// Gas that one worker takes together: eight transfers, some 10 µs.
 const BATCH_GAS: u64 = 8 * TRANSFER_GAS;
 
-/// A started transaction: its coroutine, and what to tell it next.
-pub(crate) struct Task {
-    fiber: Fiber,
-    next: Option<Command>,
+/// A started transaction.
+pub(crate) enum Task {
+    /// Nothing of it has run.
+    Fresh(TxIndex),
+    /// It has a coroutine, which waits.
+    Begun(Fiber),
+    /// It has ended, without a coroutine.
+    Plain,
 }
 
 /// The coroutines of a worker.
@@ -81,24 +85,54 @@ impl Machine for EvmMachine {
         fits.count() as u32
     }
 
-    fn start(run: &Arc<Run<Self>>, worker: &mut Fibers, tx: TxIndex) -> Task {
-        Task { fiber: worker.take(), next: Some(Command::Run(run.clone(), tx, Role::Context)) }
+    fn weights(&self) -> Vec<u64> {
+        let transactions = self.block.transactions.iter();
+        // Without data it is nearly always a transfer, whatever its limit.
+        let weight = |tx: &Transaction| match tx.env.data.is_empty() {
+            true => TRANSFER_GAS,
+            false => tx.env.gas_limit,
+        };
+        transactions.map(weight).collect()
     }
 
-    fn poll(_: &Arc<Run<Self>>, _: &mut Fibers, task: &mut Task) -> Poll<Attempt<Box<Trace>>> {
-        match task.fiber.resume(task.next.take().unwrap_or(Command::Resume)) {
+    fn start(_: &Arc<Run<Self>>, _: &mut Fibers, tx: TxIndex) -> Task {
+        Task::Fresh(tx)
+    }
+
+    fn poll(
+        run: &Arc<Run<Self>>,
+        worker: &mut Fibers,
+        task: &mut Task,
+    ) -> Poll<Attempt<Box<Trace>>> {
+        let event = match task {
+            Task::Begun(fiber) => fiber.resume(Command::Resume),
+            Task::Fresh(tx) => {
+                if let Some(trace) = plain::execute(run, *tx) {
+                    *task = Task::Plain;
+                    return Poll::Ready(Attempt::Finished(trace));
+                }
+                let begin = Command::Run(run.clone(), *tx, Role::Context);
+                let mut fiber = worker.take();
+                let event = fiber.resume(begin);
+                *task = Task::Begun(fiber);
+                event
+            }
+            Task::Plain => unreachable!("what has ended is not polled"),
+        };
+        match event {
             Event::Waits => Poll::Pending,
             Event::Done(attempt) => Poll::Ready(attempt),
             Event::Idle => unreachable!("a coroutine with a transaction is not idle"),
         }
     }
 
-    fn retire(worker: &mut Fibers, mut task: Task, ended: bool) {
+    fn retire(worker: &mut Fibers, task: Task, ended: bool) {
+        let Task::Begun(mut fiber) = task else { return };
         if !ended {
             // It returns from revm with an error, which is cheaper than unwinding its stack.
-            while matches!(task.fiber.resume(Command::Cancel), Event::Waits) {}
+            while matches!(fiber.resume(Command::Cancel), Event::Waits) {}
         }
-        worker.idle.push(task.fiber);
+        worker.idle.push(fiber);
     }
 
     fn with_calling_worker<R>(f: impl FnOnce(&mut Fibers) -> R) -> R {

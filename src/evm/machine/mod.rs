@@ -17,6 +17,7 @@
 //! | `regions` | the regions below the transaction; waits for the registry |
 //! | `storage` | the store below: reads under way, prefetch |
 //! | `overdue` | reads that the store does not answer |
+//! | `plain` | transfers of value, without a coroutine |
 //! | `places` | locations as the numbers and names of a timeline |
 //! | `scout` | finding out what a waiting transaction will read |
 //! | `watched` | revm's journal with the notes |
@@ -39,6 +40,7 @@ mod journal;
 mod notes;
 pub(crate) mod overdue;
 mod places;
+mod plain;
 mod prelude;
 mod regions;
 mod scout;

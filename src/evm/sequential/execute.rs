@@ -2,6 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use alloy_primitives::Address;
+use revm::context::{TxEnv, result::ExecutionResult};
+
 use super::{Failure, Machine, epilogue, prologue};
 use crate::{
     context::StopReason,
@@ -11,6 +14,7 @@ use crate::{
         StateStore, Statistics, TransactionOutcome,
         rules::BlockSums,
         shared::{SharedRegions, check_sidecars, in_force},
+        transfer::Transfers,
     },
     sync::{Arc, time::Instant},
 };
@@ -19,6 +23,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Sequential {
     memory: Option<Arc<SharedMemory>>,
+    /// Plain transfers do without revm.
+    past_revm: bool,
 }
 
 impl Sequential {
@@ -31,7 +37,12 @@ impl Sequential {
     /// they are: the outcome says what changes.
     #[must_use]
     pub fn with_shared_memory(memory: Arc<SharedMemory>) -> Self {
-        Self { memory: Some(memory) }
+        Self { memory: Some(memory), past_revm: false }
+    }
+
+    /// Lets plain transfers do without revm. It is a reference no more.
+    pub(crate) fn past_revm(self) -> Self {
+        Self { past_revm: true, ..self }
     }
 
     /// Executes a block over the state it starts from.
@@ -61,14 +72,15 @@ impl Sequential {
         let memory = memory.filter(|memory| in_force(Some(memory.chain()), block).is_some());
         let Some((regions, memory)) = memory.and_then(|m| Some((m.begin_direct(number)?, m)))
         else {
-            return run(block, store, policy, None, conduct);
+            return run(block, store, policy, None, self.transfers(block, None).as_ref(), conduct);
         };
         check_sidecars(block, memory.chain())?;
         let config = memory.chain().clone();
+        let transfers = self.transfers(block, Some(Address::new(config.precompile.0)));
         let mut regions = regions;
         regions.attach_to_block(block.sidecars.as_slice().into());
         let shared = SharedRegions { config, regions: &mut regions };
-        let mut ended = run(block, store, policy, Some(shared), conduct);
+        let mut ended = run(block, store, policy, Some(shared), transfers.as_ref(), conduct);
         match &mut ended {
             Ok(outcome) => outcome.regions = Some(regions.finish()),
             Err(error) => {
@@ -93,7 +105,11 @@ impl Sequential {
         policy: InvalidPolicy,
         shared: Option<SharedRegions<'a>>,
     ) -> Result<BlockOutcome, BlockError> {
-        run(block, store, policy, shared, &Conduct::default())
+        run(block, store, policy, shared, None, &Conduct::default())
+    }
+
+    fn transfers(&self, block: &Block, precompile: Option<Address>) -> Option<Transfers> {
+        self.past_revm.then(|| Transfers::new(block, precompile)).flatten()
     }
 }
 
@@ -109,6 +125,7 @@ fn run<'a, S: StateStore + ?Sized>(
     store: &'a S,
     policy: InvalidPolicy,
     shared: Option<SharedRegions<'a>>,
+    transfers: Option<&Transfers>,
     conduct: &Conduct<TransactionOutcome>,
 ) -> Result<BlockOutcome, BlockError> {
     let begin = Instant::now();
@@ -119,7 +136,7 @@ fn run<'a, S: StateStore + ?Sized>(
     let mut done = Done::default();
     done.transactions.reserve_exact(block.transactions.len());
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        transact(&mut machine, block, policy, conduct, &mut done)
+        transact(&mut machine, block, policy, transfers, conduct, &mut done)
     }));
     match ran {
         Ok(Ok(())) => {}
@@ -180,6 +197,7 @@ fn transact<S: StateStore + ?Sized>(
     machine: &mut Machine<'_, S>,
     block: &Block,
     policy: InvalidPolicy,
+    transfers: Option<&Transfers>,
     conduct: &Conduct<TransactionOutcome>,
     done: &mut Done,
 ) -> Result<(), End> {
@@ -195,7 +213,7 @@ fn transact<S: StateStore + ?Sized>(
         let tx = &transaction.env;
         machine.state().attach(&transaction.sidecars);
         let result = match done.sums.admit(block, tx) {
-            Ok(()) => match machine.transact(tx) {
+            Ok(()) => match execute(machine, block, tx, transfers) {
                 Ok(result) => Ok(result),
                 Err(failure) => {
                     if let Some(reason) = alone.as_ref().and_then(|alone| alone.stopped()) {
@@ -230,4 +248,23 @@ fn transact<S: StateStore + ?Sized>(
         done.transactions.push(outcome);
     }
     Ok(())
+}
+
+/// Runs a transaction that the block has room for.
+#[inline]
+fn execute<S: StateStore + ?Sized>(
+    machine: &mut Machine<'_, S>,
+    block: &Block,
+    tx: &TxEnv,
+    transfers: Option<&Transfers>,
+) -> Result<ExecutionResult, Failure> {
+    if let Some(transfers) = transfers
+        && let Some(transfer) = transfers.plan(tx)
+    {
+        let beneficiary = block.env.beneficiary;
+        if let Some(result) = machine.state().transfer(transfers, &transfer, beneficiary)? {
+            return Ok(result);
+        }
+    }
+    machine.transact(tx)
 }

@@ -34,7 +34,7 @@ pub struct SequentialState<'a, S: ?Sized> {
     /// Empty accounts are removed when touched (EIP-161).
     state_clear: bool,
     positions: AddressMap<u32>,
-    accounts: Vec<Cached>,
+    pub(super) accounts: Vec<Cached>,
     /// The error of a probe for storage, which revm's journal cannot return.
     failure: Option<StoreError>,
     /// Shared memory, with the address of its precompile.
@@ -214,7 +214,11 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
     }
 
     #[inline]
-    fn position(&mut self, address: Address, hint: Option<AccountId>) -> Result<usize, StoreError> {
+    pub(super) fn position(
+        &mut self,
+        address: Address,
+        hint: Option<AccountId>,
+    ) -> Result<usize, StoreError> {
         // The hint is ours, but an account may have come from elsewhere.
         if let Some(position) = hint.map(AccountId::get)
             && self.accounts.get(position).is_some_and(|cached| cached.address == address)
