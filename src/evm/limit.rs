@@ -196,7 +196,7 @@ impl Profile {
 
 /// Runs a block's transactions, those that the block has room for, through `transact`, which is told
 /// their positions.
-fn run<S: StateStore + ?Sized>(
+pub(super) fn run<S: StateStore + ?Sized>(
     block: &Block,
     store: &S,
     memory: Option<&SharedMemory>,
