@@ -64,6 +64,7 @@ fn costs() -> Costs {
         start: MICRO / 5,
         publish: MICRO / 10,
         commit: MICRO / 10,
+        commit_later: MICRO / 8,
         look: MICRO / 50,
         spin: MICRO * 2,
         wake: MICRO * 8,

@@ -11,8 +11,10 @@ pub struct Costs {
     pub start: Duration,
     /// To make a transaction's writes visible, or to check those reads again that may have changed.
     pub publish: Duration,
-    /// To commit a transaction. One core at a time does so.
+    /// To commit a transaction that ended when it was its turn. One core at a time commits.
     pub commit: Duration,
+    /// To commit a transaction that was published before.
+    pub commit_later: Duration,
     /// To look for work in vain.
     pub look: Duration,
     /// How long an idle core looks before it sleeps.

@@ -15,6 +15,8 @@ pub(super) struct Ledger {
     committed: Time,
     /// Time that cores have waited for each other's commits.
     queued: Time,
+    /// Time that commits have taken.
+    committing: Time,
     chance: u64,
     jitter: f64,
 }
@@ -27,7 +29,14 @@ pub(super) fn nanoseconds(duration: Duration) -> Time {
 impl Ledger {
     pub(super) fn new(seed: u64, jitter: f64) -> Self {
         let chance = scatter(seed);
-        Self { now: 0, committed: 0, queued: 0, chance, jitter: jitter.clamp(0.0, 1.0) }
+        Self {
+            now: 0,
+            committed: 0,
+            queued: 0,
+            committing: 0,
+            chance,
+            jitter: jitter.clamp(0.0, 1.0),
+        }
     }
 
     /// A number that follows from the seed and from how many were drawn before.
@@ -62,17 +71,23 @@ impl Ledger {
     }
 
     /// The step commits, as soon as the commit before has ended.
-    pub(super) fn commit(&mut self, costs: &Costs) {
+    pub(super) fn commit(&mut self, costs: &Costs, published: bool) {
         let begin = self.now.max(self.committed);
         self.queued += begin - self.now;
         self.now = begin;
-        self.charge(costs.commit);
+        self.charge(if published { costs.commit_later } else { costs.commit });
+        self.committing += self.now - begin;
         self.committed = self.now;
     }
 
     /// When the last commit has ended.
     pub(super) fn committed(&self) -> Time {
         self.committed
+    }
+
+    /// Time that commits have taken.
+    pub(super) fn committing(&self) -> Time {
+        self.committing
     }
 
     /// Time that cores have waited for each other's commits.

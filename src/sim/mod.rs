@@ -80,6 +80,8 @@ pub struct Outcome {
     pub wasted: Duration,
     /// How long cores stood and waited for one another's commits.
     pub queued: Duration,
+    /// How long the commits took, one after another.
+    pub committing: Duration,
     /// Incarnations started.
     pub incarnations: u64,
     /// Times a transaction was suspended.

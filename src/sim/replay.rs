@@ -210,7 +210,7 @@ impl Machine for Replay {
         previous: Option<Trace>,
         told: &mut Vec<TxIndex>,
     ) -> Result<(), SimError> {
-        self.ledger.lock().commit(&self.costs);
+        self.ledger.lock().commit(&self.costs, published);
         if self.panics.contains(&tx.0) {
             return Err(SimError::Panic { index: tx.get() });
         }

@@ -146,6 +146,7 @@ impl Stage {
             busy: self.cores.iter().map(|core| Duration::from_nanos(core.busy)).collect(),
             wasted: Duration::from_nanos(totals.wasted),
             queued: Duration::from_nanos(ledger.queued()),
+            committing: Duration::from_nanos(ledger.committing()),
             incarnations: totals.incarnations,
             suspensions: totals.suspensions,
             steps,

@@ -1,0 +1,172 @@
+//! What the engine costs on one block, from runs of it.
+//!
+//! | cost | from |
+//! |---|---|
+//! | time of each transaction | timelines of one worker: the shortest of its runs |
+//! | commit at once | timelines of one worker: the median commit |
+//! | start | one worker without a timeline: what is left of its time, per transaction |
+//! | publish, commit later | timelines of two workers: medians; one worker's commit where there are none |
+//! | look, spin, wake, notify | `idle` |
+//!
+//! Timelines cost time themselves; what they say is scaled by how much longer a run with one takes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chorus::{
+    evm::{BlockError, Engine, ExecuteOptions, StateStore, workload::scenario::Contention},
+    observe::timeline::{Recording, Timeline},
+    sim::{Block, Costs},
+    sync::time::Duration,
+};
+
+use super::{
+    super::measure::{execute, one_by_one},
+    idle::median,
+};
+
+/// Runs with a timeline, per engine.
+const TIMELINES: usize = 3;
+/// The phase of a block in which its transactions run.
+const TRANSACTIONS: usize = 1;
+
+/// Engines that exist.
+pub(super) struct Engines {
+    /// With one worker and with two.
+    pub(super) one: Engine,
+    pub(super) two: Engine,
+    /// With other numbers of workers.
+    pub(super) more: Vec<(usize, Engine)>,
+}
+
+/// What was measured on a block. All times are those of its transactions, without what comes before and
+/// after them.
+pub(super) struct Calibration {
+    /// One after another.
+    pub(super) sequential: Duration,
+    /// In parallel, on so many threads.
+    pub(super) parallel: Vec<(usize, Duration)>,
+    /// What the engine costs.
+    pub(super) costs: Costs,
+}
+
+impl Calibration {
+    /// Measures, and gives the block the times of the engine.
+    pub(super) fn new(
+        work: &Contention,
+        block: &mut Block,
+        engines: &Engines,
+        idle: Costs,
+        repeat: u32,
+    ) -> Result<Self, BlockError> {
+        let (one, two) = ((1, &engines.one), (2, &engines.two));
+        let real: Vec<_> =
+            [one, two].into_iter().chain(engines.more.iter().map(|it| (it.0, &it.1))).collect();
+        let mut sequential = Vec::new();
+        let mut parallel = vec![Vec::new(); real.len()];
+        for round in 0..=repeat {
+            let time = one_by_one(work)?.statistics.phases[TRANSACTIONS];
+            let mut times = Vec::new();
+            for (_, engine) in &real {
+                times.push(execute(work, engine)?.statistics.phases[TRANSACTIONS]);
+            }
+            // The first round gets everything going.
+            if round > 0 {
+                sequential.push(time);
+                parallel.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
+            }
+        }
+        let parallel: Vec<_> =
+            real.iter().zip(parallel).map(|((threads, _), all)| (*threads, median(all))).collect();
+        let alone = Traces::record(work, &engines.one)?;
+        let together = Traces::record(work, &engines.two)?;
+        let scale = alone.scale(parallel[0].1);
+        let times = alone.times(block, scale);
+        block.set_times(&times);
+        let commit = alone.commits(false).unwrap_or_default().mul_f64(scale);
+        let count = block.transactions.len().max(1) as u32;
+        let start = parallel[0].1.saturating_sub(block.work() + commit * count) / count;
+        let scale = together.scale(parallel[1].1);
+        let costs = Costs {
+            start,
+            commit,
+            publish: together.publications().map_or(commit, |time| time.mul_f64(scale)),
+            commit_later: together.commits(true).map_or(commit, |time| time.mul_f64(scale)),
+            ..idle
+        };
+        Ok(Self { sequential: median(sequential), parallel, costs })
+    }
+
+    /// How long the block really took on so many threads.
+    pub(super) fn real(&self, threads: usize) -> Option<Duration> {
+        self.parallel.iter().find(|(other, _)| *other == threads).map(|(_, time)| *time)
+    }
+}
+
+/// Timelines of one engine.
+struct Traces {
+    timelines: Vec<Timeline>,
+    /// How long a run with a timeline takes.
+    time: Duration,
+}
+
+impl Traces {
+    fn record(work: &Contention, engine: &Engine) -> Result<Self, BlockError> {
+        let store: Arc<dyn StateStore> = work.store.clone();
+        let (mut timelines, mut times) = (Vec::new(), Vec::new());
+        for _ in 0..TIMELINES {
+            let recording = Recording::new();
+            let options = ExecuteOptions::new().trace(&recording);
+            let outcome = engine.execute_with(&work.block, &store, options)?;
+            times.push(outcome.statistics.phases[TRANSACTIONS]);
+            timelines.extend(recording.take());
+        }
+        Ok(Self { timelines, time: median(times) })
+    }
+
+    /// By how much the times of a timeline are to be shortened.
+    fn scale(&self, without: Duration) -> f64 {
+        (without.as_secs_f64() / self.time.as_secs_f64().max(1e-9)).min(1.0)
+    }
+
+    /// How long each transaction ran at the least; one that is not in a timeline, in proportion to what
+    /// was recorded of it.
+    fn times(&self, block: &Block, scale: f64) -> Vec<Duration> {
+        let mut known = vec![None; block.transactions.len()];
+        for incarnation in self.timelines.iter().flat_map(|timeline| &timeline.incarnations) {
+            if let Some(known) = known.get_mut(incarnation.tx as usize) {
+                let ran = Duration::from_nanos(incarnation.ran()).mul_f64(scale);
+                *known = Some(known.map_or(ran, |before: Duration| before.min(ran)));
+            }
+        }
+        let pairs = || known.iter().zip(&block.transactions);
+        let both = || pairs().filter_map(|(known, recorded)| Some(((*known)?, recorded.work)));
+        let all = both().map(|(known, _)| known).sum::<Duration>().as_secs_f64();
+        let recorded = both().map(|(_, recorded)| recorded).sum::<Duration>().as_secs_f64();
+        let factor = if recorded > 0.0 { all / recorded } else { 1.0 };
+        pairs().map(|(known, it)| known.unwrap_or_else(|| it.work.mul_f64(factor))).collect()
+    }
+
+    /// How long a commit takes, of transactions that had been published before or that had not. `None`:
+    /// there were none.
+    fn commits(&self, published: bool) -> Option<Duration> {
+        let mut times = Vec::new();
+        for timeline in &self.timelines {
+            // The last incarnation is the one that was committed.
+            let last: HashMap<_, _> =
+                timeline.incarnations.iter().map(|it| (it.tx, it.published)).collect();
+            let was = |tx: u32| last.get(&tx).copied().flatten().is_some();
+            let commits = timeline.commits.iter().filter(|commit| was(commit.tx) == published);
+            times.extend(commits.map(|commit| Duration::from_nanos(commit.span.length())));
+        }
+        (!times.is_empty()).then(|| median(times))
+    }
+
+    /// How long it takes to publish.
+    fn publications(&self) -> Option<Duration> {
+        let incarnations = self.timelines.iter().flat_map(|timeline| &timeline.incarnations);
+        let time = |published: u64, end| Duration::from_nanos(published.saturating_sub(end));
+        let times: Vec<_> =
+            incarnations.filter_map(|it| Some(time(it.published?, it.span.end))).collect();
+        (!times.is_empty()).then(|| median(times))
+    }
+}
