@@ -28,6 +28,8 @@ pub(super) struct Core {
     pub(super) state: State,
     desk: Option<Desk<Replay>>,
     pause: Pause,
+    /// It holds the token of the commit cursor, as long as what it has committed takes.
+    holds: bool,
     /// Time in which it had something in hand.
     pub(super) busy: Time,
     /// Decides between cores whose times are equal.
@@ -41,6 +43,7 @@ impl Core {
             state: State::Active(0),
             desk: Some(Desk::new(me)),
             pause: 0,
+            holds: false,
             busy: 0,
             rank: ledger.draw(),
         }
@@ -71,8 +74,15 @@ impl Core {
         };
         let costs = &run.machine.costs;
         run.machine.ledger.lock().begin(now);
-        let stride = desk.step(run, &mut self.pause);
-        let after = run.machine.ledger.lock().now();
+        let stride = match std::mem::take(&mut self.holds) && run.scheduler.cursor().let_go() {
+            true => {
+                run.commit_own(self.me);
+                Stride::On
+            }
+            false => desk.step(run, &mut self.pause),
+        };
+        let (after, committed) = run.machine.ledger.lock().end();
+        self.holds = committed && run.scheduler.cursor().hold();
         // To look in vain takes time, if nothing else does, so that time goes on.
         let looked = after + nanoseconds(costs.look).max(1);
         self.state = match stride {
@@ -85,7 +95,7 @@ impl Core {
                 return;
             }
         };
-        if let State::Active(next) = self.state {
+        if let (State::Active(next), true) = (self.state, stride != Stride::Yield) {
             self.busy += next - now;
         }
     }

@@ -9,12 +9,12 @@ pub(super) type Time = u64;
 /// What the step under way has taken, and what all steps have.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// When the step began.
+    begun: Time,
     /// The clock of the core whose step it is.
     now: Time,
-    /// When the last commit so far has ended: only then can another begin.
+    /// When the last commit so far has ended.
     committed: Time,
-    /// Time that cores have waited for each other's commits.
-    queued: Time,
     /// Time that commits have taken.
     committing: Time,
     chance: u64,
@@ -30,9 +30,9 @@ impl Ledger {
     pub(super) fn new(seed: u64, jitter: f64) -> Self {
         let chance = scatter(seed);
         Self {
+            begun: 0,
             now: 0,
             committed: 0,
-            queued: 0,
             committing: 0,
             chance,
             jitter: jitter.clamp(0.0, 1.0),
@@ -56,12 +56,18 @@ impl Ledger {
 
     /// A core begins a step.
     pub(super) fn begin(&mut self, now: Time) {
-        self.now = now;
+        (self.begun, self.now) = (now, now);
     }
 
     /// The clock of the core whose step it is.
     pub(super) fn now(&self) -> Time {
         self.now
+    }
+
+    /// The step ends: the clock of its core, and whether it has committed anything in a time that others
+    /// notice.
+    pub(super) fn end(&self) -> (Time, bool) {
+        (self.now, self.committed > self.begun)
     }
 
     /// The step takes that much longer.
@@ -70,11 +76,9 @@ impl Ledger {
         self.now += cost;
     }
 
-    /// The step commits, as soon as the commit before has ended.
+    /// The step commits.
     pub(super) fn commit(&mut self, costs: &Costs, published: bool) {
-        let begin = self.now.max(self.committed);
-        self.queued += begin - self.now;
-        self.now = begin;
+        let begin = self.now;
         self.charge(if published { costs.commit_later } else { costs.commit });
         self.committing += self.now - begin;
         self.committed = self.now;
@@ -88,10 +92,5 @@ impl Ledger {
     /// Time that commits have taken.
     pub(super) fn committing(&self) -> Time {
         self.committing
-    }
-
-    /// Time that cores have waited for each other's commits.
-    pub(super) fn queued(&self) -> Time {
-        self.queued
     }
 }

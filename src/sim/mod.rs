@@ -30,8 +30,8 @@
 //! - A read happens at its place in its transaction's time, so conflicts, stops, waits and
 //!   re-executions come about as they would. Costs that follow what they pay for (publishing,
 //!   committing) are charged after it: others see it that much too early.
-//! - Commits follow one another. A core that comes while another commits waits for its turn; the engine
-//!   would leave word and go on. [`Outcome::queued`] says how much that was.
+//! - Commits follow one another: the token of the commit cursor is held for as long as a commit takes,
+//!   and who comes meanwhile leaves word and goes on.
 //! - A transaction reads and writes the same locations whatever it has seen. Real ones may turn
 //!   elsewhere after a conflict.
 //! - Caches, memory bandwidth and locks cost what they cost where they were measured, on however few
@@ -78,8 +78,6 @@ pub struct Outcome {
     pub busy: Vec<Duration>,
     /// How long incarnations ran that were thrown away.
     pub wasted: Duration,
-    /// How long cores stood and waited for one another's commits.
-    pub queued: Duration,
     /// How long the commits took, one after another.
     pub committing: Duration,
     /// Incarnations started.

@@ -145,7 +145,6 @@ impl Stage {
             time: Duration::from_nanos(ledger.committed()),
             busy: self.cores.iter().map(|core| Duration::from_nanos(core.busy)).collect(),
             wasted: Duration::from_nanos(totals.wasted),
-            queued: Duration::from_nanos(ledger.queued()),
             committing: Duration::from_nanos(ledger.committing()),
             incarnations: totals.incarnations,
             suspensions: totals.suspensions,

@@ -3,18 +3,19 @@
 //! | cost | from |
 //! |---|---|
 //! | time of each transaction | timelines of one worker: the shortest of its runs |
-//! | commit at once | timelines of one worker: the median commit |
-//! | start | one worker without a timeline: what is left of its time, per transaction |
-//! | publish, commit later | timelines of two workers: medians; one worker's commit where there are none |
+//! | commit | timelines of one worker: the median commit |
+//! | start | timelines of one worker: the median time between two transactions in which none is committed |
+//! | publish, commit later | timelines of two workers: medians; the commit at once where there are none |
 //! | look, spin, wake, notify | `idle` |
 //!
 //! Timelines cost time themselves; what they say is scaled by how much longer a run with one takes.
+//! Of whole runs the shortest counts: what else a machine does can only make them longer.
 
 use std::{collections::HashMap, sync::Arc};
 
 use chorus::{
     evm::{BlockError, Engine, ExecuteOptions, StateStore, workload::scenario::Contention},
-    observe::timeline::{Recording, Timeline},
+    observe::timeline::{Incarnation, Recording, Timeline},
     sim::{Block, Costs},
     sync::time::Duration,
 };
@@ -76,15 +77,14 @@ impl Calibration {
             }
         }
         let parallel: Vec<_> =
-            real.iter().zip(parallel).map(|((threads, _), all)| (*threads, median(all))).collect();
+            real.iter().zip(parallel).map(|((threads, _), all)| (*threads, least(all))).collect();
         let alone = Traces::record(work, &engines.one)?;
         let together = Traces::record(work, &engines.two)?;
         let scale = alone.scale(parallel[0].1);
         let times = alone.times(block, scale);
         block.set_times(&times);
         let commit = alone.commits(false).unwrap_or_default().mul_f64(scale);
-        let count = block.transactions.len().max(1) as u32;
-        let start = parallel[0].1.saturating_sub(block.work() + commit * count) / count;
+        let start = alone.gaps().mul_f64(scale);
         let scale = together.scale(parallel[1].1);
         let costs = Costs {
             start,
@@ -93,7 +93,7 @@ impl Calibration {
             commit_later: together.commits(true).map_or(commit, |time| time.mul_f64(scale)),
             ..idle
         };
-        Ok(Self { sequential: median(sequential), parallel, costs })
+        Ok(Self { sequential: least(sequential), parallel, costs })
     }
 
     /// How long the block really took on so many threads.
@@ -120,7 +120,7 @@ impl Traces {
             times.push(outcome.statistics.phases[TRANSACTIONS]);
             timelines.extend(recording.take());
         }
-        Ok(Self { timelines, time: median(times) })
+        Ok(Self { timelines, time: least(times) })
     }
 
     /// By how much the times of a timeline are to be shortened.
@@ -151,22 +151,57 @@ impl Traces {
     fn commits(&self, published: bool) -> Option<Duration> {
         let mut times = Vec::new();
         for timeline in &self.timelines {
-            // The last incarnation is the one that was committed.
-            let last: HashMap<_, _> =
-                timeline.incarnations.iter().map(|it| (it.tx, it.published)).collect();
-            let was = |tx: u32| last.get(&tx).copied().flatten().is_some();
-            let commits = timeline.commits.iter().filter(|commit| was(commit.tx) == published);
-            times.extend(commits.map(|commit| Duration::from_nanos(commit.span.length())));
+            let last = last_incarnations(timeline);
+            for commit in &timeline.commits {
+                let was = last.get(&commit.tx).and_then(|incarnation| incarnation.published);
+                if was.is_some_and(|at| at < commit.span.end) == published {
+                    times.push(Duration::from_nanos(commit.span.length()));
+                }
+            }
         }
         (!times.is_empty()).then(|| median(times))
     }
 
-    /// How long it takes to publish.
+    /// How long it takes to publish, of transactions that did before their commit.
     fn publications(&self) -> Option<Duration> {
-        let incarnations = self.timelines.iter().flat_map(|timeline| &timeline.incarnations);
-        let time = |published: u64, end| Duration::from_nanos(published.saturating_sub(end));
-        let times: Vec<_> =
-            incarnations.filter_map(|it| Some(time(it.published?, it.span.end))).collect();
+        let mut times = Vec::new();
+        for timeline in &self.timelines {
+            let ends: HashMap<_, _> =
+                timeline.commits.iter().map(|commit| (commit.tx, commit.span.end)).collect();
+            for incarnation in &timeline.incarnations {
+                if let Some(at) = incarnation.published
+                    && ends.get(&incarnation.tx).is_none_or(|end| at != *end)
+                {
+                    times.push(Duration::from_nanos(at.saturating_sub(incarnation.span.end)));
+                }
+            }
+        }
         (!times.is_empty()).then(|| median(times))
     }
+
+    /// How long it takes one worker from the end of a transaction to the start of the next, the commit
+    /// between them aside.
+    fn gaps(&self) -> Duration {
+        let mut times = Vec::new();
+        for timeline in &self.timelines {
+            let commits: HashMap<_, _> =
+                timeline.commits.iter().map(|commit| (commit.tx, commit.span.length())).collect();
+            for pair in timeline.incarnations.windows(2) {
+                let gap = pair[1].span.begin.saturating_sub(pair[0].span.end);
+                let commit = commits.get(&pair[0].tx).copied().unwrap_or_default();
+                times.push(Duration::from_nanos(gap.saturating_sub(commit)));
+            }
+        }
+        median(times)
+    }
+}
+
+/// The incarnation of each transaction that was committed.
+fn last_incarnations(timeline: &Timeline) -> HashMap<u32, &Incarnation> {
+    timeline.incarnations.iter().map(|incarnation| (incarnation.tx, incarnation)).collect()
+}
+
+/// The shortest; zero of none.
+fn least(times: Vec<Duration>) -> Duration {
+    times.into_iter().min().unwrap_or_default()
 }

@@ -36,8 +36,6 @@ pub(super) struct Row {
     pub(super) suspensions: u64,
     /// Of the time of all cores: thrown away.
     pub(super) wasted: f64,
-    /// Of the time of all cores: waiting for another core's commit.
-    pub(super) queued: f64,
     /// Of the time of all cores: nothing to do.
     pub(super) idle: f64,
     /// Of the block's time: the commits, of which one is made at a time.
@@ -119,7 +117,6 @@ impl Row {
             incarnations: outcome.incarnations,
             suspensions: outcome.suspensions,
             wasted: share(outcome.wasted),
-            queued: share(outcome.queued),
             idle: thousandths((1.0 - busy.as_secs_f64() / all).max(0.0)),
             committing: thousandths(
                 outcome.committing.as_secs_f64() / outcome.time.as_secs_f64().max(1e-12),

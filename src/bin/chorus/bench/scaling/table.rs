@@ -10,7 +10,7 @@ use comfy_table::{
 use super::row::Row;
 use crate::table::{LONG_TXS, LONG_US, thousands};
 
-const HEADINGS: [&str; 13] = [
+const HEADINGS: [&str; 12] = [
     "scenario",
     "txs",
     "cores",
@@ -21,7 +21,6 @@ const HEADINGS: [&str; 13] = [
     "incarnations",
     "suspensions",
     "wasted",
-    "queued",
     "idle",
     "committing",
 ];
@@ -80,7 +79,7 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn cells(row: &Row) -> [String; 13] {
+fn cells(row: &Row) -> [String; 12] {
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     [
         row.scenario.clone(),
@@ -93,7 +92,6 @@ fn cells(row: &Row) -> [String; 13] {
         thousands(row.incarnations),
         thousands(row.suspensions),
         percent(row.wasted),
-        percent(row.queued),
         percent(row.idle),
         percent(row.committing),
     ]
