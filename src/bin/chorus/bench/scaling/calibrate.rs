@@ -9,7 +9,8 @@
 //! | look, spin, wake, notify | `idle` |
 //!
 //! Timelines cost time themselves; what they say is scaled by how much longer a run with one takes.
-//! Of whole runs the shortest counts: what else a machine does can only make them longer.
+//! Of whole runs the shortest counts, and of those on one thread only the share in which they had a
+//! core: what else a machine does can only make them longer.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,9 +22,10 @@ use chorus::{
 };
 
 use super::{
-    super::measure::{execute, one_by_one},
+    super::measure::{execute, one_by_one, spend},
     idle::median,
 };
+use crate::check::Answer;
 
 /// Runs with a timeline, per engine.
 const TIMELINES: usize = 3;
@@ -65,10 +67,10 @@ impl Calibration {
         let mut sequential = Vec::new();
         let mut parallel = vec![Vec::new(); real.len()];
         for round in 0..=repeat {
-            let time = one_by_one(work)?.statistics.phases[TRANSACTIONS];
+            let time = timed(true, || one_by_one(work))?;
             let mut times = Vec::new();
-            for (_, engine) in &real {
-                times.push(execute(work, engine)?.statistics.phases[TRANSACTIONS]);
+            for (threads, engine) in &real {
+                times.push(timed(*threads == 1, || execute(work, engine))?);
             }
             // The first round gets everything going.
             if round > 0 {
@@ -85,7 +87,6 @@ impl Calibration {
         block.set_times(&times);
         let commit = alone.commits(false).unwrap_or_default().mul_f64(scale);
         let start = alone.gaps().mul_f64(scale);
-        let scale = together.scale(parallel[1].1);
         let costs = Costs {
             start,
             commit,
@@ -105,7 +106,7 @@ impl Calibration {
 /// Timelines of one engine.
 struct Traces {
     timelines: Vec<Timeline>,
-    /// How long a run with a timeline takes.
+    /// How long a run with a timeline takes; of no meaning but for one worker.
     time: Duration,
 }
 
@@ -116,8 +117,7 @@ impl Traces {
         for _ in 0..TIMELINES {
             let recording = Recording::new();
             let options = ExecuteOptions::new().trace(&recording);
-            let outcome = engine.execute_with(&work.block, &store, options)?;
-            times.push(outcome.statistics.phases[TRANSACTIONS]);
+            times.push(timed(true, || engine.execute_with(&work.block, &store, options))?);
             timelines.extend(recording.take());
         }
         Ok(Self { timelines, time: least(times) })
@@ -199,6 +199,16 @@ impl Traces {
 /// The incarnation of each transaction that was committed.
 fn last_incarnations(timeline: &Timeline) -> HashMap<u32, &Incarnation> {
     timeline.incarnations.iter().map(|incarnation| (incarnation.tx, incarnation)).collect()
+}
+
+/// How long the transactions of a run take. Where one thread does everything, without the time in which
+/// the system had it off its core.
+fn timed(alone: bool, run: impl FnOnce() -> Answer) -> Result<Duration, BlockError> {
+    let (answer, spent) = spend(run);
+    let time = answer?.statistics.phases[TRANSACTIONS];
+    let processor = spent.processor.filter(|_| alone).unwrap_or(spent.time);
+    let share = processor.as_secs_f64() / spent.time.as_secs_f64().max(1e-9);
+    Ok(time.mul_f64(share.min(1.0)))
 }
 
 /// The shortest; zero of none.
