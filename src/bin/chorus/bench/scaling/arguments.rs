@@ -35,9 +35,9 @@ pub(crate) struct Scaling {
     pub(crate) seed: u64,
 
     /// Transactions that may be started and not committed
-    #[arg(long, value_name = "N", default_value_t = 256,
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "256",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) window: u32,
+    pub(crate) window: Vec<u32>,
 
     /// By how many percent times vary around what was measured
     #[arg(long, value_name = "%", default_value_t = 0,

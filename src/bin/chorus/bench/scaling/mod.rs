@@ -52,7 +52,8 @@ pub(crate) fn run(arguments: &Scaling) -> Result<Verdict, BenchError> {
         param: &arguments.param,
     })?;
     let idle = idle::measure();
-    let progress = Progress::new((cases.len() * (arguments.cores.len() + 1)) as u64);
+    let steps = arguments.cores.len() * arguments.window.len() + 1;
+    let progress = Progress::new((cases.len() * steps) as u64);
     let (mut rows, mut verdict) = (Vec::new(), Verdict::Matched);
     for case in &cases {
         progress.show(&case.name());
@@ -97,13 +98,17 @@ fn simulations(
     let expected = block.sequential_state();
     let block = Arc::new(block);
     let mut rows = Vec::new();
-    for cores in &arguments.cores {
+    let all = arguments.window.iter().flat_map(|window| {
+        let cores = arguments.cores.iter();
+        cores.map(move |cores| (*window, usize::from(*cores)))
+    });
+    for (window, cores) in all {
         let settings = Settings {
-            window: arguments.window,
+            window,
             seed: arguments.seed,
             jitter: f64::from(arguments.jitter) / 100.0,
             costs,
-            ..Settings::new((*cores).into())
+            ..Settings::new(cores)
         };
         let outcome = simulate(&block, &settings)
             .map_err(|error| BenchError::Simulation { name: name.clone(), error })?;

@@ -10,10 +10,11 @@ use comfy_table::{
 use super::row::Row;
 use crate::table::{LONG_TXS, LONG_US, thousands};
 
-const HEADINGS: [&str; 12] = [
+const HEADINGS: [&str; 13] = [
     "scenario",
     "txs",
     "cores",
+    "window",
     "speed-up",
     "measured",
     "bound",
@@ -48,12 +49,15 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out, "{grid}")?;
-    let mut cores: Vec<_> = rows.iter().map(|row| row.cores).collect();
-    cores.sort_unstable();
-    cores.dedup();
-    for cores in cores {
-        let long =
-            |row: &&Row| row.cores == cores && row.txs >= LONG_TXS && row.sequential_us >= LONG_US;
+    let mut kinds: Vec<_> = rows.iter().map(|row| (row.window, row.cores)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for (window, cores) in kinds {
+        let long = |row: &&Row| {
+            (row.window, row.cores) == (window, cores)
+                && row.txs >= LONG_TXS
+                && row.sequential_us >= LONG_US
+        };
         let long: Vec<&Row> = rows.iter().filter(long).collect();
         if long.len() > 1 {
             let mean = |value: fn(&Row) -> f64| {
@@ -62,7 +66,7 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
             };
             writeln!(
                 out,
-                "On {cores} cores, {} blocks of {LONG_TXS} transactions and {LONG_US} µs or more: \
+                "On {cores} cores, window {window}, {} blocks of {LONG_TXS} transactions and {LONG_US} µs or more: \
                  geometric means {:.2} of {:.2}, {:.0} %; {} reach {:.0} %.",
                 long.len(),
                 mean(|row| row.speed_up),
@@ -79,12 +83,13 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn cells(row: &Row) -> [String; 12] {
+fn cells(row: &Row) -> [String; 13] {
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     [
         row.scenario.clone(),
         thousands(row.txs as u64),
         row.cores.to_string(),
+        thousands(row.window.into()),
         format!("{:.2}", row.speed_up),
         row.measured_speed_up.map_or("–".to_owned(), |measured| format!("{measured:.2}")),
         format!("{:.2}", row.bound),
