@@ -291,7 +291,7 @@ impl Access {
 
 /// Whether the account differs from what it was before the transaction. Its slots need no thought
 /// here: whoever reads one has read the account.
-fn is_written(account: &Account) -> bool {
+pub(super) fn is_written(account: &Account) -> bool {
     let removed = account.is_empty() && !account.is_loaded_as_not_existing();
     account.is_touched()
         && (account.info != account.original_info()

@@ -82,6 +82,12 @@ impl Block {
         }
     }
 
+    /// How long each transaction runs.
+    #[must_use]
+    pub fn times(&self) -> Vec<Duration> {
+        self.transactions.iter().map(|transaction| transaction.work).collect()
+    }
+
     /// Time of all transactions one after another.
     #[must_use]
     pub fn work(&self) -> Duration {

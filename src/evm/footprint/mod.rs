@@ -4,11 +4,11 @@
 //!   block ──► one transaction after another, over a database that notes (noting) ──► sim::Block
 //! ```
 //!
-//! It follows how the EVM machine treats state, not how a sequential run does: a location of the
-//! simulation is a storage slot, or whether there is which code at an address. Balances and
-//! nonces are none, because they are merged and predicted and hardly ever bring a transaction to
-//! fall; a transaction that looks at one as a number is simulated as if it did not. So chains are
-//! shorter here than in [`Profile`](super::limit::Profile), which takes an account for one value.
+//! There are two ways to see what transactions share ([`Accounts`]). As the EVM machine does: balances and
+//! nonces are merged and predicted and hardly ever bring a transaction to fall, so of an account only
+//! its code and its existence as a contract count; a transaction that looks at a balance as a number is
+//! taken for one that does not. Or as [`Profile`](super::limit::Profile) does, to which an account is one
+//! value: that gives longer chains.
 //!
 //! Two passes are made and the second one's times kept: the first finds everything cold.
 
@@ -41,6 +41,15 @@ use crate::{engine::SharedMemory, sim, sync::time::Duration};
 /// Where in a transaction something is read of which only the maker of the block knows.
 const BESIDE_AT: f64 = 0.5;
 
+/// What of an account transactions share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accounts {
+    /// Its code. Balances are merged, nonces predicted.
+    AsMerged,
+    /// All of it, as one value; nothing of the beneficiary's.
+    AsValues,
+}
+
 /// Runs the block twice and records its transactions. One that the block has no room for, or that
 /// is invalid, reads, writes and takes nothing. `beside` is what the transactions read and write
 /// besides, if their maker knows.
@@ -56,6 +65,7 @@ pub fn record<S: StateStore + ?Sized>(
     store: &S,
     memory: Option<&SharedMemory>,
     beside: &[Beside],
+    accounts: Accounts,
 ) -> Result<sim::Block, BlockError> {
     let config = in_force(memory.map(SharedMemory::chain), block);
     let mut transactions = Vec::new();
@@ -64,7 +74,7 @@ pub fn record<S: StateStore + ?Sized>(
         transactions = vec![sim::Transaction::default(); block.transactions.len()];
         limit::run(block, store, memory, |machine, index, tx| {
             let shared = Shared::new(config.clone());
-            let (result, taken) = transact(machine, block, shared, tx);
+            let (result, taken) = transact(machine, block, shared, accounts, tx);
             if result.is_ok() {
                 let empty = Beside::default();
                 let beside = beside.get(index).unwrap_or(&empty);
@@ -133,6 +143,7 @@ fn transact<S: StateStore + ?Sized>(
     machine: &mut Machine<'_, S>,
     block: &Block,
     shared: Shared,
+    accounts: Accounts,
     tx: &TxEnv,
 ) -> (Result<ExecutionResult, Failure>, Taken) {
     let journal = CollisionJournal::new(Noting::new(machine.state())).with_shared(shared);
@@ -152,8 +163,12 @@ fn transact<S: StateStore + ?Sized>(
     let work = evm.ctx.journaled_state.db_mut().elapsed();
     let ended = evm.ctx.journaled_state.end_shared(result.is_ok());
     let mut changes = evm.finalize();
-    let loads = evm.ctx.journaled_state.into_database().loads;
-    let taken = Taken { loads, writes: writes(&changes, block.env.beneficiary), work };
+    let mut loads = evm.ctx.journaled_state.into_database().loads;
+    let beneficiary = block.env.beneficiary;
+    if accounts == Accounts::AsValues {
+        loads.retain(|(loaded, _)| *loaded != Loaded::Account(beneficiary));
+    }
+    let taken = Taken { loads, writes: writes(&changes, beneficiary, accounts), work };
     if let (Some(effects), true) = (ended.effects, result.is_ok()) {
         machine.state().commit_regions(*effects);
     }
@@ -161,10 +176,14 @@ fn transact<S: StateStore + ?Sized>(
 }
 
 /// What the final state of a transaction writes that others can conflict with.
-fn writes(state: &EvmState, beneficiary: Address) -> Vec<Loaded> {
+fn writes(state: &EvmState, beneficiary: Address, accounts: Accounts) -> Vec<Loaded> {
+    let is_written = match accounts {
+        Accounts::AsMerged => replaces_code,
+        Accounts::AsValues => limit::is_written,
+    };
     let mut writes = Vec::new();
     for (address, account) in state.iter().filter(|(_, account)| account.is_touched()) {
-        if *address != beneficiary && replaces_code(account) {
+        if *address != beneficiary && is_written(account) {
             writes.push(Loaded::Account(*address));
         }
         for (key, slot) in &account.storage {

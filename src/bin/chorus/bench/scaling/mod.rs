@@ -24,7 +24,11 @@ use std::{
 };
 
 use chorus::{
-    evm::{BlockError, ChainSpec, EngineError, footprint, workload::scenario::Contention},
+    evm::{
+        BlockError, ChainSpec, EngineError,
+        footprint::{self, Accounts},
+        workload::scenario::Contention,
+    },
     sim::{Block, Costs, Settings, simulate},
     sync::thread::available_parallelism,
 };
@@ -32,7 +36,7 @@ use chorus::{
 pub(crate) use self::arguments::Scaling;
 use self::{
     calibrate::{Calibration, Engines},
-    row::Row,
+    row::{Bounds, Row},
 };
 use super::{
     BenchError,
@@ -87,7 +91,8 @@ fn simulations(
     let work = case.load(chain)?;
     let failed = |error| BenchError::Block { name: name.clone(), error: Box::new(error) };
     let profile = work.profile().map_err(failed)?;
-    let mut block = recorded(&work).map_err(failed)?;
+    let mut block = recorded(&work, Accounts::AsMerged).map_err(failed)?;
+    let mut values = recorded(&work, Accounts::AsValues).map_err(failed)?;
     let engines = engines(&work, &arguments.cores)?;
     let calibration =
         Calibration::new(&work, &mut block, &engines, idle, arguments.repeat).map_err(failed)?;
@@ -97,6 +102,8 @@ fn simulations(
     arguments.costs.replace(&mut costs);
     let expected = block.sequential_state();
     let block = Arc::new(block);
+    values.set_times(&block.times());
+    let bounds = Bounds { profile: &profile, values: &values, block: &block };
     let mut rows = Vec::new();
     let all = arguments.window.iter().flat_map(|window| {
         let cores = arguments.cores.iter();
@@ -113,14 +120,14 @@ fn simulations(
         let outcome = simulate(&block, &settings)
             .map_err(|error| BenchError::Simulation { name: name.clone(), error })?;
         let equal = outcome.state == expected;
-        rows.push(Row::new(&name, &block, &profile, &calibration, &settings, &outcome, equal));
+        rows.push(Row::new(&name, bounds, &calibration, &settings, &outcome, equal));
         progress.tick();
     }
     Ok(rows)
 }
 
-fn recorded(work: &Contention) -> Result<Block, BlockError> {
-    footprint::record(&work.block, &*work.store, Some(&work.memory), &work.beside)
+fn recorded(work: &Contention, accounts: Accounts) -> Result<Block, BlockError> {
+    footprint::record(&work.block, &*work.store, Some(&work.memory), &work.beside, accounts)
 }
 
 /// Engines with one worker, with two, and with as many more as there are real cores for.

@@ -76,11 +76,30 @@ impl From<&Costs> for CostsRow {
     }
 }
 
+/// What bounds the block.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    /// The block as it is simulated.
+    pub(super) block: &'a Block,
+    /// The block with accounts as values, and the same times.
+    pub(super) values: &'a Block,
+    /// What it reads that is cold.
+    pub(super) profile: &'a Profile,
+}
+
+impl Bounds<'_> {
+    fn on(&self, cores: usize, read: Duration) -> f64 {
+        match read.is_zero() {
+            true => self.values.bound(cores),
+            false => self.profile.limit_at(cores, read),
+        }
+    }
+}
+
 impl Row {
     pub(super) fn new(
         name: &str,
-        block: &Block,
-        profile: &Profile,
+        bounds: Bounds<'_>,
         calibration: &Calibration,
         settings: &Settings,
         outcome: &Outcome,
@@ -88,12 +107,9 @@ impl Row {
     ) -> Self {
         let cores = settings.cores;
         let read = settings.costs.read;
-        let sequential = calibration.sequential + read * profile.cold_reads();
+        let sequential = calibration.sequential + read * bounds.profile.cold_reads();
         let ratio = |time: Duration| sequential.as_secs_f64() / time.as_secs_f64().max(1e-12);
-        let bound = match read.is_zero() {
-            true => profile.limit(cores),
-            false => profile.limit_at(cores, read),
-        };
+        let bound = bounds.on(cores, read);
         let speed_up = ratio(outcome.time);
         let measured = calibration.sequential.as_secs_f64();
         let real = calibration.real(cores).filter(|_| read.is_zero());
@@ -102,7 +118,7 @@ impl Row {
         let busy: Duration = outcome.busy.iter().sum();
         Self {
             scenario: name.to_owned(),
-            txs: block.transactions.len(),
+            txs: bounds.block.transactions.len(),
             cores,
             seed: settings.seed,
             window: settings.window,
@@ -112,7 +128,7 @@ impl Row {
             measured_speed_up: real.map(|time| thousandths(measured / time.as_secs_f64())),
             bound: thousandths(bound),
             share_of_bound: thousandths(speed_up / bound),
-            engine_bound: thousandths(block.bound(cores)),
+            engine_bound: thousandths(bounds.block.bound(cores)),
             overhead: thousandths(calibration.parallel[0].1.as_secs_f64() / measured.max(1e-12)),
             incarnations: outcome.incarnations,
             suspensions: outcome.suspensions,
