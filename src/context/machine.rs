@@ -75,6 +75,15 @@ pub trait Machine: Send + Sync + Sized + 'static {
         task: &mut Self::Task,
     ) -> Poll<Attempt<Self::Trace>>;
 
+    /// Whether a task that did not end does not wait either, but takes a break in the middle of its
+    /// run: its worker polls it again before it does anything else. For machines whose time is not
+    /// that of a clock (`sim`).
+    #[inline]
+    fn pauses(task: &Self::Task) -> bool {
+        let _ = task;
+        false
+    }
+
     /// Drops a task that ended (`ended`) or that waits and is not needed any more.
     fn retire(worker: &mut Self::Worker, task: Self::Task, ended: bool);
 

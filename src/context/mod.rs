@@ -28,4 +28,4 @@ pub use control::{Control, Halt, StopReason};
 pub use machine::{Attempt, Machine};
 pub use run::{Conclusion, Counters, Run, Totals};
 pub(crate) use waker::context_waker;
-pub use worker::work;
+pub use worker::{Desk, Stride, work};

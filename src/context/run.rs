@@ -292,7 +292,7 @@ impl<M: Machine> Run<M> {
     }
 
     /// Commits what worker `me` ran, as far as the cursor has got there.
-    fn commit_own(&self, me: usize) {
+    pub(crate) fn commit_own(&self, me: usize) {
         let frontier = self.scheduler.cursor().frontier();
         if frontier.0 < self.scheduler.len()
             && self.scheduler.owner(frontier) == me

@@ -18,8 +18,11 @@ struct Context<M: Machine> {
     last: bool,
 }
 
-/// What a worker holds while a block runs.
-struct Desk<M: Machine> {
+/// What a worker holds while a block runs. [`work`] is a loop over [`Desk::step`]; whoever has another
+/// idea of time and of threads (`sim`) makes the steps himself.
+pub struct Desk<M: Machine> {
+    /// A context in the middle of its run, which goes on before anything else ([`Machine::pauses`]).
+    paused: Option<Context<M>>,
     /// Contexts that wait, and those whose resume message is in `resumable`.
     suspended: Vec<Context<M>>,
     resumable: BinaryHeap<Reverse<TxIndex>>,
@@ -30,46 +33,97 @@ struct Desk<M: Machine> {
     me: usize,
 }
 
+/// What a worker should do after a step.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stride {
+    /// The next step.
+    On,
+    /// The next step when the context in hand wants to go on ([`Machine::pauses`]).
+    Paused,
+    /// The next step, after letting others run: another worker commits, and may be off its core.
+    Yield,
+    /// Sleep until there may be work: there is none.
+    Sleep,
+    /// Leave: the block has ended.
+    Leave,
+}
+
 /// Works on a block until it ends, as worker number `me`. The state a machine keeps per worker
 /// outlives the block.
 pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
-    let mut desk: Desk<M> = Desk {
-        suspended: Vec::new(),
-        resumable: BinaryHeap::new(),
-        mail: Vec::new(),
-        told: Vec::new(),
-        batch: 0..0,
-        me,
-    };
-    let scheduler = &run.scheduler;
-    while !scheduler.is_stopped() {
-        let owes = M::serve(run);
-        if scheduler.mailbox(me).has_mail() {
-            scheduler.mailbox(me).drain(&mut desk.mail);
-            desk.resumable.extend(desk.mail.drain(..).map(Reverse));
-        }
-        let limit = desk.resumable.peek().map_or(u32::MAX, |lowest| lowest.0.0);
-        if let Some(tx) = desk.next(run, limit) {
-            scheduler.share();
-            desk.take(run, worker, tx);
-        } else if let Some(Reverse(tx)) = desk.resumable.pop() {
-            desk.resume(run, worker, tx);
-        } else if scheduler.can_commit() {
-            if !run.advance(me) {
-                // The token's holder may be off its core, and this thread on it.
-                thread::yield_now();
-            }
-        } else if !M::idle(run, worker, me) && !owes {
-            scheduler.sleep(me);
+    let mut desk: Desk<M> = Desk::new(me);
+    loop {
+        match desk.step(run, worker) {
+            Stride::On | Stride::Paused => {}
+            Stride::Yield => thread::yield_now(),
+            Stride::Sleep => run.scheduler.sleep(me),
+            Stride::Leave => break,
         }
     }
-    for context in desk.suspended.drain(..) {
-        M::retire(worker, context.task, false);
+    desk.leave(worker);
+}
+
+impl<M: Machine> std::fmt::Debug for Desk<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let suspended: Vec<_> = self.suspended.iter().map(|context| context.tx).collect();
+        f.debug_struct("Desk").field("me", &self.me).field("suspended", &suspended).finish()
     }
-    M::end_block(worker);
 }
 
 impl<M: Machine> Desk<M> {
+    /// The empty desk of worker number `me`.
+    #[must_use]
+    pub fn new(me: usize) -> Self {
+        Self {
+            paused: None,
+            suspended: Vec::new(),
+            resumable: BinaryHeap::new(),
+            mail: Vec::new(),
+            told: Vec::new(),
+            batch: 0..0,
+            me,
+        }
+    }
+
+    /// Does the most urgent thing there is to do, and nothing that takes time beside it. Never blocks.
+    #[inline]
+    pub fn step(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker) -> Stride {
+        let scheduler = &run.scheduler;
+        if scheduler.is_stopped() {
+            return Stride::Leave;
+        }
+        if let Some(context) = self.paused.take() {
+            return self.poll(run, worker, context);
+        }
+        let owes = M::serve(run);
+        if scheduler.mailbox(self.me).has_mail() {
+            scheduler.mailbox(self.me).drain(&mut self.mail);
+            self.resumable.extend(self.mail.drain(..).map(Reverse));
+        }
+        let limit = self.resumable.peek().map_or(u32::MAX, |lowest| lowest.0.0);
+        if let Some(tx) = self.next(run, limit) {
+            scheduler.share();
+            return self.take(run, worker, tx);
+        }
+        if let Some(Reverse(tx)) = self.resumable.pop() {
+            return self.resume(run, worker, tx);
+        }
+        if scheduler.can_commit() {
+            // The token's holder may be off its core, and this thread on it.
+            return if run.advance(self.me) { Stride::On } else { Stride::Yield };
+        }
+        if M::idle(run, worker, self.me) || owes { Stride::On } else { Stride::Sleep }
+    }
+
+    /// Lets go of all contexts, when the block has ended.
+    pub fn leave(self, worker: &mut M::Worker) {
+        for context in self.suspended.into_iter().chain(self.paused) {
+            M::retire(worker, context.task, false);
+        }
+        M::end_block(worker);
+    }
+
     /// The lowest transaction below `limit` to run, from the ready queue or the batch in hand.
     fn next(&mut self, run: &Arc<Run<M>>, limit: u32) -> Option<TxIndex> {
         let scheduler = &run.scheduler;
@@ -87,14 +141,14 @@ impl<M: Machine> Desk<M> {
     }
 
     /// Acts on an offer of the ready queue.
-    fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
+    fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) -> Stride {
         let phase = run.scheduler.phase(tx);
         if let Some(first) = run.machine.let_first(tx)
             && phase.is_idle()
             && run.scheduler.wait_for(first, tx)
         {
             // Offered again when the other has published.
-            return;
+            return Stride::On;
         }
         if phase.start().is_some() {
             run.scheduler.own(tx, self.me);
@@ -102,25 +156,35 @@ impl<M: Machine> Desk<M> {
             run.note(self.me, Event::Started(tx.0));
             let last = run.scheduler.cursor().frontier() == tx;
             let task = M::start(run, worker, tx);
-            self.poll(run, worker, Context { tx, task, last });
-        } else if phase.take_revalidation() {
+            return self.poll(run, worker, Context { tx, task, last });
+        }
+        if phase.take_revalidation() {
             run.revalidate(self.me, tx);
         }
+        Stride::On
     }
 
     /// Acts on a resume message.
-    fn resume(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
-        let Some(at) = self.suspended.iter().position(|context| context.tx == tx) else { return };
-        if run.scheduler.phase(tx).resume() {
+    fn resume(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) -> Stride {
+        let at = self.suspended.iter().position(|context| context.tx == tx);
+        if let Some(at) = at
+            && run.scheduler.phase(tx).resume()
+        {
             let context = self.suspended.swap_remove(at);
             if let Some(recorder) = run.recorder() {
                 recorder.note_resume(self.me, tx.0);
             }
-            self.poll(run, worker, context);
+            return self.poll(run, worker, context);
         }
+        Stride::On
     }
 
-    fn poll(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, mut context: Context<M>) {
+    fn poll(
+        &mut self,
+        run: &Arc<Run<M>>,
+        worker: &mut M::Worker,
+        mut context: Context<M>,
+    ) -> Stride {
         let tx = context.tx;
         loop {
             match M::poll(run, worker, &mut context.task) {
@@ -133,7 +197,11 @@ impl<M: Machine> Desk<M> {
                         }
                         Attempt::Doomed { wasted } => run.doomed(tx, wasted),
                     }
-                    return;
+                    return Stride::On;
+                }
+                Poll::Pending if M::pauses(&context.task) => {
+                    self.paused = Some(context);
+                    return Stride::Paused;
                 }
                 Poll::Pending => {
                     // What it waits for may be an answer that this worker can give at once.
@@ -145,7 +213,7 @@ impl<M: Machine> Desk<M> {
                             self.suspended.push(context);
                             run.counters(self.me).suspended(self.suspended.len());
                             run.note(self.me, Event::Suspended(tx.0));
-                            return;
+                            return Stride::On;
                         }
                     }
                 }

@@ -196,7 +196,7 @@ impl Profile {
 
 /// Runs a block's transactions, those that the block has room for, through `transact`, which is told
 /// their positions.
-fn run<S: StateStore + ?Sized>(
+pub(super) fn run<S: StateStore + ?Sized>(
     block: &Block,
     store: &S,
     memory: Option<&SharedMemory>,
@@ -291,7 +291,7 @@ impl Access {
 
 /// Whether the account differs from what it was before the transaction. Its slots need no thought
 /// here: whoever reads one has read the account.
-fn is_written(account: &Account) -> bool {
+pub(super) fn is_written(account: &Account) -> bool {
     let removed = account.is_empty() && !account.is_loaded_as_not_existing();
     account.is_touched()
         && (account.info != account.original_info()

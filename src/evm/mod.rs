@@ -48,6 +48,7 @@
 //! | `chain` | which rules are in force in which block |
 //! | [`workload`] | generated blocks |
 //! | [`limit`] | how fast a block could run at all |
+//! | [`footprint`] | what transactions read and write and when, for simulations |
 //! | [`roots`] | state root and requests hash |
 //!
 //! Addresses, words, logs and receipts are the types of `alloy-primitives` 1 and `alloy-consensus`
@@ -58,6 +59,7 @@ mod chain;
 mod choice;
 mod diff_hash;
 mod engine;
+pub mod footprint;
 pub mod input;
 mod journal;
 mod known_reads;

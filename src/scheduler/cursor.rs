@@ -120,6 +120,25 @@ impl CommitCursor {
         }
     }
 
+    /// Takes the token, for a holder whose commits take time that is no thread's: until it
+    /// [lets go](Self::let_go), the others leave word. `false`: it is taken.
+    #[must_use]
+    pub(crate) fn hold(&self) -> bool {
+        self.take()
+    }
+
+    /// Gives a token back that was [held](Self::hold). `true`: somebody wanted it meanwhile, and the holder
+    /// has to look again.
+    #[must_use]
+    pub(crate) fn let_go(&self) -> bool {
+        let wanted = !self.give_back();
+        if wanted {
+            // It is kept by then, and nobody else looks at it.
+            let _ = self.give_back();
+        }
+        wanted
+    }
+
     /// Ends all commits for good, after the one that may be going on. What is committed by then can
     /// be read by the caller.
     pub fn close(&self) -> Closed {

@@ -261,6 +261,19 @@ impl Scheduler {
         let _ = self.sleepers.park_unless(WorkerId(worker), || self.has_work(worker));
     }
 
+    /// What [`sleep`](Self::sleep) does, for a worker that is no thread and cannot block: `true`, and it
+    /// counts as asleep until [`is_woken`](Self::is_woken), or there is work.
+    #[must_use]
+    pub fn lie_down(&self, worker: usize) -> bool {
+        self.sleepers.lie_down_unless(WorkerId(worker), || self.has_work(worker))
+    }
+
+    /// Whether somebody has woken this worker since it lay down. Says so once.
+    #[must_use]
+    pub fn is_woken(&self, worker: usize) -> bool {
+        self.sleepers.is_woken(WorkerId(worker))
+    }
+
     fn deliver(&self, tx: TxIndex) {
         let owner = self.owner(tx);
         let sent = self.mailboxes[owner].send(tx);

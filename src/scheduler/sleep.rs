@@ -134,19 +134,40 @@ impl Sleepers {
             }
             hint::spin_loop();
         }
-        self.announce(worker);
-        let found = if weakened("sleep.recheck") { None } else { look() };
-        if let Some(found) = found {
-            if !self.clear(worker) {
-                self.tokens[worker.0].take();
-                if !weakened("sleep.hand-on") {
-                    self.notify_one();
-                }
-            }
+        if let Some(found) = self.announce_unless(worker, look) {
             return found;
         }
         self.tokens[worker.0].take();
         if self.is_closed() { Woken::Closed } else { Woken::Notified }
+    }
+
+    /// The part of [`park_unless`](Self::park_unless) before the wait: `true`, and from now on the
+    /// worker counts as parked, until [`is_woken`](Self::is_woken) says that it is not. For whoever has
+    /// workers that are no threads.
+    #[must_use]
+    pub fn lie_down_unless(&self, worker: WorkerId, has_work: impl Fn() -> bool) -> bool {
+        let look = || (self.is_closed() || has_work()).then_some(Woken::Ready);
+        self.announce_unless(worker, look).is_none()
+    }
+
+    /// Whether somebody has woken this worker since it lay down. Says so once.
+    #[must_use]
+    pub fn is_woken(&self, worker: WorkerId) -> bool {
+        std::mem::take(&mut *self.tokens[worker.0].there.lock())
+    }
+
+    /// Announces the worker and looks for work once more. What it finds takes the announcement back.
+    #[inline]
+    fn announce_unless(&self, worker: WorkerId, look: impl Fn() -> Option<Woken>) -> Option<Woken> {
+        self.announce(worker);
+        let found = if weakened("sleep.recheck") { None } else { look() };
+        if found.is_some() && !self.clear(worker) {
+            self.tokens[worker.0].take();
+            if !weakened("sleep.hand-on") {
+                self.notify_one();
+            }
+        }
+        found
     }
 
     /// Wakes one parked worker, if there is any. Call it after the work is published.

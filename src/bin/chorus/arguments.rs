@@ -10,7 +10,7 @@ use chorus::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    bench::{Peak, Scenarios},
+    bench::{Peak, Scaling, Scenarios},
     fetch::Fetch,
     node::Manners,
     replay::Replay,
@@ -55,6 +55,8 @@ pub(crate) struct Bench {
 pub(crate) enum BenchOf {
     /// How much of a slow store's latency the engine hides
     Latency(Latency),
+    /// How blocks would do on more cores than there are: the real scheduler on virtual time
+    Scaling(Scaling),
     /// The peak memory of one run, in a process of its own
     #[command(hide = true)]
     Peak(Peak),

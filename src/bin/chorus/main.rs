@@ -45,6 +45,9 @@ fn main() -> ExitCode {
         Command::Bench(Bench { what: Some(BenchOf::Latency(arguments)), .. }) => {
             latency::run(&arguments).map_err(|error| error.to_string())
         }
+        Command::Bench(Bench { what: Some(BenchOf::Scaling(arguments)), .. }) => {
+            bench::scale(&arguments).map_err(|error| error.to_string())
+        }
         Command::Bench(Bench { what: Some(BenchOf::Peak(arguments)), .. }) => {
             bench::peak(&arguments).map_err(|error| error.to_string())
         }

@@ -62,6 +62,19 @@ thread_local! {
     static CALLER: RefCell<Fibers> = RefCell::default();
 }
 
+/// How many of the next transactions a worker takes together.
+pub(crate) fn batch(rest: &[Transaction]) -> u32 {
+    // Gas limits are promises, not costs, but a transaction without input and with little gas is
+    // nearly always a transfer.
+    let mut gas = 0;
+    let fits = rest.iter().take_while(|tx| {
+        let cheap = tx.env.data.is_empty() && tx.env.gas_limit < 2 * TRANSFER_GAS;
+        gas += if cheap { TRANSFER_GAS } else { tx.env.gas_limit.max(TRANSFER_GAS) };
+        gas <= BATCH_GAS
+    });
+    fits.count() as u32
+}
+
 impl Machine for EvmMachine {
     type Trace = Box<Trace>;
     type Task = Task;
@@ -73,16 +86,7 @@ impl Machine for EvmMachine {
     }
 
     fn batch(&self, first: TxIndex) -> u32 {
-        // Gas limits are promises, not costs, but a transaction without input and with little gas is
-        // nearly always a transfer.
-        let rest = &self.block.transactions[first.get()..];
-        let mut gas = 0;
-        let fits = rest.iter().take_while(|tx| {
-            let cheap = tx.env.data.is_empty() && tx.env.gas_limit < 2 * TRANSFER_GAS;
-            gas += if cheap { TRANSFER_GAS } else { tx.env.gas_limit.max(TRANSFER_GAS) };
-            gas <= BATCH_GAS
-        });
-        fits.count() as u32
+        batch(&self.block.transactions[first.get()..])
     }
 
     fn weights(&self) -> Vec<u64> {

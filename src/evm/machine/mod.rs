@@ -52,5 +52,6 @@ mod watched;
 pub(crate) use self::{
     block_state::{Committed, EvmMachine},
     cells::{Account as VersionedAccount, SlotKey},
+    drive::batch,
     prelude::{Hollow, Prelude},
 };

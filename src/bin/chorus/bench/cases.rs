@@ -34,16 +34,37 @@ pub(super) enum Case {
     },
 }
 
+/// What the arguments ask for.
+pub(super) struct Wanted<'a> {
+    pub(super) scenario: &'a [String],
+    pub(super) block: &'a [PathBuf],
+    pub(super) size: &'a [u32],
+    pub(super) seed: u64,
+    pub(super) param: &'a [String],
+}
+
+impl<'a> From<&'a Scenarios> for Wanted<'a> {
+    fn from(arguments: &'a Scenarios) -> Self {
+        Self {
+            scenario: &arguments.scenario,
+            block: &arguments.block,
+            size: &arguments.size,
+            seed: arguments.seed,
+            param: &arguments.param,
+        }
+    }
+}
+
 /// What the arguments choose, in their order.
-pub(super) fn chosen(arguments: &Scenarios) -> Result<Vec<Case>, BenchError> {
+pub(super) fn chosen(arguments: &Wanted<'_>) -> Result<Vec<Case>, BenchError> {
     let mut scenarios = Vec::new();
-    for name in &arguments.scenario {
+    for name in arguments.scenario {
         scenarios.push(Scenario::by_name(name)?);
     }
     if scenarios.is_empty() && arguments.block.is_empty() {
         scenarios.extend(Scenario::ALL);
     }
-    let given = pairs(&arguments.param)?;
+    let given = pairs(arguments.param)?;
     for (parameter, _) in &given {
         let known = || scenarios.iter().flat_map(|scenario| scenario.parameters);
         if !known().any(|known| known.name == *parameter) {
@@ -69,7 +90,7 @@ pub(super) fn chosen(arguments: &Scenarios) -> Result<Vec<Case>, BenchError> {
             cases.push(Case::Scenario { scenario, settings, size, seed });
         }
     }
-    for path in &arguments.block {
+    for path in arguments.block {
         cases.extend(input::discover(path)?.into_iter().map(Case::Directory));
     }
     Ok(cases)

@@ -146,7 +146,7 @@ pub(super) fn execute(work: &Contention, engine: &Engine) -> Answer {
 }
 
 /// Runs something, and leaves what it returns to be freed by the caller.
-fn spend(run: impl FnOnce() -> Answer) -> (Answer, Spent) {
+pub(super) fn spend(run: impl FnOnce() -> Answer) -> (Answer, Spent) {
     let before = processor_time();
     let begin = Instant::now();
     let answer = run();

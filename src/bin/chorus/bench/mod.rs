@@ -18,6 +18,7 @@
 //! | `row` | what is said about one case on so many threads |
 //! | `list`, `table` | for people |
 //! | `page`, `chart` | one self-contained HTML file |
+//! | `scaling` | `chorus bench scaling`: more cores than there are |
 //!
 //! Every run of the engine stands beside a run of the baseline, before and after it in turns, so that a
 //! machine that drifts drifts for both; and every result is compared with the sequential one.
@@ -32,6 +33,7 @@ mod measure;
 mod page;
 mod peak;
 mod row;
+mod scaling;
 mod table;
 
 use std::{
@@ -42,10 +44,14 @@ use std::{
 
 use chorus::{
     evm::{BlockError, EngineError, input::InputError, workload::scenario::ScenarioError},
+    sim::SimError,
     sync::thread::available_parallelism,
 };
 
-pub(crate) use self::arguments::{Peak, Scenarios};
+pub(crate) use self::{
+    arguments::{Peak, Scenarios},
+    scaling::{Scaling, run as scale},
+};
 use self::{
     measure::{Bench, Engines},
     row::Row,
@@ -86,6 +92,14 @@ pub(crate) enum BenchError {
         /// What both said.
         error: Box<BlockError>,
     },
+    /// The block cannot be simulated.
+    #[error("{name}: simulation: {error}")]
+    Simulation {
+        /// Which block.
+        name: String,
+        /// Why not.
+        error: SimError,
+    },
     /// The page cannot be written.
     #[error("{}: {reason}", path.display())]
     Page {
@@ -113,7 +127,7 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
         return Ok(Verdict::Matched);
     }
     let chain = inputs::chain_of(arguments.chain.as_deref())?;
-    let cases = cases::chosen(arguments)?;
+    let cases = cases::chosen(&arguments.into())?;
     let page = arguments.html.as_ref().map(open).transpose()?;
     let threads = match arguments.threads.as_slice() {
         [] => vec![available_parallelism()],
