@@ -12,7 +12,8 @@ use super::{
 use crate::{
     engine::{Feed, shared::SharedBlock},
     evm::{
-        Block, InvalidPolicy, StateStore, TransactionOutcome, reading::Reading, rules::BlockSums,
+        Block, InvalidPolicy, StateStore, TransactionOutcome, adapt::Credit, reading::Reading,
+        rules::BlockSums, sequential::Done,
     },
     region::{
         change::RegionSums,
@@ -40,6 +41,10 @@ pub(crate) struct EvmMachine {
     pub(crate) shared: Option<SharedBlock>,
     /// Who wants the outcomes as they commit.
     pub(crate) feed: Option<Feed<TransactionOutcome>>,
+    /// The transactions below this one were executed before.
+    pub(crate) first: TxIndex,
+    /// When to stop speculating, if that is left to the engine.
+    pub(crate) credit: Option<Credit>,
 }
 
 /// What the commit cursor has produced so far.
@@ -87,7 +92,18 @@ impl EvmMachine {
             prelude: None,
             shared,
             feed: None,
+            first: TxIndex(0),
+            credit: None,
         }
+    }
+
+    /// Leaves out the first transactions, which were executed before.
+    pub(crate) fn begin_after(&mut self, done: Done) {
+        let Done { sums, transactions } = done;
+        self.first = TxIndex(transactions.len() as u32);
+        let committed = self.committed.get_mut();
+        (committed.sums, committed.transactions) = (sums, transactions);
+        self.credit = self.credit.map(|credit| credit.from(self.first.0, sums.gas_used));
     }
 
     /// Notes the outcome of the transaction that commits.

@@ -2,17 +2,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Failure, Machine, epilogue, prologue};
+use alloy_primitives::Bytes;
+
+use super::{Failure, Machine, SequentialState, epilogue, prologue};
 use crate::{
     context::StopReason,
     engine::{Alone, Conduct, SharedMemory, message},
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
-        StateStore, Statistics, TransactionOutcome,
+        StateDiff, StateStore, Statistics, TransactionOutcome,
         rules::BlockSums,
         shared::{SharedRegions, check_sidecars, in_force},
     },
-    sync::{Arc, time::Instant},
+    sync::{
+        Arc,
+        time::{Duration, Instant},
+    },
 };
 
 /// Executes blocks one transaction after another.
@@ -99,9 +104,50 @@ impl Sequential {
 
 /// What has come of the transactions so far.
 #[derive(Default)]
-struct Done {
-    sums: BlockSums,
-    transactions: Vec<TransactionOutcome>,
+pub(crate) struct Done {
+    pub(crate) sums: BlockSums,
+    pub(crate) transactions: Vec<TransactionOutcome>,
+}
+
+/// Whether to go on one by one, asked after each transaction of a block that may be handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Go on, and ask again.
+    Watch,
+    /// Go on to the end.
+    Settled,
+    /// Hand the rest over.
+    HandOver,
+}
+
+/// How far one by one went.
+pub(crate) enum Begun {
+    /// To the end of the block.
+    Ended(Box<BlockOutcome>),
+    /// To where it was asked to stop.
+    Paused(Head),
+}
+
+/// The beginning of a block: everything up to the transactions that are left.
+pub(crate) struct Head {
+    /// Its transactions.
+    pub(crate) done: Done,
+    /// What it changed of the state before the block.
+    pub(crate) diff: StateDiff,
+    /// Time in the prologue, and in its transactions.
+    pub(crate) times: [Duration; 2],
+}
+
+/// The rest of a block, epilogue included.
+pub(crate) struct Tail {
+    /// All transactions, those before it included.
+    pub(crate) done: Done,
+    /// The block's requests.
+    pub(crate) requests: Vec<Bytes>,
+    /// What the block changed.
+    pub(crate) diff: StateDiff,
+    /// Time in its transactions, and in the epilogue.
+    pub(crate) times: [Duration; 2],
 }
 
 fn run<'a, S: StateStore + ?Sized>(
@@ -111,53 +157,49 @@ fn run<'a, S: StateStore + ?Sized>(
     shared: Option<SharedRegions<'a>>,
     conduct: &Conduct<TransactionOutcome>,
 ) -> Result<BlockOutcome, BlockError> {
+    match begin(block, store, policy, shared, conduct, None)? {
+        Begun::Ended(outcome) => Ok(*outcome),
+        Begun::Paused(_) => unreachable!("nobody asked for it"),
+    }
+}
+
+/// Executes a block, at least its beginning: `watch` sees what has come of the transactions, from the
+/// second one on, and says whether the rest is to be left to others.
+pub(crate) fn begin<'a, S: StateStore + ?Sized>(
+    block: &'a Block,
+    store: &'a S,
+    policy: InvalidPolicy,
+    shared: Option<SharedRegions<'a>>,
+    conduct: &Conduct<TransactionOutcome>,
+    watch: Option<Watch<'_>>,
+) -> Result<Begun, BlockError> {
     let begin = Instant::now();
     let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
+    machine.expect(block.transactions.len());
     prologue(&mut machine, block)?;
     let prologue_end = Instant::now();
 
     let mut done = Done::default();
     done.transactions.reserve_exact(block.transactions.len());
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        transact(&mut machine, block, policy, conduct, &mut done)
-    }));
-    match ran {
-        Ok(Ok(())) => {}
-        Ok(Err(End::Error(error))) => return Err(error),
-        Ok(Err(End::Stopped(reason))) => {
-            let committed = conduct.keep_committed.then(|| PartialOutcome {
-                transactions: done.transactions,
-                gas_used: done.sums.gas_used,
-                blob_gas_used: done.sums.blob_gas_used,
-                diff: machine.into_state().diff(),
-                regions: None,
-            });
-            return Err(BlockError::stopped(reason, committed));
-        }
-        Err(panic) => {
-            let index = done.transactions.len();
-            return Err(BlockError::Panic { index, message: message(&*panic) });
-        }
-    }
-    let Done { sums, transactions } = done;
+    let (mut machine, paused) = transact_until(machine, block, policy, conduct, &mut done, watch)?;
     let transactions_end = Instant::now();
-
+    let times = [prologue_end - begin, transactions_end - prologue_end];
+    if paused {
+        return Ok(Begun::Paused(Head { done, diff: machine.into_state().diff(), times }));
+    }
     machine.watch_no_more();
-    let requests = epilogue(&mut machine, block, &transactions)?;
+    let requests = epilogue(&mut machine, block, &done.transactions)?;
     let epilogue_end = Instant::now();
 
     let diff = machine.into_state().diff();
-    Ok(BlockOutcome {
+    let Done { sums, transactions } = done;
+    Ok(Begun::Ended(Box::new(BlockOutcome {
         statistics: Statistics {
             parallel: false,
             threads: 1,
             incarnations: transactions.len() as u64,
-            phases: [
-                prologue_end - begin,
-                transactions_end - prologue_end,
-                epilogue_end - transactions_end,
-                epilogue_end.elapsed(),
-            ],
+            direct: transactions.len() as u64,
+            phases: [times[0], times[1], epilogue_end - transactions_end, epilogue_end.elapsed()],
             ..Default::default()
         },
         transactions,
@@ -166,7 +208,64 @@ fn run<'a, S: StateStore + ?Sized>(
         requests,
         diff,
         regions: None,
-    })
+    })))
+}
+
+/// Executes the rest of a block after the transactions that are done: `adopt` is given the state before the block
+/// and makes it what they left.
+pub(crate) fn finish<'a, S: StateStore + ?Sized>(
+    block: &'a Block,
+    store: &'a S,
+    adopt: impl FnOnce(&mut SequentialState<'a, S>),
+    policy: InvalidPolicy,
+    conduct: &Conduct<TransactionOutcome>,
+    mut done: Done,
+) -> Result<Tail, BlockError> {
+    let begin = Instant::now();
+    let mut machine = Machine::with_control(block, store, None, conduct.control.clone());
+    machine.expect(block.transactions.len());
+    adopt(machine.state());
+    let (mut machine, _) = transact_until(machine, block, policy, conduct, &mut done, None)?;
+    let transactions_end = Instant::now();
+    machine.watch_no_more();
+    let requests = epilogue(&mut machine, block, &done.transactions)?;
+    let times = [transactions_end - begin, transactions_end.elapsed()];
+    Ok(Tail { done, requests, diff: machine.into_state().diff(), times })
+}
+
+/// Sees what has come of the transactions so far.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Done) -> Pace;
+
+/// Runs what is left of the transactions until `watch` says stop, which it tells.
+fn transact_until<'a, S: StateStore + ?Sized>(
+    mut machine: Machine<'a, S>,
+    block: &Block,
+    policy: InvalidPolicy,
+    conduct: &Conduct<TransactionOutcome>,
+    done: &mut Done,
+    watch: Option<Watch<'_>>,
+) -> Result<(Machine<'a, S>, bool), BlockError> {
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        transact(&mut machine, block, policy, conduct, done, watch)
+    }));
+    match ran {
+        Ok(Ok(paused)) => Ok((machine, paused)),
+        Ok(Err(End::Error(error))) => Err(error),
+        Ok(Err(End::Stopped(reason))) => {
+            let committed = conduct.keep_committed.then(|| PartialOutcome {
+                transactions: std::mem::take(&mut done.transactions),
+                gas_used: done.sums.gas_used,
+                blob_gas_used: done.sums.blob_gas_used,
+                diff: machine.into_state().diff(),
+                regions: None,
+            });
+            Err(BlockError::stopped(reason, committed))
+        }
+        Err(panic) => {
+            let index = done.transactions.len();
+            Err(BlockError::Panic { index, message: message(&*panic) })
+        }
+    }
 }
 
 /// Why the transactions ended early.
@@ -175,20 +274,31 @@ enum End {
     Stopped(StopReason),
 }
 
-/// Runs the block's transactions.
+/// Runs what is left of the block's transactions. `true`: some of them are left to others.
 fn transact<S: StateStore + ?Sized>(
     machine: &mut Machine<'_, S>,
     block: &Block,
     policy: InvalidPolicy,
     conduct: &Conduct<TransactionOutcome>,
     done: &mut Done,
-) -> Result<(), End> {
+    mut watch: Option<Watch<'_>>,
+) -> Result<bool, End> {
     let heeds = conduct.control.is_some() || conduct.feed.is_some();
     let alone = heeds.then(Alone::new);
     if let Some(alone) = &alone {
         conduct.attach(alone, |limit| alone.limit_commits(limit));
     }
-    for (index, transaction) in block.transactions.iter().enumerate() {
+    let first = done.transactions.len();
+    for (index, transaction) in block.transactions.iter().enumerate().skip(first) {
+        if let Some(seen) = &mut watch
+            && index > first
+        {
+            match seen(done) {
+                Pace::Watch => {}
+                Pace::Settled => watch = None,
+                Pace::HandOver => return Ok(true),
+            }
+        }
         if let Some(alone) = &alone {
             alone.wait_to_commit(index).map_err(End::Stopped)?;
         }
@@ -229,5 +339,5 @@ fn transact<S: StateStore + ?Sized>(
         }
         done.transactions.push(outcome);
     }
-    Ok(())
+    Ok(false)
 }

@@ -143,8 +143,6 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     ) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
-        // Most transactions bring a sender and a recipient of their own.
-        state.reserve(2 * block.transactions.len() + 8);
         let config = in_force(shared.as_ref().map(|shared| &shared.config), block);
         if let (Some(shared), Some(config)) = (shared, &config) {
             state.set_regions(Address::new(config.precompile.0), shared.regions);
@@ -164,6 +162,12 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         // `with_cfg` tells the journal about the spec, which a field assignment would not.
         let evm = shared::build(context.with_cfg(cfg_env(block)));
         Self { evm, diagnostics: Vec::new() }
+    }
+
+    /// Makes room for what so many transactions bring, most of them a sender and a recipient of their
+    /// own.
+    pub(crate) fn expect(&mut self, transactions: usize) {
+        self.state().reserve(2 * transactions + 8);
     }
 
     /// Runs a transaction and commits what it changed. A transaction that fails leaves no trace.
