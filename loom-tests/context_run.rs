@@ -4,7 +4,7 @@
 use std::task::Poll;
 
 use chorus::{
-    context::{Attempt, Conclusion, Control, Machine, Run, StopReason, work},
+    context::{Attempt, Conclusion, Control, Machine, Review, Run, StopReason, work},
     engine::Outlet,
     state::{Entry, Read, TxIndex},
     sync::{Arc, Mutex, thread, time::Duration},
@@ -59,6 +59,20 @@ pub(crate) const MODELS: &[Model] = &[
         run: a_cancelled_block_leaves_an_exact_prefix_while_another_worker_commits,
     },
     Model {
+        name: "a_block_that_lets_go_of_its_workers_leaves_an_exact_prefix",
+        threads: 2,
+        bound: 3,
+        weakenings: &["scheduler.stop-wakes", "cursor.close"],
+        run: a_block_that_lets_go_of_its_workers_leaves_an_exact_prefix,
+    },
+    Model {
+        name: "a_block_that_is_restrained_goes_on_one_by_one",
+        threads: 2,
+        bound: 2,
+        weakenings: &["scheduler.stop-wakes"],
+        run: a_block_that_is_restrained_goes_on_one_by_one,
+    },
+    Model {
         name: "a_deadline_ends_a_block_or_its_last_commit_does_and_never_both",
         threads: 2,
         bound: 3,
@@ -66,6 +80,12 @@ pub(crate) const MODELS: &[Model] = &[
         run: a_deadline_ends_a_block_or_its_last_commit_does_and_never_both,
     },
 ];
+
+/// Lets go of its workers as soon as a transaction is committed.
+static REVIEWS: fn(u32) -> Review = |committed| match committed {
+    1 => Review::HandOver,
+    _ => Review::GoOn,
+};
 
 /// Reads one location and writes another, which may depend on what it read.
 pub(crate) struct Transaction {
@@ -91,6 +111,8 @@ pub(crate) struct Block {
     transactions: &'static [Transaction],
     /// Whether each lets the one below it publish before it starts.
     one_by_one: bool,
+    /// What becomes of speculation.
+    review: fn(u32) -> Review,
     locations: Vec<Entry<Number>>,
     pub(crate) committed: Mutex<Vec<u32>>,
     /// Where the values that are committed go.
@@ -107,7 +129,8 @@ impl Block {
         };
         let locations = (0..locations).map(filled).collect();
         let committed = Mutex::new(Vec::new());
-        Self { transactions, one_by_one: false, locations, committed, outlet: None }
+        let review = |_| Review::GoOn;
+        Self { transactions, one_by_one: false, review, locations, committed, outlet: None }
     }
 
     fn withdraw_others(
@@ -133,6 +156,10 @@ impl Machine for Block {
 
     fn transactions(&self) -> u32 {
         self.transactions.len() as u32
+    }
+
+    fn review(&self, _: &Run<Self>, committed: u32) -> Review {
+        (self.review)(committed)
     }
 
     fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
@@ -347,7 +374,8 @@ fn assert_exact(run: &Run<Block>, conclusion: Conclusion<Died>) {
         Conclusion::Stopped { committed: Some(0), .. } => {
             assert_eq!((committed, values), (vec![], vec![0, 10]));
         }
-        Conclusion::Stopped { committed: Some(1), .. } => {
+        Conclusion::Stopped { committed: Some(1), .. }
+        | Conclusion::HandedOver { committed: 1 } => {
             assert_eq!((committed, values), (vec![0], vec![1, 10]));
         }
         other => panic!("{other:?}"),
@@ -370,6 +398,32 @@ fn a_cancelled_block_leaves_an_exact_prefix_while_another_worker_commits() {
     assert_exact(&run, conclusion);
     other.join().unwrap();
     assert_eq!(*run.machine.committed.lock(), committed, "nothing commits after the end");
+}
+
+/// The first commit lets go. Worker 0 leaves when it has noticed, and concludes; worker 1 is wherever it
+/// is, and may be the one that commits.
+fn a_block_that_lets_go_of_its_workers_leaves_an_exact_prefix() {
+    let mut block = Block::new(INCREMENT_AND_COPY, 2);
+    block.review = REVIEWS;
+    let run = Arc::new(Run::new(block, 2, 2));
+    let other = thread::spawn({
+        let run = run.clone();
+        move || work(&run, 1, &mut ())
+    });
+    work(&run, 0, &mut ());
+    let conclusion = run.conclude();
+    assert!(matches!(conclusion, Conclusion::HandedOver { committed: 1 }), "{conclusion:?}");
+    let committed = run.machine.committed.lock().clone();
+    assert_exact(&run, conclusion);
+    other.join().unwrap();
+    assert_eq!(*run.machine.committed.lock(), committed, "nothing commits after the end");
+}
+
+/// The second one may have been started by then, or not.
+fn a_block_that_is_restrained_goes_on_one_by_one() {
+    let mut block = Block::new(INCREMENT_AND_COPY, 2);
+    block.review = |_| Review::Restrain;
+    assert_eq!(execute(block), [1, 6]);
 }
 
 /// The deadline may come before the block is where it can be stopped, while it runs, and after it.

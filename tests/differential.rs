@@ -22,9 +22,11 @@ const CASES: u32 = 48;
 
 /// The executors that must agree with the reference.
 fn candidates() -> Vec<Box<dyn Executor>> {
-    [(1, 4), (2, 256), (4, 16), (8, 256)]
-        .map(|(threads, window)| Box::new(Parallel::new(threads, window)) as _)
-        .into()
+    let whole = [(1, 4), (2, 256), (4, 16), (8, 256)];
+    let parts = [(0, 1), (1, 2), (2, 4), (3, 9)];
+    let whole = whole.map(|(threads, window)| Parallel::new(threads, window));
+    let parts = parts.map(|(head, end)| Parallel::in_parts(2, 16, head, end));
+    whole.into_iter().chain(parts).map(|candidate| Box::new(candidate) as _).collect()
 }
 
 /// Runs the block on every candidate, under both policies.

@@ -17,6 +17,18 @@ pub enum Attempt<T> {
     },
 }
 
+/// What a machine makes of how its block goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// Go on.
+    GoOn,
+    /// Speculation does not pay: nothing starts any more that is not next to commit.
+    Restrain,
+    /// The workers do not pay: they leave, and whoever began the block goes on alone
+    /// ([`Conclusion::HandedOver`](super::Conclusion::HandedOver)).
+    HandOver,
+}
+
 /// A virtual machine with the block it executes: transactions, and the multi-version state they
 /// run on. One value serves one block.
 ///
@@ -35,6 +47,19 @@ pub trait Machine: Send + Sync + Sized + 'static {
 
     /// Number of transactions in the block.
     fn transactions(&self) -> u32;
+
+    /// The first one that is left to execute: those below it have been committed otherwise.
+    fn first(&self) -> TxIndex {
+        TxIndex(0)
+    }
+
+    /// Asked after each commit, with how many transactions are committed: what is to become of
+    /// speculation.
+    #[inline]
+    fn review(&self, run: &Run<Self>, committed: u32) -> Review {
+        let _ = (run, committed);
+        Review::GoOn
+    }
 
     /// How many transactions from `first` on one worker should take together: more than one where
     /// they are so cheap that passing them around costs as much as running them.

@@ -25,7 +25,7 @@ mod waker;
 mod worker;
 
 pub use control::{Control, Halt, StopReason};
-pub use machine::{Attempt, Machine};
+pub use machine::{Attempt, Machine, Review};
 pub use run::{Conclusion, Counters, Run, Totals};
 pub(crate) use waker::context_waker;
 pub use worker::{Desk, Stride, work};

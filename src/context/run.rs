@@ -9,11 +9,11 @@ use crate::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
-        weakened,
+        thread, weakened,
     },
 };
 
-use super::{Control, Halt, Machine, StopReason};
+use super::{Control, Halt, Machine, Review, StopReason};
 
 /// How much a worker has done. Written by that worker alone.
 #[derive(Debug, Default)]
@@ -72,6 +72,8 @@ pub struct Run<M: Machine> {
 
 /// Why a block ends before its last transaction. What came first stands.
 enum Early<E> {
+    /// The machine wants its workers off. Any other reason takes its place.
+    HandedOver,
     Failed(E),
     Stopped(StopReason),
 }
@@ -84,6 +86,12 @@ pub enum Conclusion<E> {
     Complete,
     /// An error ended it.
     Failed(E),
+    /// The machine has let go of its workers ([`Review::HandOver`]): the rest is for whoever began the
+    /// block.
+    HandedOver {
+        /// How many transactions are committed, the first ones of the block. Nothing of any other is.
+        committed: u32,
+    },
     /// It was stopped from outside.
     Stopped {
         /// Why.
@@ -106,8 +114,9 @@ impl<M: Machine> Run<M> {
     /// A block about to be executed by `workers` workers.
     pub fn new(machine: M, workers: usize, window: u32) -> Self {
         let transactions = machine.transactions();
-        let scheduler = Scheduler::new(transactions, workers, window);
-        let early = EarlyStarts::plan(&machine.weights(), workers);
+        let first = machine.first().0;
+        let scheduler = Scheduler::starting_at(first, transactions, workers, window);
+        let early = EarlyStarts::plan(&machine.weights(), first, workers);
         let scheduler = scheduler.with_early_starts(early);
         Self {
             scheduler,
@@ -180,6 +189,11 @@ impl<M: Machine> Run<M> {
         &self.counters[worker]
     }
 
+    /// How many workers it was made for.
+    pub fn workers(&self) -> usize {
+        self.counters.len()
+    }
+
     /// How it went, all workers together.
     pub fn totals(&self) -> Totals {
         let mut totals =
@@ -210,8 +224,19 @@ impl<M: Machine> Run<M> {
         self.end_early(Early::Failed(error));
     }
 
+    /// Ends the workers' part of the block, and nothing else: it is not stopped.
+    fn hand_over(&self) {
+        self.end.lock().get_or_insert(Early::HandedOver);
+        self.scheduler.stop();
+    }
+
     fn end_early(&self, why: Early<M::Error>) {
-        self.end.lock().get_or_insert(why);
+        {
+            let mut end = self.end.lock();
+            if matches!(*end, None | Some(Early::HandedOver)) {
+                *end = Some(why);
+            }
+        }
         self.scheduler.stop();
         self.machine.stopped();
         if let Some(control) = &self.control {
@@ -235,6 +260,7 @@ impl<M: Machine> Run<M> {
         let reason = match (self.stop_reason(), self.take_error()) {
             (Some(reason), _) => reason,
             (None, Some(error)) => return Conclusion::Failed(error),
+            (None, None) if self.end.lock().is_some() => return self.conclude_handed_over(),
             (None, None) => return Conclusion::Complete,
         };
         // Another worker may be in the middle of a commit.
@@ -250,6 +276,30 @@ impl<M: Machine> Run<M> {
             }
             committed => Conclusion::Stopped { reason, committed },
         }
+    }
+
+    /// What is committed of a block that the machine has let go of.
+    fn conclude_handed_over(&self) -> Conclusion<M::Error> {
+        let closed = self.scheduler.cursor().close();
+        let committed = self.scheduler.cursor().frontier().0;
+        if closed == Closed::Torn {
+            // Whoever dies in a commit says so, before or after it is seen here.
+            loop {
+                if let Some(error) = self.take_error() {
+                    return Conclusion::Failed(error);
+                }
+                thread::yield_now();
+            }
+        }
+        if committed == self.scheduler.len() {
+            return Conclusion::Complete;
+        }
+        for held in &self.traces[committed as usize..] {
+            if let Some(trace) = &held.lock().current {
+                self.wasted.fetch_add(M::work(trace), Ordering::Relaxed);
+            }
+        }
+        Conclusion::HandedOver { committed }
     }
 
     /// Takes a finished incarnation from worker `me`: commits it at once if it is its turn, else
@@ -425,6 +475,12 @@ impl<M: Machine> Run<M> {
         }
         if at.0 + 1 == self.scheduler.len() {
             self.scheduler.stop();
+            return Step::Committed;
+        }
+        match self.machine.review(self, at.0 + 1) {
+            Review::GoOn => {}
+            Review::Restrain => self.scheduler.restrain(1),
+            Review::HandOver => self.hand_over(),
         }
         Step::Committed
     }

@@ -5,7 +5,7 @@ use super::PoolError;
 /// How a block is executed. The result is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Path {
-    /// The engine chooses: direct for blocks that cannot gain, else parallel.
+    /// The engine chooses, and may change its mind in the middle of a block.
     #[default]
     Auto,
     /// Always on the workers, through the multi-version state.

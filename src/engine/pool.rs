@@ -111,11 +111,12 @@ impl<M: Machine> WorkerPool<M> {
 
     /// Executes a block, with the calling thread as worker 0, and returns when the block has ended:
     /// [`Run::conclude`] says how. Another worker may hold on to the run a little longer, but not to
-    /// any of its transactions unless the block ended early. The run must have been made for as
-    /// many workers as the pool has.
+    /// any of its transactions unless the block ended early. A run that was made for fewer workers
+    /// than the pool has gets so many; none that was made for more gets here.
     pub fn execute(&self, run: &Arc<Run<M>>) {
         let mut seats = self.seats.lock();
-        for (at, seat) in seats.iter_mut().enumerate() {
+        let others = run.workers().saturating_sub(1);
+        for (at, seat) in seats.iter_mut().enumerate().take(others) {
             if let Err(job) = seat.jobs.send(Job { run: Arc::downgrade(run) }) {
                 self.replace(seat, at + 1, job.0);
             }

@@ -3,12 +3,8 @@
 use alloy_primitives::{Address, U256};
 
 use crate::{
-    context::{Conclusion, Run},
-    engine::{
-        self, Conduct, Core, EngineError, Fate, Path, SharedMemory, Timer, WorkerPool,
-        shared::SharedBlock,
-    },
-    observe::timeline::{BlockPhase, Recorder, Recording},
+    engine::{self, Conduct, Core, EngineError, Path, SharedMemory, Timer},
+    observe::timeline::Recording,
     sync::{
         Arc,
         time::{Duration, Instant},
@@ -16,24 +12,21 @@ use crate::{
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, InvalidPolicy, PartialOutcome, Sequential, StateStore,
-    Statistics, StoreError, TransactionOutcome, choice,
-    machine::{Committed, EvmMachine, Hollow, Prelude, overdue, storage},
-    reading::{Patient, Reading, Scouting},
-    sequential::{Machine, epilogue, prologue},
-    settle::{self, CommittedState},
-    shared::{check_sidecars, in_force},
+    Block, BlockError, BlockOutcome, InvalidPolicy, StateStore, TransactionOutcome,
+    machine::{EvmMachine, Hollow, Prelude},
+    reading::{Reading, Scouting},
+    workers::Workers,
 };
 
 /// Configures an [`Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineBuilder {
-    threads: usize,
-    window: u32,
-    reading: Reading,
-    path: Path,
-    policy: InvalidPolicy,
-    memory: Arc<SharedMemory>,
+    pub(super) threads: usize,
+    pub(super) window: u32,
+    pub(super) reading: Reading,
+    pub(super) path: Path,
+    pub(super) policy: InvalidPolicy,
+    pub(super) memory: Arc<SharedMemory>,
 }
 
 impl Default for EngineBuilder {
@@ -50,7 +43,9 @@ impl Default for EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// Number of worker threads. Default: the cores available to the process.
+    /// Number of worker threads. Default: the cores available to the process. A block on
+    /// [`Path::Auto`] gets no more than there are cores, and no more than it has work for, unless its
+    /// store makes it wait.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
@@ -132,9 +127,8 @@ impl EngineBuilder {
         if self.reading.in_flight == 0 {
             return Err(EngineError::NoReads);
         }
-        let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
         let timer = Arc::new(Timer::new());
-        let workers = Workers { timer: timer.clone(), pool, config: self };
+        let workers = Workers::start(self, timer.clone())?;
         Ok(Engine { core: Core::with_timer(workers, timer) })
     }
 }
@@ -163,14 +157,6 @@ pub type Execution = engine::Execution<BlockOutcome, BlockError, TransactionOutc
 /// and are waited for.
 pub struct Engine {
     core: Core<Workers>,
-}
-
-/// What executes a block.
-struct Workers {
-    /// Gives up reads that are not answered.
-    timer: Arc<Timer>,
-    pool: WorkerPool<EvmMachine>,
-    config: EngineBuilder,
 }
 
 impl std::fmt::Debug for Engine {
@@ -251,7 +237,7 @@ impl Engine {
     /// cover the state as far as the block uses it. What comes back is relative to the store.
     ///
     /// This is for tests. It takes any block, even one of a single transaction, through versions and
-    /// suspensions at every read. [`Statistics::suspensions`] counts how often a transaction of the
+    /// suspensions at every read. [`suspensions`](super::Statistics::suspensions) counts how often a transaction of the
     /// block waited for the publication.
     ///
     /// # Errors
@@ -304,7 +290,7 @@ impl Engine {
         let mut machine = EvmMachine::new(block, hollow, workers.config.policy, shared, reading);
         Prelude::install(&mut machine, &**store, locations, seed, crowd).map_err(before)?;
         let conduct = Conduct::default();
-        let run = workers.begin_run(machine, &conduct, begin);
+        let run = workers.begin_run(machine, &conduct, workers.pool.workers(), begin);
         let times = [begin, Instant::now()];
         workers.finish_parallel(run, &conduct, times).map_err(|error| match error {
             BlockError::Invalid { index, reason } => {
@@ -320,267 +306,28 @@ impl Engine {
         })
     }
 
-    /// Forgets what the engine learned from earlier blocks.
-    pub fn forget(&self) {}
-}
-
-impl Workers {
-    fn execute(
+    /// Executes a block as [`Engine::execute`] does, the first `head` transactions one by one, those up to
+    /// `end` (or a few more) on the workers, and what is left one by one again.
+    ///
+    /// This is for tests, of a block without shared memory over a store that has all at hand.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::execute`].
+    #[doc(hidden)]
+    pub fn execute_in_parts(
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
+        head: usize,
+        end: u32,
+        options: ExecuteOptions,
     ) -> Result<BlockOutcome, BlockError> {
-        let direct = self.goes_direct(block, &**store);
-        let number = block.env.number.saturating_to::<u64>();
-        let _span = tracing::debug_span!(
-            "block",
-            number,
-            transactions = block.transactions.len(),
-            path = if direct { "direct" } else { "parallel" },
-        )
-        .entered();
-        let outcome = if direct {
-            self.execute_direct(block, &**store, conduct)
-        } else {
-            self.execute_parallel(block, store, conduct)
-        };
-        match &outcome {
-            Ok(outcome) => tracing::debug!(
-                gas_used = outcome.gas_used,
-                incarnations = outcome.statistics.incarnations,
-                suspensions = outcome.statistics.suspensions,
-                wasted_gas = outcome.statistics.wasted_gas,
-                "executed"
-            ),
-            Err(error) => tracing::debug!(%error, "no outcome"),
-        }
-        outcome
-    }
-
-    fn execute_direct(
-        &self,
-        block: &Block,
-        store: &dyn StateStore,
-        conduct: &Conduct<TransactionOutcome>,
-    ) -> Result<BlockOutcome, BlockError> {
-        let mut sequential = Sequential::with_shared_memory(self.config.memory.clone()).past_revm();
-        // A store that lately answered at once is asked on this thread: to hand a read over, so that it
-        // can be given up, would cost more than the read.
-        let fast = store.latency().is_none_or(|l| !l.is_zero() && l < choice::WORTH_SUSPENDING);
-        if fast {
-            return sequential.execute_under(block, store, self.config.policy, conduct);
-        }
-        let (timeout, control) = (self.config.reading.timeout, conduct.control.clone());
-        let patient = Patient { store, timeout, control };
-        let ended = sequential.execute_under(block, &patient, self.config.policy, conduct);
-        match (ended, conduct.stopped()) {
-            // A read before or after the transactions was left when the block was stopped.
-            (Err(BlockError::Store { error: StoreError::Dropped { .. }, .. }), Some(reason)) => {
-                Err(BlockError::stopped(reason, None))
-            }
-            (ended, _) => ended,
-        }
-    }
-
-    fn goes_direct(&self, block: &Block, store: &dyn StateStore) -> bool {
-        match self.config.path {
-            Path::Direct => true,
-            Path::Parallel => false,
-            Path::Auto => {
-                let latency = store.latency().unwrap_or_default();
-                !choice::may_gain(block, self.config.threads, latency)
-            }
-        }
-    }
-
-    fn execute_parallel(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-    ) -> Result<BlockOutcome, BlockError> {
-        let begin = Instant::now();
-        let shared = self.begin_shared(block)?;
-        let reading = &self.config.reading;
-        let mut machine =
-            EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reading);
-        machine.feed = conduct.feed.clone();
-        let run = self.begin_run(machine, conduct, begin);
-        let Some(recording) = &conduct.recording else {
-            return self.execute_run(run, block, conduct, begin);
-        };
-        let ended = self.execute_run(run.clone(), block, conduct, begin);
-        let timeline =
-            run.recorder().map(|recorder| recorder.timeline(|place| run.machine.name_place(place)));
-        recording.put(timeline.unwrap_or_default());
-        ended
-    }
-
-    /// Executes a block that is where stops find it.
-    fn execute_run(
-        &self,
-        run: Arc<Run<EvmMachine>>,
-        block: &Arc<Block>,
-        conduct: &Conduct<TransactionOutcome>,
-        begin: Instant,
-    ) -> Result<BlockOutcome, BlockError> {
-        let reading = &self.config.reading;
-        let timeout = reading.timeout.filter(|_| run.machine.storage.is_slow());
-        let _watch = match timeout {
-            Some(after) => overdue::watch(&run, &self.timer, after)
-                .map_err(|error| Fate::NoThread(error.to_string()))?,
-            None => None,
-        };
-        storage::prefetch_block(&run);
-        let state = CommittedState::new(&run);
-        let mut before = Machine::new(block, &state);
-        // Its reads fail when the block is stopped.
-        let stopped = |error| match run.stop_reason() {
-            Some(reason) => {
-                let empty = conduct.keep_committed.then(PartialOutcome::default);
-                BlockError::stopped(reason, empty)
-            }
-            None => error,
-        };
-        prologue(&mut before, block).map_err(stopped)?;
-        settle::apply(&state, &before.into_state().diff(), 0)
-            .map_err(|error| stopped(BlockError::Store { index: 0, error }))?;
-        if run.machine.storage.is_slow() && !block.transactions.is_empty() {
-            // The commit step pays it and cannot wait. If this read fails, the commit says so.
-            if let Err(error) = state.load_account(block.env.beneficiary) {
-                let _ = run.machine.storage.beneficiary.set(error);
-            }
-        }
-        self.finish_parallel(run, conduct, [begin, Instant::now()])
-    }
-
-    /// A block on its way, where stops and the consumer of its outcomes find it.
-    fn begin_run(
-        &self,
-        machine: EvmMachine,
-        conduct: &Conduct<TransactionOutcome>,
-        begin: Instant,
-    ) -> Arc<Run<EvmMachine>> {
-        let workers = self.pool.workers();
-        let transactions = machine.block.transactions.len();
-        let recorder =
-            conduct.recording.as_ref().map(|_| Recorder::new(begin, workers, transactions));
-        let run = Run::new(machine, workers, self.config.window);
-        let run = Arc::new(run.with_control(conduct.control.clone()).with_recorder(recorder));
-        conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
-        run
-    }
-
-    /// The block's shared memory, if it has any.
-    fn begin_shared(&self, block: &Block) -> Result<Option<SharedBlock>, BlockError> {
-        let memory = &self.config.memory;
-        if in_force(Some(memory.chain()), block).is_none() {
-            return Ok(None);
-        }
-        check_sidecars(block, memory.chain())?;
-        let number = block.env.number.saturating_to();
-        Ok(memory.begin_parallel(number, block.sidecars.as_slice().into()))
-    }
-
-    /// Executes a block of which everything before the transactions has been done, between the two
-    /// times given.
-    fn finish_parallel(
-        &self,
-        run: Arc<Run<EvmMachine>>,
-        conduct: &Conduct<TransactionOutcome>,
-        [begin, prologue_end]: [Instant; 2],
-    ) -> Result<BlockOutcome, BlockError> {
-        let note = |phase, from, to| {
-            if let Some(recorder) = run.recorder() {
-                recorder.note_phase(phase, from, to);
-            }
-        };
-        note(BlockPhase::Prologue, begin, prologue_end);
-        self.pool.execute(&run);
-        match run.conclude() {
-            Conclusion::Complete => {}
-            Conclusion::Failed(error) => return Err(error),
-            Conclusion::Stopped { reason, committed } => {
-                let keep = conduct.keep_committed && committed.is_some();
-                let partial = keep.then(|| partial(&run.machine, run.machine.take_committed()));
-                return Err(BlockError::stopped(reason, partial));
-            }
-        }
-        let transactions_end = Instant::now();
-        note(BlockPhase::Transactions, prologue_end, transactions_end);
-
-        let machine = &run.machine;
-        let block = &machine.block;
-        let committed = machine.take_committed();
-        let count = block.transactions.len();
-        let view = CommittedState::new(&run);
-        let mut after = Machine::new(block, &view);
-        let requests =
-            match (epilogue(&mut after, block, &committed.transactions), run.stop_reason()) {
-                (Ok(requests), _) => requests,
-                (Err(error), None) => return Err(error),
-                // Its reads fail when the block is stopped.
-                (Err(_), Some(reason)) => {
-                    let partial = conduct.keep_committed.then(|| partial(machine, committed));
-                    return Err(BlockError::stopped(reason, partial));
-                }
-            };
-        settle::apply(&view, &after.into_state().diff(), count as u32 + 1).map_err(|error| {
-            match run.stop_reason() {
-                // The epilogue is half applied, so what was committed before it cannot be told.
-                Some(reason) => BlockError::stopped(reason, None),
-                None => BlockError::Store { index: count, error },
-            }
-        })?;
-        let epilogue_end = Instant::now();
-        note(BlockPhase::Epilogue, transactions_end, epilogue_end);
-
-        let diff = settle::diff(machine);
-        let regions =
-            machine.shared.as_ref().map(|shared| shared.regions.finish(committed.regions));
-        let mut totals = run.totals();
-        if let Some(prelude) = &machine.prelude {
-            totals.suspensions = prelude.waits();
-            totals.incarnations -= 1;
-        }
-        let diff_end = Instant::now();
-        note(BlockPhase::Diff, epilogue_end, diff_end);
-        Ok(BlockOutcome {
-            statistics: Statistics {
-                parallel: true,
-                threads: self.pool.workers(),
-                incarnations: totals.incarnations,
-                suspensions: totals.suspensions,
-                most_suspended: totals.most_suspended,
-                wasted_gas: totals.wasted,
-                reads: machine.storage.totals(),
-                scouts: machine.storage.scouts(),
-                phases: [
-                    prologue_end - begin,
-                    transactions_end - prologue_end,
-                    epilogue_end - transactions_end,
-                    diff_end - epilogue_end,
-                ],
-            },
-            transactions: committed.transactions,
-            gas_used: committed.sums.gas_used,
-            blob_gas_used: committed.sums.blob_gas_used,
-            requests,
-            diff,
-            regions,
+        self.core.execute(options, |workers, conduct| {
+            workers.execute_in_parts(block, store, conduct, head, end)
         })
     }
-}
 
-/// What is committed, and before the epilogue.
-fn partial(machine: &EvmMachine, committed: Committed) -> PartialOutcome {
-    let shared = machine.shared.as_ref();
-    PartialOutcome {
-        transactions: committed.transactions,
-        gas_used: committed.sums.gas_used,
-        blob_gas_used: committed.sums.blob_gas_used,
-        diff: settle::diff(machine),
-        regions: shared.map(|shared| shared.regions.finish(committed.regions)),
-    }
+    /// Forgets what the engine learned from earlier blocks.
+    pub fn forget(&self) {}
 }

@@ -23,7 +23,7 @@
 //!
 //! ```text
 //!  files, JSON ── input, chain ──► Block ──┐            ┌── direct ──► sequential ──┐
-//!  generator ──── workload ──────► Block ──┼─► Engine ──┤  choice                   ├─► BlockOutcome
+//!  generator ──── workload ──────► Block ──┼─► Engine ──┤  adapt          ▲ relay ▼ ├─► BlockOutcome
 //!                                          │            └── machine, settle ────────┘     diff_hash
 //!  state before the block ──► StateStore ──┘                (on crate::engine's workers)
 //! ```
@@ -35,7 +35,9 @@
 //! | `outcome` | what comes out, and every error |
 //! | `diff_hash` | a hash of the state changes that an outsider can recompute |
 //! | `engine` | the façade |
-//! | `choice` | which blocks cannot gain and go direct |
+//! | `workers` | what executes a block, by whichever path |
+//! | `adapt` | which path, how many workers, and when to stop speculating |
+//! | `relay` | a block that changes from one path to the other |
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
 //! | `settle` | from versions to the block's state changes, prologue and epilogue included |
@@ -54,9 +56,9 @@
 //! Addresses, words, logs and receipts are the types of `alloy-primitives` 1 and `alloy-consensus`
 //! 2; environments, results and bytecode are those of `revm` 43.
 
+mod adapt;
 mod block;
 mod chain;
-mod choice;
 mod diff_hash;
 mod engine;
 pub mod footprint;
@@ -68,12 +70,14 @@ mod machine;
 mod outcome;
 mod poll;
 mod reading;
+mod relay;
 pub mod roots;
 pub mod rules;
 pub mod sequential;
 mod settle;
 pub mod shared;
 mod transfer;
+mod workers;
 pub mod workload;
 
 pub use crate::store::{StateStore, StoreError};

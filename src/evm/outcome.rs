@@ -262,10 +262,14 @@ pub struct StateDiff {
 /// How the block was executed. Not part of the result: it differs from run to run.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
-    /// Whether the parallel path ran (else the direct one).
+    /// Whether the parallel path ran, at least for a part of the block.
     pub parallel: bool,
     /// Workers that took part.
     pub threads: usize,
+    /// Transactions that were executed one by one on the calling thread: all of them, or the first
+    /// ones by which the engine judged the block, and the last ones of a block that turned out to
+    /// gain nothing.
+    pub direct: u64,
     /// Incarnations started; equals the number of transactions when nothing was repeated.
     pub incarnations: u64,
     /// Times a context was suspended.

@@ -234,6 +234,7 @@ where
         let (results, changes, regions) = match run.conclude() {
             Conclusion::Complete => product(&run.machine),
             Conclusion::Failed(error) => return Err(error.without_committed()),
+            Conclusion::HandedOver { .. } => unreachable!("closures never let go of their workers"),
             Conclusion::Stopped { reason, committed } => {
                 let keep = conduct.keep_committed && committed.is_some();
                 let committed = keep.then(|| {

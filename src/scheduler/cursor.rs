@@ -86,8 +86,13 @@ impl Drop for Holder<'_> {
 impl CommitCursor {
     /// A cursor at the first transaction.
     pub fn new() -> Self {
+        Self::at(TxIndex(0))
+    }
+
+    /// A cursor at `first`: what is below has been committed otherwise.
+    pub fn at(first: TxIndex) -> Self {
         Self {
-            next: CachePadded::new(AtomicU32::new(0)),
+            next: CachePadded::new(AtomicU32::new(first.0)),
             token: CachePadded::new(AtomicU32::new(FREE)),
         }
     }

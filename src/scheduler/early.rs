@@ -44,8 +44,8 @@ pub struct EarlyStarts {
 }
 
 impl EarlyStarts {
-    /// Those of a block of as many transactions as there are weights.
-    pub fn plan(weights: &[u64], workers: usize) -> Self {
+    /// Those of a block of as many transactions as there are weights, of which those below `first` are done.
+    pub fn plan(weights: &[u64], first: u32, workers: usize) -> Self {
         let workers = workers as u128;
         if workers < 2 || weights.len() < 3 {
             return Self::default();
@@ -56,7 +56,7 @@ impl EarlyStarts {
             left[at] = left[at + 1] + u128::from(*weight);
         }
         let mut starts = Vec::new();
-        for (at, weight) in weights.iter().enumerate().skip(2) {
+        for (at, weight) in weights.iter().enumerate().skip(first as usize + 2) {
             let enough = u128::from(*weight) * workers;
             // Fewer than two to overtake are not worth it.
             if left[at - 2] > enough {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn starts(weights: &[u64], workers: usize) -> Vec<(u32, u32)> {
-        let early = EarlyStarts::plan(weights, workers);
+        let early = EarlyStarts::plan(weights, 0, workers);
         early.starts.iter().map(|start| (start.when, start.tx)).collect()
     }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn each_is_handed_out_once_when_its_time_has_come() {
-        let early = EarlyStarts::plan(&[1, 1, 1, 1, 1, 4], 2);
+        let early = EarlyStarts::plan(&[1, 1, 1, 1, 1, 4], 0, 2);
         assert_eq!(early.pop(0, 6), None);
         assert_eq!(early.pop(1, 5), None, "beyond the window");
         assert_eq!(early.pop(2, 6), Some(TxIndex(5)));
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn one_whose_turn_has_come_is_left_to_it() {
-        let early = EarlyStarts::plan(&[1, 1, 1, 1, 1, 4], 2);
+        let early = EarlyStarts::plan(&[1, 1, 1, 1, 1, 4], 0, 2);
         assert_eq!(early.pop(6, 6), None);
     }
 }

@@ -20,7 +20,8 @@
 //! 4. Transactions commit in block order, each once ([`CommitCursor`]).
 //! 5. Commits stall at the commit limit, if somebody sets one; whoever raises it wakes a worker.
 //! 6. At most `window` transactions at and above the frontier are started. The frontier is always
-//!    among them, so it can always run: progress.
+//!    among them, so it can always run: progress. The window can shrink while the block runs, down to
+//!    the frontier alone ([`Scheduler::restrain`]), which wakes nobody: less may start than before.
 //!
 //! Nothing here knows what a transaction is; [`crate::context`] drives this with a machine.
 
@@ -60,7 +61,9 @@ pub struct Scheduler {
     stopped: AtomicBool,
     /// Transactions at and above this may not commit yet.
     commit_limit: AtomicU32,
-    window: u32,
+    window: AtomicU32,
+    /// The places of a mailbox.
+    most: u32,
 }
 
 #[derive(Default)]
@@ -75,16 +78,22 @@ impl Scheduler {
     /// For `transactions` transactions on `workers` workers, with at most `window` transactions
     /// started and uncommitted.
     pub fn new(transactions: u32, workers: usize, window: u32) -> Self {
+        Self::starting_at(0, transactions, workers, window)
+    }
+
+    /// The same, for the transactions from `first` on: those below it have been committed otherwise.
+    pub fn starting_at(first: u32, transactions: u32, workers: usize, window: u32) -> Self {
         let window = window.max(1);
         Self {
             slots: (0..transactions).map(|_| CachePadded::new(Slot::default())).collect(),
-            ready: ReadyQueue::new(transactions),
-            cursor: CommitCursor::new(),
+            ready: ReadyQueue::starting_at(first, transactions),
+            cursor: CommitCursor::at(TxIndex(first)),
             sleepers: Sleepers::new(workers),
             mailboxes: (0..workers).map(|_| Mailbox::new(window as usize)).collect(),
-            stopped: AtomicBool::new(transactions == 0),
+            stopped: AtomicBool::new(first >= transactions),
             commit_limit: AtomicU32::new(u32::MAX),
-            window,
+            window: AtomicU32::new(window),
+            most: window,
         }
     }
 
@@ -127,7 +136,15 @@ impl Scheduler {
 
     /// First index that may not start yet.
     pub fn window_end(&self) -> u32 {
-        self.cursor.frontier().0.saturating_add(self.window).min(self.len())
+        // Relaxed: how far speculation may go, which no correctness hangs on.
+        let window = self.window.load(Ordering::Relaxed);
+        self.cursor.frontier().0.saturating_add(window).min(self.len())
+    }
+
+    /// From now on at most `window` transactions may be started and uncommitted; those that are go on.
+    /// Never more than the block began with. Called by a worker, which goes on to look for work.
+    pub fn restrain(&self, window: u32) {
+        self.window.store(window.clamp(1, self.most), Ordering::Relaxed);
     }
 
     /// Notes that `worker` runs the context of `tx` from now on.

@@ -46,8 +46,13 @@ type Returned = BinaryHeap<Reverse<TxIndex>>;
 impl ReadyQueue {
     /// A queue of transactions `0..len`, none of them started.
     pub fn new(len: u32) -> Self {
+        Self::starting_at(0, len)
+    }
+
+    /// A queue of transactions `first..len`, none of them started.
+    pub fn starting_at(first: u32, len: u32) -> Self {
         Self {
-            fresh: CachePadded::new(AtomicU32::new(0)),
+            fresh: CachePadded::new(AtomicU32::new(first)),
             len,
             hint: CachePadded::new(AtomicU32::new(EMPTY)),
             returned: Mutex::new(BinaryHeap::new()),

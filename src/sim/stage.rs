@@ -135,7 +135,7 @@ impl Stage {
         match self.run.conclude() {
             Conclusion::Complete => {}
             Conclusion::Failed(error) => return Err(error),
-            Conclusion::Stopped { .. } => {
+            Conclusion::Stopped { .. } | Conclusion::HandedOver { .. } => {
                 let committed = self.run.scheduler.cursor().frontier().0;
                 return Err(SimError::Stuck { committed });
             }

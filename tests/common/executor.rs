@@ -15,7 +15,10 @@ use std::{
 };
 
 use chorus::{
-    evm::{Block, BlockError, BlockOutcome, Engine, InvalidPolicy, Path, Sequential, StateStore},
+    evm::{
+        Block, BlockError, BlockOutcome, Engine, ExecuteOptions, InvalidPolicy, Path, Sequential,
+        StateStore,
+    },
     store::MemoryStore,
 };
 
@@ -62,10 +65,12 @@ pub(crate) fn sequential() -> impl Executor {
 /// How long a block may take. It takes milliseconds; what takes this long waits for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Engines that are held to their parallel path.
+/// Engines that are held to their parallel path, for the whole block or a part of it.
 pub(crate) struct Parallel {
     threads: usize,
     window: u32,
+    /// How many transactions go before that, and where it ends.
+    part: Option<(usize, u32)>,
     /// Their policies are part of how engines are built: leave out, fail.
     engines: [Arc<Engine>; 2],
 }
@@ -77,13 +82,19 @@ impl Parallel {
             let engine = builder.clone().policy(policy).build();
             Arc::new(engine.expect("the workers start"))
         });
-        Self { threads, window, engines }
+        Self { threads, window, part: None, engines }
+    }
+
+    /// Engines that change from one path to the other after so many transactions, and back at `end`.
+    pub(crate) fn in_parts(threads: usize, window: u32, head: usize, end: u32) -> Self {
+        Self { part: Some((head, end)), ..Self::new(threads, window) }
     }
 }
 
 impl Executor for Parallel {
     fn name(&self) -> String {
-        format!("parallel, {} threads, window {}", self.threads, self.window)
+        let part = self.part.map(|part| format!(", in parts {part:?}")).unwrap_or_default();
+        format!("parallel, {} threads, window {}{part}", self.threads, self.window)
     }
 
     /// A block that never ends is told as a panic that says so, to be shrunk like any failure.
@@ -94,15 +105,20 @@ impl Executor for Parallel {
         policy: InvalidPolicy,
     ) -> Result<BlockOutcome, BlockError> {
         let engine = self.engines[usize::from(policy == InvalidPolicy::Fail)].clone();
-        let (block, store) = (block.clone(), store.clone());
+        let (block, store, part) = (block.clone(), store.clone(), self.part);
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let store: Arc<dyn StateStore> = store;
-            _ = sender.send(engine.execute(&block, &store));
+            let options = ExecuteOptions::new();
+            _ = sender.send(match part {
+                None => engine.execute(&block, &store),
+                Some((head, end)) => engine.execute_in_parts(&block, &store, head, end, options),
+            });
         });
         receiver.recv_timeout(PATIENCE).unwrap_or_else(|reason| {
             // This engine is lost, with its threads; the next block gets new ones.
-            let lost = std::mem::replace(self, Self::new(self.threads, self.window));
+            let new = Self { part: self.part, ..Self::new(self.threads, self.window) };
+            let lost = std::mem::replace(self, new);
             std::mem::forget(lost);
             let message = match reason {
                 RecvTimeoutError::Timeout => format!("no end after {PATIENCE:?}"),

@@ -30,7 +30,10 @@ const BUSY: Address = Address::repeat_byte(0xb5);
 /// The engines, shared by all tests: one at a time is plenty for the cores there are.
 static ENGINES: LazyLock<Vec<Mutex<Parallel>>> = LazyLock::new(|| {
     let all = [1, 2, 4, 8].into_iter().flat_map(|threads| [1, 4, 256].map(|w| (threads, w)));
-    all.map(|(threads, window)| Mutex::new(Parallel::new(threads, window))).collect()
+    let whole = all.map(|(threads, window)| Parallel::new(threads, window));
+    let parts = [(0, 1), (1, 2), (1, 3), (2, 3), (2, 4), (3, 4)];
+    let parts = parts.map(|(head, end)| Parallel::in_parts(2, 4, head, end));
+    whole.chain(parts).map(Mutex::new).collect()
 });
 
 /// The `i`-th account of a kind, for senders, contracts and whoever else.

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     engine::{Feed, shared::SharedBlock},
     evm::{
-        Block, InvalidPolicy, StateStore, TransactionOutcome, reading::Reading, rules::BlockSums,
-        transfer::Transfers,
+        Block, InvalidPolicy, StateStore, TransactionOutcome, adapt::Credit, reading::Reading,
+        rules::BlockSums, sequential::Done, transfer::Transfers,
     },
     region::{
         change::RegionSums,
@@ -43,6 +43,10 @@ pub(crate) struct EvmMachine {
     pub(super) transfers: Option<Transfers>,
     /// Who wants the outcomes as they commit.
     pub(crate) feed: Option<Feed<TransactionOutcome>>,
+    /// The transactions below this one were executed before.
+    pub(crate) first: TxIndex,
+    /// When to stop speculating, if that is left to the engine.
+    pub(crate) credit: Option<Credit>,
 }
 
 /// What the commit cursor has produced so far.
@@ -93,7 +97,18 @@ impl EvmMachine {
             shared,
             transfers,
             feed: None,
+            first: TxIndex(0),
+            credit: None,
         }
+    }
+
+    /// Leaves out the first transactions, which were executed before.
+    pub(crate) fn begin_after(&mut self, done: Done) {
+        let Done { sums, transactions } = done;
+        self.first = TxIndex(transactions.len() as u32);
+        let committed = self.committed.get_mut();
+        (committed.sums, committed.transactions) = (sums, transactions);
+        self.credit = self.credit.map(|credit| credit.from(self.first.0, sums.gas_used));
     }
 
     /// Notes the outcome of the transaction that commits.

@@ -10,7 +10,7 @@ use super::{
     trace::{Ending, Trace},
 };
 use crate::{
-    context::{Attempt, Machine, Run},
+    context::{Attempt, Machine, Review, Run},
     evm::{BlockError, Executed, Invalid, InvalidPolicy, Transaction, TransactionOutcome},
     observe::timeline,
     state::TxIndex,
@@ -83,6 +83,21 @@ impl Machine for EvmMachine {
 
     fn transactions(&self) -> u32 {
         self.block.transactions.len() as u32
+    }
+
+    fn first(&self) -> TxIndex {
+        self.first
+    }
+
+    #[inline]
+    fn review(&self, run: &Run<Self>, committed: u32) -> Review {
+        match &self.credit {
+            Some(credit) if credit.is_due(committed) => {
+                let gas = self.committed.lock().sums.gas_used;
+                credit.review(committed, gas, &run.totals())
+            }
+            _ => Review::GoOn,
+        }
     }
 
     fn batch(&self, first: TxIndex) -> u32 {

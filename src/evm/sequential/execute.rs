@@ -2,21 +2,23 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use alloy_primitives::Address;
-use revm::context::{TxEnv, result::ExecutionResult};
+use alloy_primitives::{Address, Bytes};
 
-use super::{Failure, Machine, epilogue, prologue};
+use super::{Failure, Machine, SequentialState, epilogue, prologue};
 use crate::{
     context::StopReason,
     engine::{Alone, Conduct, SharedMemory, message},
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
-        StateStore, Statistics, TransactionOutcome,
+        StateDiff, StateStore, Statistics, TransactionOutcome,
         rules::BlockSums,
         shared::{SharedRegions, check_sidecars, in_force},
         transfer::Transfers,
     },
-    sync::{Arc, time::Instant},
+    sync::{
+        Arc,
+        time::{Duration, Instant},
+    },
 };
 
 /// Executes blocks one transaction after another.
@@ -72,7 +74,7 @@ impl Sequential {
         let memory = memory.filter(|memory| in_force(Some(memory.chain()), block).is_some());
         let Some((regions, memory)) = memory.and_then(|m| Some((m.begin_direct(number)?, m)))
         else {
-            return run(block, store, policy, None, self.transfers(block, None).as_ref(), conduct);
+            return run(block, store, policy, None, self.transfers(block, None), conduct);
         };
         check_sidecars(block, memory.chain())?;
         let config = memory.chain().clone();
@@ -80,7 +82,7 @@ impl Sequential {
         let mut regions = regions;
         regions.attach_to_block(block.sidecars.as_slice().into());
         let shared = SharedRegions { config, regions: &mut regions };
-        let mut ended = run(block, store, policy, Some(shared), transfers.as_ref(), conduct);
+        let mut ended = run(block, store, policy, Some(shared), transfers, conduct);
         match &mut ended {
             Ok(outcome) => outcome.regions = Some(regions.finish()),
             Err(error) => {
@@ -115,9 +117,50 @@ impl Sequential {
 
 /// What has come of the transactions so far.
 #[derive(Default)]
-struct Done {
-    sums: BlockSums,
-    transactions: Vec<TransactionOutcome>,
+pub(crate) struct Done {
+    pub(crate) sums: BlockSums,
+    pub(crate) transactions: Vec<TransactionOutcome>,
+}
+
+/// Whether to go on one by one, asked after each transaction of a block that may be handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Go on, and ask again.
+    Watch,
+    /// Go on to the end.
+    Settled,
+    /// Hand the rest over.
+    HandOver,
+}
+
+/// How far one by one went.
+pub(crate) enum Begun {
+    /// To the end of the block.
+    Ended(Box<BlockOutcome>),
+    /// To where it was asked to stop.
+    Paused(Head),
+}
+
+/// The beginning of a block: everything up to the transactions that are left.
+pub(crate) struct Head {
+    /// Its transactions.
+    pub(crate) done: Done,
+    /// What it changed of the state before the block.
+    pub(crate) diff: StateDiff,
+    /// Time in the prologue, and in its transactions.
+    pub(crate) times: [Duration; 2],
+}
+
+/// The rest of a block, epilogue included.
+pub(crate) struct Tail {
+    /// All transactions, those before it included.
+    pub(crate) done: Done,
+    /// The block's requests.
+    pub(crate) requests: Vec<Bytes>,
+    /// What the block changed.
+    pub(crate) diff: StateDiff,
+    /// Time in its transactions, and in the epilogue.
+    pub(crate) times: [Duration; 2],
 }
 
 fn run<'a, S: StateStore + ?Sized>(
@@ -125,56 +168,54 @@ fn run<'a, S: StateStore + ?Sized>(
     store: &'a S,
     policy: InvalidPolicy,
     shared: Option<SharedRegions<'a>>,
-    transfers: Option<&Transfers>,
+    transfers: Option<Transfers>,
     conduct: &Conduct<TransactionOutcome>,
 ) -> Result<BlockOutcome, BlockError> {
+    match begin(block, store, policy, shared, transfers, conduct, None)? {
+        Begun::Ended(outcome) => Ok(*outcome),
+        Begun::Paused(_) => unreachable!("nobody asked for it"),
+    }
+}
+
+/// Executes a block, at least its beginning: `watch` sees what has come of the transactions, from the
+/// second one on, and says whether the rest is to be left to others.
+pub(crate) fn begin<'a, S: StateStore + ?Sized>(
+    block: &'a Block,
+    store: &'a S,
+    policy: InvalidPolicy,
+    shared: Option<SharedRegions<'a>>,
+    transfers: Option<Transfers>,
+    conduct: &Conduct<TransactionOutcome>,
+    watch: Option<Watch<'_>>,
+) -> Result<Begun, BlockError> {
     let begin = Instant::now();
     let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
+    machine.let_past_revm(transfers);
+    machine.expect(block.transactions.len());
     prologue(&mut machine, block)?;
     let prologue_end = Instant::now();
 
     let mut done = Done::default();
     done.transactions.reserve_exact(block.transactions.len());
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        transact(&mut machine, block, policy, transfers, conduct, &mut done)
-    }));
-    match ran {
-        Ok(Ok(())) => {}
-        Ok(Err(End::Error(error))) => return Err(error),
-        Ok(Err(End::Stopped(reason))) => {
-            let committed = conduct.keep_committed.then(|| PartialOutcome {
-                transactions: done.transactions,
-                gas_used: done.sums.gas_used,
-                blob_gas_used: done.sums.blob_gas_used,
-                diff: machine.into_state().diff(),
-                regions: None,
-            });
-            return Err(BlockError::stopped(reason, committed));
-        }
-        Err(panic) => {
-            let index = done.transactions.len();
-            return Err(BlockError::Panic { index, message: message(&*panic) });
-        }
-    }
-    let Done { sums, transactions } = done;
+    let (mut machine, paused) = transact_until(machine, block, policy, conduct, &mut done, watch)?;
     let transactions_end = Instant::now();
-
+    let times = [prologue_end - begin, transactions_end - prologue_end];
+    if paused {
+        return Ok(Begun::Paused(Head { done, diff: machine.into_state().diff(), times }));
+    }
     machine.watch_no_more();
-    let requests = epilogue(&mut machine, block, &transactions)?;
+    let requests = epilogue(&mut machine, block, &done.transactions)?;
     let epilogue_end = Instant::now();
 
     let diff = machine.into_state().diff();
-    Ok(BlockOutcome {
+    let Done { sums, transactions } = done;
+    Ok(Begun::Ended(Box::new(BlockOutcome {
         statistics: Statistics {
             parallel: false,
             threads: 1,
             incarnations: transactions.len() as u64,
-            phases: [
-                prologue_end - begin,
-                transactions_end - prologue_end,
-                epilogue_end - transactions_end,
-                epilogue_end.elapsed(),
-            ],
+            direct: transactions.len() as u64,
+            phases: [times[0], times[1], epilogue_end - transactions_end, epilogue_end.elapsed()],
             ..Default::default()
         },
         transactions,
@@ -183,7 +224,65 @@ fn run<'a, S: StateStore + ?Sized>(
         requests,
         diff,
         regions: None,
-    })
+    })))
+}
+
+/// Executes the rest of a block after the transactions that are done: `adopt` is given the state before the block
+/// and makes it what they left.
+pub(crate) fn finish<'a, S: StateStore + ?Sized>(
+    block: &'a Block,
+    store: &'a S,
+    adopt: impl FnOnce(&mut SequentialState<'a, S>),
+    policy: InvalidPolicy,
+    conduct: &Conduct<TransactionOutcome>,
+    mut done: Done,
+) -> Result<Tail, BlockError> {
+    let begin = Instant::now();
+    let mut machine = Machine::with_control(block, store, None, conduct.control.clone());
+    machine.let_past_revm(Transfers::new(block, None));
+    machine.expect(block.transactions.len());
+    adopt(machine.state());
+    let (mut machine, _) = transact_until(machine, block, policy, conduct, &mut done, None)?;
+    let transactions_end = Instant::now();
+    machine.watch_no_more();
+    let requests = epilogue(&mut machine, block, &done.transactions)?;
+    let times = [transactions_end - begin, transactions_end.elapsed()];
+    Ok(Tail { done, requests, diff: machine.into_state().diff(), times })
+}
+
+/// Sees what has come of the transactions so far.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Done) -> Pace;
+
+/// Runs what is left of the transactions until `watch` says stop, which it tells.
+fn transact_until<'a, S: StateStore + ?Sized>(
+    mut machine: Machine<'a, S>,
+    block: &Block,
+    policy: InvalidPolicy,
+    conduct: &Conduct<TransactionOutcome>,
+    done: &mut Done,
+    watch: Option<Watch<'_>>,
+) -> Result<(Machine<'a, S>, bool), BlockError> {
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        transact(&mut machine, block, policy, conduct, done, watch)
+    }));
+    match ran {
+        Ok(Ok(paused)) => Ok((machine, paused)),
+        Ok(Err(End::Error(error))) => Err(error),
+        Ok(Err(End::Stopped(reason))) => {
+            let committed = conduct.keep_committed.then(|| PartialOutcome {
+                transactions: std::mem::take(&mut done.transactions),
+                gas_used: done.sums.gas_used,
+                blob_gas_used: done.sums.blob_gas_used,
+                diff: machine.into_state().diff(),
+                regions: None,
+            });
+            Err(BlockError::stopped(reason, committed))
+        }
+        Err(panic) => {
+            let index = done.transactions.len();
+            Err(BlockError::Panic { index, message: message(&*panic) })
+        }
+    }
 }
 
 /// Why the transactions ended early.
@@ -192,28 +291,38 @@ enum End {
     Stopped(StopReason),
 }
 
-/// Runs the block's transactions.
+/// Runs what is left of the block's transactions. `true`: some of them are left to others.
 fn transact<S: StateStore + ?Sized>(
     machine: &mut Machine<'_, S>,
     block: &Block,
     policy: InvalidPolicy,
-    transfers: Option<&Transfers>,
     conduct: &Conduct<TransactionOutcome>,
     done: &mut Done,
-) -> Result<(), End> {
+    mut watch: Option<Watch<'_>>,
+) -> Result<bool, End> {
     let heeds = conduct.control.is_some() || conduct.feed.is_some();
     let alone = heeds.then(Alone::new);
     if let Some(alone) = &alone {
         conduct.attach(alone, |limit| alone.limit_commits(limit));
     }
-    for (index, transaction) in block.transactions.iter().enumerate() {
+    let first = done.transactions.len();
+    for (index, transaction) in block.transactions.iter().enumerate().skip(first) {
+        if let Some(seen) = &mut watch
+            && index > first
+        {
+            match seen(done) {
+                Pace::Watch => {}
+                Pace::Settled => watch = None,
+                Pace::HandOver => return Ok(true),
+            }
+        }
         if let Some(alone) = &alone {
             alone.wait_to_commit(index).map_err(End::Stopped)?;
         }
         let tx = &transaction.env;
         machine.state().attach(&transaction.sidecars);
         let result = match done.sums.admit(block, tx) {
-            Ok(()) => match execute(machine, block, tx, transfers) {
+            Ok(()) => match machine.execute(tx) {
                 Ok(result) => Ok(result),
                 Err(failure) => {
                     if let Some(reason) = alone.as_ref().and_then(|alone| alone.stopped()) {
@@ -247,24 +356,5 @@ fn transact<S: StateStore + ?Sized>(
         }
         done.transactions.push(outcome);
     }
-    Ok(())
-}
-
-/// Runs a transaction that the block has room for.
-#[inline]
-fn execute<S: StateStore + ?Sized>(
-    machine: &mut Machine<'_, S>,
-    block: &Block,
-    tx: &TxEnv,
-    transfers: Option<&Transfers>,
-) -> Result<ExecutionResult, Failure> {
-    if let Some(transfers) = transfers
-        && let Some(transfer) = transfers.plan(tx)
-    {
-        let beneficiary = block.env.beneficiary;
-        if let Some(result) = machine.state().transfer(transfers, &transfer, beneficiary)? {
-            return Ok(result);
-        }
-    }
-    machine.transact(tx)
+    Ok(false)
 }

@@ -19,6 +19,7 @@ use crate::{
         Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
         rules::cfg_env,
         shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
+        transfer::Transfers,
     },
     sync::Arc,
 };
@@ -121,6 +122,8 @@ fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
 pub struct Machine<'a, S: StateStore + ?Sized> {
     pub(crate) evm: SharedEvm<SequentialContext<'a, S>>,
     diagnostics: Vec<Diagnostic>,
+    /// Which transactions do without revm, if any may.
+    transfers: Option<Transfers>,
 }
 
 impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
@@ -143,8 +146,6 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     ) -> Self {
         let state_clear = block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let mut state = SequentialState::new(store, &block.block_hashes, state_clear);
-        // Most transactions bring a sender and a recipient of their own.
-        state.reserve(2 * block.transactions.len() + 8);
         let config = in_force(shared.as_ref().map(|shared| &shared.config), block);
         if let (Some(shared), Some(config)) = (shared, &config) {
             state.set_regions(Address::new(config.precompile.0), shared.regions);
@@ -163,7 +164,33 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         };
         // `with_cfg` tells the journal about the spec, which a field assignment would not.
         let evm = shared::build(context.with_cfg(cfg_env(block)));
-        Self { evm, diagnostics: Vec::new() }
+        Self { evm, diagnostics: Vec::new(), transfers: None }
+    }
+
+    /// Makes room for what so many transactions bring, most of them a sender and a recipient of their
+    /// own.
+    pub(crate) fn expect(&mut self, transactions: usize) {
+        self.state().reserve(2 * transactions + 8);
+    }
+
+    /// Lets plain transfers do without revm.
+    pub(crate) fn let_past_revm(&mut self, transfers: Option<Transfers>) {
+        self.transfers = transfers;
+    }
+
+    /// Runs a transaction as [`transact`](Self::transact) does, or without revm if that is allowed.
+    #[inline]
+    pub(crate) fn execute(&mut self, tx: &TxEnv) -> Result<ExecutionResult, Failure> {
+        if let Some(transfers) = &self.transfers
+            && let Some(transfer) = transfers.plan(tx)
+        {
+            let beneficiary = self.evm.ctx.block.beneficiary;
+            let state = self.evm.ctx.journaled_state.db_mut();
+            if let Some(result) = state.transfer(transfers, &transfer, beneficiary)? {
+                return Ok(result);
+            }
+        }
+        self.transact(tx)
     }
 
     /// Runs a transaction and commits what it changed. A transaction that fails leaves no trace.

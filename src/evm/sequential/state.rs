@@ -101,6 +101,27 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         self.accounts.reserve(accounts);
     }
 
+    /// Takes over an account that others have changed: `before` is what it was before the block, if it
+    /// changed by more than its slots, each of which comes with both values. It may have been destroyed
+    /// since, and the store's slots may be out of sight.
+    pub(crate) fn adopt(
+        &mut self,
+        address: Address,
+        [destroyed, hidden]: [bool; 2],
+        before: Option<Option<AccountInfo>>,
+        mut now: Option<AccountInfo>,
+        slots: Vec<(U256, [U256; 2])>,
+    ) {
+        let position = self.accounts.len();
+        if let Some(info) = &mut now {
+            info.account_id = AccountId::new(position);
+        }
+        let slots = slots.into_iter().map(|(key, [before, now])| (key, Slot { before, now }));
+        let slots = slots.collect();
+        self.accounts.push(Cached { address, now, before, destroyed, hidden, slots });
+        self.positions.insert(address, position as u32);
+    }
+
     /// Applies a transaction's changes, as revm's `finalize` gives them: only touched accounts
     /// count, and the flags of empty accounts are already those of EIP-161. Drains the map, so
     /// that its memory can be used again.

@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) threads: usize,
     pub(super) repeat: usize,
     pub(super) path: &'static str,
+    /// Transactions that were executed one by one.
+    pub(super) direct_txs: u64,
     pub(super) equals_sequential: bool,
     pub(super) sequential_us: f64,
     pub(super) parallel_us: f64,
@@ -77,6 +79,7 @@ impl Row {
             threads: measured.threads,
             repeat: pairs.len(),
             path: if statistics.parallel { "parallel" } else { "direct" },
+            direct_txs: statistics.direct,
             equals_sequential: measured.difference.is_none(),
             sequential_us: rounded(time(|pair| pair.sequential), 10.0),
             parallel_us: rounded(time(|pair| pair.parallel), 10.0),

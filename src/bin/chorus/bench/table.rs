@@ -78,8 +78,17 @@ pub(super) fn cells(row: &Row) -> [String; 14] {
         format!("{:.1} %", row.wasted_share * 100.0),
         arrow(row.sequential_cpu_us.map(duration), row.parallel_cpu_us.map(duration)),
         arrow(row.sequential_peak_bytes.map(bytes), row.parallel_peak_bytes.map(bytes)),
-        row.path.to_owned(),
+        path(row),
     ]
+}
+
+/// Which way the block took, and how many transactions another one.
+fn path(row: &Row) -> String {
+    match row.direct_txs {
+        0 => row.path.to_owned(),
+        all if all == row.txs as u64 => row.path.to_owned(),
+        some => format!("{}, {} direct", row.path, thousands(some)),
+    }
 }
 
 fn bytes(bytes: u64) -> String {

@@ -1,0 +1,36 @@
+//! How a block is executed, as far as the user leaves that to the engine: which path, how many
+//! workers, and when to stop speculating. None of it changes a result.
+//!
+//! ```text
+//!            ┌─ cannot gain ──────────────────────────────► one by one ──────────────► end
+//!   opening ─┼─ unknown ─► one by one, measured (Sample) ──────┘ │ worth it    ▲
+//!            │                                                   ▼             │ not worth it
+//!            └─ a store that makes transactions wait ──► workers, with a Credit ──────► end
+//! ```
+//!
+//! A block may change from one path to the other where everything below some transaction is
+//! committed and nothing else is ([`super::relay`]).
+//!
+//! | file | concept |
+//! |---|---|
+//! | `opening` | what is known before anything runs |
+//! | `sample` | the beginning of a block, timed: what the rest would gain |
+//! | `credit` | what speculation has earned and wasted: when it ends |
+//!
+//! Invariants
+//!
+//! 1. A block that goes one by one to its end does nothing that a sequential run does not, but for a
+//!    look at the clock now and then.
+//! 2. Gas that speculation wastes is at most half of the gas that is committed, plus what an allowance
+//!    of a few transactions and those under way come to ([`Credit`]).
+//! 3. No more workers than cores: one too many takes turns with another that holds what it needs.
+
+mod credit;
+mod opening;
+mod sample;
+
+pub(crate) use self::{
+    credit::Credit,
+    opening::{Opening, WORTH_SUSPENDING, opening},
+    sample::Sample,
+};
