@@ -15,8 +15,8 @@ use std::{
 };
 
 use chorus::evm::workload::Scenario;
-use fixture::Fixture;
-use serde_json::Value;
+use fixture::{Fixture, RECIPIENT};
+use serde_json::{Value, json};
 
 /// Every field of a JSON line.
 const FIELDS: [&str; 24] = [
@@ -238,4 +238,23 @@ fn latency_is_still_measured_by_its_own_command() {
     let path = directory.path().to_str().unwrap();
     let output = good(&["latency", "--block", path, "--latency", "0", "--repeat", "1", "--json"]);
     assert_eq!(lines(&output)[0]["latency_us"], 0);
+}
+
+#[test]
+fn latency_is_measured_with_scouts_and_without() {
+    // PUSH1 n, SLOAD, POP, eight times: reads that no input names.
+    let code: String = (0..8).map(|slot| format!("60{slot:02x}5450")).collect();
+    let mut fixture = Fixture::new().unsigned().set("/transactions/0/gas", "0x30000".into());
+    fixture.prestate[format!("{RECIPIENT:#x}")] = json!({
+        "balance": "0x1", "nonce": 1, "code": format!("0x{code}") });
+    let directory = fixture.write();
+    let path = directory.path().to_str().unwrap();
+    let scouts = |more: &[&str]| {
+        let common = ["latency", "--block", path, "--latency", "2000", "--repeat", "1", "--json"];
+        let output = good(&[&common[..], more].concat());
+        assert_eq!(lines(&output)[0]["equals_sequential"], true);
+        lines(&output)[0]["scouts"].as_u64().unwrap()
+    };
+    assert!(scouts(&[]) > 0 && scouts(&["--scouting", "auto"]) > 0);
+    assert_eq!(scouts(&["--scouting", "off"]), 0);
 }

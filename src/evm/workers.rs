@@ -286,7 +286,8 @@ impl Workers {
         let transactions = machine.block.transactions.len();
         let recorder =
             conduct.recording.as_ref().map(|_| Recorder::new(begin, workers, transactions));
-        let run = Run::new(machine, workers, self.config.window);
+        let window = self.config.window_over(&*machine.store);
+        let run = Run::new(machine, workers, window);
         let run = Arc::new(run.with_control(conduct.control.clone()).with_recorder(recorder));
         conduct.attach(&run, |limit| run.scheduler.limit_commits(limit));
         run

@@ -252,6 +252,19 @@ impl Scheduler {
         }
     }
 
+    /// Number of workers.
+    pub fn workers(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// Wakes a sleeping worker, if there is one, to look whether it can help a context that waits.
+    /// It may come too late or find nothing; no work hangs on it.
+    pub fn call_help(&self) {
+        if self.sleepers.any_asleep() {
+            self.sleepers.notify_one();
+        }
+    }
+
     /// Ends the block: workers leave, sleeping ones too.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);

@@ -52,8 +52,15 @@ impl Default for Stopwatch {
 impl Stopwatch {
     /// Counts one.
     pub(super) fn record(&self, took: Duration) {
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.counts.lock().add(nanoseconds);
+        self.record_all([took]);
+    }
+
+    /// Counts several.
+    pub(super) fn record_all(&self, took: impl IntoIterator<Item = Duration>) {
+        let mut counts = self.counts.lock();
+        for took in took {
+            counts.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        }
     }
 
     /// What was counted so far.

@@ -42,9 +42,12 @@ impl Latency {
         self.mean().is_zero()
     }
 
-    /// One draw. The same seed draws the same.
-    pub(super) fn sample(&self, seed: u64) -> Duration {
-        let mut random = fastrand::Rng::with_seed(seed);
+    /// One draw. The same seed draws the same; it is asked for where there is something to draw.
+    pub(super) fn sample(&self, seed: impl FnOnce() -> u64) -> Duration {
+        if let Self::Fixed(latency) = *self {
+            return latency;
+        }
+        let mut random = fastrand::Rng::with_seed(seed());
         match *self {
             Self::Fixed(latency) => latency,
             Self::Uniform { low, high } => {
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     fn draws(latency: Latency) -> Vec<Duration> {
-        let mut draws: Vec<_> = (0..10_000).map(|seed| latency.sample(seed)).collect();
+        let mut draws: Vec<_> = (0..10_000).map(|seed| latency.sample(|| seed)).collect();
         draws.sort_unstable();
         draws
     }
@@ -94,6 +97,6 @@ mod tests {
         near(drawn[5_000], high);
         near(drawn[9_900], scaled(high, 3.2));
 
-        assert_eq!(Latency::Fixed(low).sample(7), low);
+        assert_eq!(Latency::Fixed(low).sample(|| 7), low);
     }
 }

@@ -11,7 +11,7 @@
 //! | due at an instant | from that instant on | `forget` |
 //!
 //! There is no timer: tokio's has a granularity of 1 ms, and a sleeping thread wakes 50 µs late. Whoever
-//! waits looks at the clock. Reads that were fetched lie in a heap by the instant at which they are
+//! waits looks at the clock. Reads that were fetched lie in order of the instant at which they are
 //! due, and [`drive`](StateStore::drive) answers them; the blocking methods spin.
 //! So parallel and sequential execution wait on the same clock, and what was achieved is counted the
 //! same way for both.
@@ -24,15 +24,11 @@
 //! 3. How long a location takes depends on the seed and the location, not on when or by whom it is
 //!    read: every execution of a block waits for the same latencies.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
-    hash::BuildHasher,
-    num::NonZeroUsize,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, hash::BuildHasher, num::NonZeroUsize};
 
 use alloy_primitives::{Address, B256, U256};
 use crossbeam_utils::CachePadded;
+use hashbrown::HashTable;
 use revm::state::AccountInfo;
 
 use super::{
@@ -58,7 +54,7 @@ pub struct LatencyStore {
     /// Before all reads: what is at hand since then is at hand.
     epoch: Instant,
     warm: Box<[CachePadded<Shard>]>,
-    shard: RandomState,
+    hasher: RandomState,
     /// Fetched reads, each with the instant at which it was fetched if that made it cold.
     due: Due<(Read, Option<Instant>)>,
     /// When each of the places of a bounded device is free again.
@@ -70,7 +66,7 @@ pub struct LatencyStore {
 }
 
 /// When each location is at hand.
-type Shard = Mutex<HashMap<Query, Instant, RandomState>>;
+type Shard = Mutex<HashTable<(Query, Instant)>>;
 
 impl std::fmt::Debug for LatencyStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -90,7 +86,7 @@ impl LatencyStore {
             random: foldhash::quality::FixedState::with_seed(0),
             epoch: Instant::now(),
             warm: (0..SHARDS).map(|_| CachePadded::default()).collect(),
-            shard: RandomState::default(),
+            hasher: RandomState::default(),
             due: Due::default(),
             places: None,
             passed: Arc::default(),
@@ -146,22 +142,27 @@ impl LatencyStore {
         if self.latency.is_zero() {
             return true;
         }
-        let location = location(query);
-        let at = self.shard(&location).lock().get(&location).copied();
+        let (location, hash) = self.locate(query);
+        let shard = self.shard(hash).lock();
+        let at = shard.find(hash, |(other, _)| *other == location).map(|(_, at)| *at);
+        drop(shard);
         at.is_some_and(|at| at <= self.epoch || at <= Instant::now())
     }
 
     /// When the location arrives, asked for at `now` if not before; and whether it was not.
     fn arrival(&self, query: Query, now: Instant) -> (Instant, bool) {
-        let location = location(query);
-        let mut cold = false;
-        let mut shard = self.shard(&location).lock();
-        let at = *shard.entry(location).or_insert_with(|| {
-            cold = true;
-            self.served(self.latency.sample(self.random.hash_one(location)), now)
-        });
-        self.cold.fetch_add(u64::from(cold), Ordering::Relaxed);
-        (at, cold)
+        let (location, hash) = self.locate(query);
+        let mut shard = self.shard(hash).lock();
+        if let Some((_, at)) = shard.find(hash, |(other, _)| *other == location) {
+            return (*at, false);
+        }
+        let latency = self.latency.sample(|| self.random.hash_one(location));
+        let at = self.served(latency, now);
+        shard.insert_unique(hash, (location, at), |(other, _)| self.hasher.hash_one(other));
+        drop(shard);
+        // Relaxed: statistics.
+        self.cold.fetch_add(1, Ordering::Relaxed);
+        (at, true)
     }
 
     /// When the device has served a read that it works on for `latency`.
@@ -176,8 +177,15 @@ impl LatencyStore {
         end
     }
 
-    fn shard(&self, location: &Query) -> &Shard {
-        &self.warm[self.shard.hash_one(location) as usize % SHARDS]
+    /// What a read brings, and its hash.
+    fn locate(&self, query: Query) -> (Query, u64) {
+        let location = location(query);
+        (location, self.hasher.hash_one(location))
+    }
+
+    fn shard(&self, hash: u64) -> &Shard {
+        // The table inside uses the low bits and the top seven; take some from between.
+        &self.warm[(hash >> 40) as usize % SHARDS]
     }
 
     /// Spins until the location is there. The caller asks the inner store afterwards.
@@ -200,23 +208,32 @@ impl LatencyStore {
 
     /// Spares later readers the clock.
     fn warmed(&self, query: Query) {
-        let location = location(query);
-        if let Some(at) = self.shard(&location).lock().get_mut(&location) {
+        let (location, hash) = self.locate(query);
+        if let Some((_, at)) =
+            self.shard(hash).lock().find_mut(hash, |(other, _)| *other == location)
+        {
             *at = self.epoch;
         }
     }
 
     /// Answers from the inner store, or passes on what that has to fetch.
     fn answer(&self, due: Vec<(Read, Option<Instant>)>) {
+        let now = Instant::now();
+        let mut took = Vec::with_capacity(due.len());
+        let found: Vec<_> = due
+            .into_iter()
+            .map(|(read, since)| {
+                let result = self.inner.try_get(read.query());
+                let since = since.filter(|_| result.is_some());
+                took.extend(since.map(|since| now.saturating_duration_since(since)));
+                (read, result)
+            })
+            .collect();
+        self.stopwatch.record_all(took);
         let mut unread = Vec::new();
-        for (read, since) in due {
-            let query = read.query();
-            self.warmed(query);
-            match self.inner.try_get(query) {
-                Some(result) => {
-                    since.inspect(|since| self.stopwatch.record(since.elapsed()));
-                    read.answer(result);
-                }
+        for (read, result) in found {
+            match result {
+                Some(result) => read.answer(result),
                 None => {
                     self.passed.fetch_add(1, Ordering::Relaxed);
                     let (query, rank) = (read.query(), read.rank());

@@ -83,6 +83,10 @@ pub(crate) struct Latency {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
 
+    /// Whether transactions are run ahead to find out what they will read
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) scouting: Scouting,
+
     /// Print one JSON object per block and latency, one per line, instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -168,6 +172,24 @@ pub(crate) enum Path {
     Parallel,
     /// Always one transaction after another
     Direct,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scouting {
+    /// Where a read takes long enough to be worth it
+    #[default]
+    Auto,
+    /// Never: the reads of a transaction follow one another
+    Off,
+}
+
+impl From<Scouting> for chorus::evm::Scouting {
+    fn from(scouting: Scouting) -> Self {
+        match scouting {
+            Scouting::Auto => Self::Auto,
+            Scouting::Off => Self::Off,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -28,7 +28,7 @@ use super::{
     EvmMachine,
     handler::{PooledEvm, WatchedHandler},
     notes::Notes,
-    scout::Scouting,
+    scout::{Gas, Scouting},
     trace::{Ending, Trace},
     view::{Stop, View},
     watched::WatchedJournal,
@@ -276,8 +276,13 @@ fn scout(
     journal.failed = None;
     journal.poisoned = result.is_err();
     // Where an inner call ran out of gas, its caller may have ended in another way.
-    let used = |result: &ExecutionResult| result.tx_gas_used() > limit / 10 * 9;
-    let out_of_gas = capped && matches!(&result, Ok(Ok(result)) if used(result));
-    journal.db_mut().end_scouting(out_of_gas);
+    let spent =
+        |result: &ExecutionResult| !result.is_success() || result.tx_gas_used() > limit / 10 * 9;
+    let gas = match &result {
+        _ if !capped => Gas::Plenty,
+        Ok(Ok(result)) if spent(result) => Gas::Spent,
+        _ => Gas::Left,
+    };
+    journal.db_mut().end_scouting(gas);
     Attempt::Doomed { wasted: 0 }
 }

@@ -192,7 +192,9 @@ impl<'y> View<'y> {
         let Some(flight) = self.ask(query, self.tx.0) else { return Ok(None) };
         let waker = context_waker(self.run(), self.tx);
         if let Some(scouts) = &self.run().machine.storage.scouts {
-            scouts.note_wait(self.tx);
+            if scouts.note_wait(self.tx) {
+                self.run().scheduler.call_help();
+            }
         }
         loop {
             if let Some(result) = flight.poll(&waker) {

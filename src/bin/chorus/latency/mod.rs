@@ -43,7 +43,10 @@ pub(crate) fn run(arguments: &Latency) -> Result<Verdict, RunError> {
         true => INDEPENDENT.map(Source::Workload).into(),
         false => inputs::directories(&arguments.block)?,
     };
-    let engine = Engine::builder().threads(arguments.threads.into()).build()?;
+    let engine = Engine::builder()
+        .threads(arguments.threads.into())
+        .scouting(arguments.scouting.into())
+        .build()?;
     let mut rows = Vec::new();
     let mut verdict = Verdict::Matched;
     let progress = Progress::new((sources.len() * (arguments.latency.len() + 1)) as u64);
