@@ -79,6 +79,27 @@ pub(crate) const MODELS: &[Model] = &[
         weakenings: &["run.finish-wins", "control.attach-looks"],
         run: a_deadline_ends_a_block_or_its_last_commit_does_and_never_both,
     },
+    Model {
+        name: "a_transaction_that_is_left_to_its_turn_sees_what_was_committed",
+        threads: 2,
+        bound: 2,
+        weakenings: &["scheduler.stop-wakes", "turn.taken-is-not-anyones"],
+        run: a_transaction_that_is_left_to_its_turn_sees_what_was_committed,
+    },
+    Model {
+        name: "a_transaction_that_cannot_run_at_its_turn_is_run_like_any_other",
+        threads: 2,
+        bound: 1,
+        weakenings: &["run.turn-offers"],
+        run: a_transaction_that_cannot_run_at_its_turn_is_run_like_any_other,
+    },
+    Model {
+        name: "a_transaction_that_a_worker_takes_over_is_not_run_at_its_turn",
+        threads: 2,
+        bound: 2,
+        weakenings: &["turn.leave-rmw"],
+        run: a_transaction_that_a_worker_takes_over_is_not_run_at_its_turn,
+    },
 ];
 
 /// Lets go of its workers as soon as a transaction is committed.
@@ -92,6 +113,19 @@ pub(crate) struct Transaction {
     reads: usize,
     /// Location and value.
     writes: fn(u32) -> (usize, u32),
+}
+
+/// What becomes of the last transaction of a block.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Last {
+    /// Any worker runs it.
+    Anyones,
+    /// It is run at its turn.
+    AtItsTurn,
+    /// It is to be run at its turn, and cannot.
+    Declines,
+    /// The worker that gets to it finds that it is like any other.
+    TakenOver,
 }
 
 /// What an incarnation saw, and what it wrote where.
@@ -111,6 +145,7 @@ pub(crate) struct Block {
     transactions: &'static [Transaction],
     /// Whether each lets the one below it publish before it starts.
     one_by_one: bool,
+    last: Last,
     /// What becomes of speculation.
     review: fn(u32) -> Review,
     locations: Vec<Entry<Number>>,
@@ -130,7 +165,8 @@ impl Block {
         let locations = (0..locations).map(filled).collect();
         let committed = Mutex::new(Vec::new());
         let review = |_| Review::GoOn;
-        Self { transactions, one_by_one: false, review, locations, committed, outlet: None }
+        let last = Last::Anyones;
+        Self { transactions, one_by_one: false, last, review, locations, committed, outlet: None }
     }
 
     fn withdraw_others(
@@ -160,6 +196,25 @@ impl Machine for Block {
 
     fn review(&self, _: &Run<Self>, committed: u32) -> Review {
         (self.review)(committed)
+    }
+
+    fn runs_at_its_turn(&self, tx: TxIndex) -> bool {
+        self.last != Last::Anyones && tx.0 + 1 == self.transactions()
+    }
+
+    fn still_runs_at_its_turn(&self, _: TxIndex) -> bool {
+        self.last != Last::TakenOver
+    }
+
+    fn run_at_its_turn(&self, tx: TxIndex, told: &mut Vec<TxIndex>) -> Option<Result<(), Died>> {
+        if self.last == Last::Declines {
+            return None;
+        }
+        let Transaction { reads, writes } = self.transactions[tx.get()];
+        let (location, value) = writes(self.locations[reads].committed().expect("filled"));
+        self.committed.lock().push(tx.0);
+        self.locations[location].commit_change(tx, &Set(value), told);
+        Some(Ok(()))
     }
 
     fn let_first(&self, tx: TxIndex) -> Option<TxIndex> {
@@ -281,6 +336,24 @@ fn a_predicted_write_suspends_its_reader() {
     let block = Block::new(INCREMENT_AND_COPY, 2);
     block.locations[0].hint(LOW, Set(0));
     assert_eq!(execute(block), [1, 6]);
+}
+
+fn execute_with_last(last: Last) -> Vec<u32> {
+    let mut block = Block::new(INCREMENT_AND_COPY, 2);
+    block.last = last;
+    execute(block)
+}
+
+fn a_transaction_that_is_left_to_its_turn_sees_what_was_committed() {
+    assert_eq!(execute_with_last(Last::AtItsTurn), [1, 6]);
+}
+
+fn a_transaction_that_cannot_run_at_its_turn_is_run_like_any_other() {
+    assert_eq!(execute_with_last(Last::Declines), [1, 6]);
+}
+
+fn a_transaction_that_a_worker_takes_over_is_not_run_at_its_turn() {
+    assert_eq!(execute_with_last(Last::TakenOver), [1, 6]);
 }
 
 fn a_transaction_that_lets_another_go_first_is_offered_again() {

@@ -88,6 +88,30 @@ pub trait Machine: Send + Sync + Sized + 'static {
         Vec::new()
     }
 
+    /// Whether `tx` is so cheap to run that it is left to the commit step ([`crate::scheduler::Turn`]).
+    fn runs_at_its_turn(&self, tx: TxIndex) -> bool {
+        let _ = tx;
+        false
+    }
+
+    /// Looks, ahead of its turn, whether that is still so. A worker calls this when it gets to `tx`; it may
+    /// do something for the commit step meanwhile.
+    fn still_runs_at_its_turn(&self, tx: TxIndex) -> bool {
+        let _ = tx;
+        true
+    }
+
+    /// Runs `tx` at the commit cursor, and commits it. `None`: it has to be run like any other, and has
+    /// changed nothing.
+    fn run_at_its_turn(
+        &self,
+        tx: TxIndex,
+        told: &mut Vec<TxIndex>,
+    ) -> Option<Result<(), Self::Error>> {
+        let _ = (tx, told);
+        None
+    }
+
     /// Makes the next incarnation of `tx`, ready to be polled.
     fn start(run: &Arc<Run<Self>>, worker: &mut Self::Worker, tx: TxIndex) -> Self::Task;
 

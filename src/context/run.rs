@@ -118,6 +118,9 @@ impl<M: Machine> Run<M> {
         let scheduler = Scheduler::starting_at(first, transactions, workers, window);
         let early = EarlyStarts::plan(&machine.weights(), first, workers);
         let scheduler = scheduler.with_early_starts(early);
+        for tx in (first..transactions).map(TxIndex).filter(|tx| machine.runs_at_its_turn(*tx)) {
+            scheduler.turn(tx).reserve();
+        }
         Self {
             scheduler,
             machine,
@@ -344,9 +347,10 @@ impl<M: Machine> Run<M> {
     /// Commits what worker `me` ran, as far as the cursor has got there.
     pub(crate) fn commit_own(&self, me: usize) {
         let frontier = self.scheduler.cursor().frontier();
+        let mine =
+            || self.scheduler.owner(frontier) == me && self.scheduler.phase(frontier).is_executed();
         if frontier.0 < self.scheduler.len()
-            && self.scheduler.owner(frontier) == me
-            && self.scheduler.phase(frontier).is_executed()
+            && (self.scheduler.turn(frontier).is_reserved() || mine())
         {
             self.scheduler.cursor().advance(|at| self.commit_next(me, at, true));
         }
@@ -402,7 +406,13 @@ impl<M: Machine> Run<M> {
         if at.0 >= self.scheduler.len() || self.scheduler.is_stopped() {
             return Step::NotYet;
         }
-        if !self.scheduler.may_commit(at) || !self.scheduler.phase(at).is_executed() {
+        if !self.scheduler.may_commit(at) {
+            return Step::NotYet;
+        }
+        if self.scheduler.turn(at).is_reserved() {
+            return self.commit_at_its_turn(me, at);
+        }
+        if !self.scheduler.phase(at).is_executed() {
             return Step::NotYet;
         }
         if own_only && self.scheduler.owner(at) != me {
@@ -423,6 +433,33 @@ impl<M: Machine> Run<M> {
         let committed = self.scheduler.phase(at).commit();
         debug_assert!(committed, "a held trace means phase Executed");
         drop(held);
+        self.after_commit(at, result, &mut told)
+    }
+
+    /// The commit step for a transaction that is reserved for it.
+    fn commit_at_its_turn(&self, me: usize, at: TxIndex) -> Step {
+        let turn = self.scheduler.turn(at);
+        if !turn.take() {
+            // A worker has found that it is not so cheap, and runs it.
+            return Step::NotYet;
+        }
+        let (begin, mut told) = (self.clock(), Vec::new());
+        self.note(me, Event::Started(at.0));
+        let Some(result) = self.machine.run_at_its_turn(at, &mut told) else {
+            self.note(me, Event::Ended(at.0));
+            self.note(me, Event::Doomed(at.0));
+            turn.give_up();
+            if !weakened("run.turn-offers") {
+                self.scheduler.offer(at);
+            }
+            return Step::NotYet;
+        };
+        self.note(me, Event::Ended(at.0));
+        self.counters(me).started();
+        self.note_commit(me, at, begin, &result);
+        let committed = self.scheduler.phase(at).commit_idle();
+        debug_assert!(committed, "nobody else starts it while it is taken");
+        self.scheduler.release_waiters(at);
         self.after_commit(at, result, &mut told)
     }
 

@@ -142,7 +142,10 @@ impl<M: Machine> Desk<M> {
 
     /// Acts on an offer of the ready queue.
     fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) -> Stride {
-        let phase = run.scheduler.phase(tx);
+        let (phase, turn) = (run.scheduler.phase(tx), run.scheduler.turn(tx));
+        if !turn.is_anyones() && (run.machine.still_runs_at_its_turn(tx) || !turn.release()) {
+            return Stride::On;
+        }
         if let Some(first) = run.machine.let_first(tx)
             && phase.is_idle()
             && run.scheduler.wait_for(first, tx)

@@ -31,6 +31,7 @@ mod mailbox;
 mod phase;
 mod ready;
 mod sleep;
+mod turn;
 mod waiters;
 
 pub use cursor::{Closed, CommitCursor, Step};
@@ -39,6 +40,7 @@ pub use mailbox::{Mailbox, MailboxFull};
 pub use phase::{Finish, Phase, Stale, Suspend, Wake};
 pub use ready::ReadyQueue;
 pub use sleep::{DEFAULT_SPINS, Sleepers, Woken, WorkerId};
+pub use turn::Turn;
 pub use waiters::Waiters;
 
 use crossbeam_utils::CachePadded;
@@ -69,6 +71,7 @@ pub struct Scheduler {
 #[derive(Default)]
 struct Slot {
     phase: Phase,
+    turn: Turn,
     waiters: Waiters,
     /// The worker that started the context.
     owner: AtomicU32,
@@ -119,6 +122,12 @@ impl Scheduler {
         &self.slots[tx.get()].phase
     }
 
+    /// Who runs a transaction.
+    #[inline]
+    pub fn turn(&self, tx: TxIndex) -> &Turn {
+        &self.slots[tx.get()].turn
+    }
+
     /// The queue of transactions that can run.
     pub fn ready(&self) -> &ReadyQueue {
         &self.ready
@@ -164,10 +173,13 @@ impl Scheduler {
         self.sleepers.notify(WorkerId(self.owner(tx)));
     }
 
-    /// Whether the transaction at the commit cursor awaits its commit, and may be committed.
+    /// Whether the transaction at the commit cursor awaits its commit, or its run there, and may be
+    /// committed.
     pub fn can_commit(&self) -> bool {
         let frontier = self.cursor.frontier();
-        frontier.0 < self.len() && self.may_commit(frontier) && self.phase(frontier).is_executed()
+        frontier.0 < self.len()
+            && self.may_commit(frontier)
+            && (self.phase(frontier).is_executed() || self.turn(frontier).is_reserved())
     }
 
     /// Whether the commit limit is above `tx`.

@@ -243,6 +243,15 @@ impl Phase {
         .is_ok()
     }
 
+    /// Idle → Committed: the commit step ran it. `false` if it is not idle.
+    #[must_use]
+    pub fn commit_idle(&self) -> bool {
+        self.update(|word| {
+            (word & PHASE == IDLE).then_some(word & !(PHASE | WOKEN | STALE) | COMMITTED)
+        })
+        .is_ok()
+    }
+
     /// Whether the writes of the current incarnation are published.
     pub fn has_published(&self) -> bool {
         matches!(self.word.load(Ordering::Acquire) & PHASE, EXECUTED | COMMITTED)

@@ -114,6 +114,22 @@ impl Machine for EvmMachine {
         transactions.map(weight).collect()
     }
 
+    fn runs_at_its_turn(&self, tx: TxIndex) -> bool {
+        plain::runs_at_its_turn(self, tx)
+    }
+
+    fn still_runs_at_its_turn(&self, tx: TxIndex) -> bool {
+        plain::look_ahead(self, tx)
+    }
+
+    fn run_at_its_turn(
+        &self,
+        tx: TxIndex,
+        told: &mut Vec<TxIndex>,
+    ) -> Option<Result<(), BlockError>> {
+        plain::run_at_its_turn(self, tx, told).map(Ok)
+    }
+
     fn start(_: &Arc<Run<Self>>, _: &mut Fibers, tx: TxIndex) -> Task {
         Task::Fresh(tx)
     }
