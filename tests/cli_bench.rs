@@ -233,9 +233,10 @@ fn what_does_not_exist_is_named_with_what_there_is() {
 }
 
 /// Every field of a JSON line of `chorus bench scaling`.
-const SCALING: [&str; 20] = [
+const SCALING: [&str; 21] = [
     "bound",
     "committing",
+    "contention",
     "cores",
     "costs",
     "engine_bound",
@@ -288,7 +289,7 @@ fn scaling_says_how_a_block_would_do_on_more_cores_than_there_are() {
     };
     // Both in the same measured times, so their relation is the scheduler's.
     let (one, four) = (time("independent", 1, 256), time("independent", 4, 256));
-    assert!(one / four > 3.0 && one / four < 4.2, "{one} {four}");
+    assert!(one / four > 1.5 && one / four < 4.2, "{one} {four}");
     // A narrow window keeps most of a hundred cores idle.
     assert!(time("independent", 100, 32) > 1.5 * time("independent", 100, 256));
     assert!(time("chain", 1, 256) / time("chain", 100, 256) < 1.5);
