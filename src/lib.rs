@@ -99,7 +99,7 @@ pub mod sync;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub mod evm;
 
-/// An explorer has threads and schedules of its own; there is nothing here for one.
+// An explorer has threads and schedules of its own.
 #[cfg(not(any(chorus_loom, chorus_shuttle)))]
 pub mod sim;
 
