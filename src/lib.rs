@@ -63,7 +63,7 @@
 //! | [`region`] | shared memory: regions, their versions, one transaction's session | `registry`, `pool`, `observe`, `state` |
 //! | [`scheduler`] | who runs next, who waits for whom, who commits | `state`, `sync` |
 //! | [`context`] | the actor of one transaction, driven on any [`Machine`](context::Machine) | `scheduler`, `state`, `observe`, `sync` |
-//! | [`sim`](crate#code-map) | the scheduler on virtual time: how a block would go on more cores than there are | `context`, `scheduler`, `state`, `sync` |
+//! | [`sim`] | the scheduler on virtual time: how a block would go on more cores than there are | `context`, `scheduler`, `state`, `sync` |
 //! | [`engine`] | workers that outlive blocks, their queue, stops and streams, shared memory of a running engine | `context`, `region`, `sync` |
 //! | [`native`] | async closures as transactions, with their façade | `engine` and below |
 //! | `evm` | Ethereum transactions, with their façade; the only module that names `revm` | `engine` and below, `store` |
@@ -99,7 +99,7 @@ pub mod sync;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 pub mod evm;
 
-/// An explorer has threads and schedules of its own; there is nothing here for one.
+// An explorer has threads and schedules of its own.
 #[cfg(not(any(chorus_loom, chorus_shuttle)))]
 pub mod sim;
 

@@ -232,6 +232,87 @@ fn what_does_not_exist_is_named_with_what_there_is() {
     }
 }
 
+/// Every field of a JSON line of `chorus bench scaling`.
+const SCALING: [&str; 21] = [
+    "bound",
+    "committing",
+    "contention",
+    "cores",
+    "costs",
+    "engine_bound",
+    "equals_sequential",
+    "idle",
+    "incarnations",
+    "measured_speed_up",
+    "overhead",
+    "scenario",
+    "seed",
+    "sequential_us",
+    "share_of_bound",
+    "simulated_us",
+    "speed_up",
+    "suspensions",
+    "txs",
+    "wasted",
+    "window",
+];
+
+#[test]
+fn scaling_says_how_a_block_would_do_on_more_cores_than_there_are() {
+    let directory = Fixture::new().unsigned().write();
+    let path = directory.path().to_str().unwrap();
+    let costs = ["--start", "200", "--publish", "100", "--commit", "100", "--commit-later", "100"];
+    let idle = ["--spin", "3000", "--wake", "3000", "--notify", "2000"];
+    let arguments = ["scaling", "independent", "chain", "region-word", "--size", "200"];
+    let more = ["--cores", "1,4,100", "--window", "32,256", "--repeat", "1", "--seed", "7"];
+    let all = [&arguments[..], &["--block", path], &more, &costs, &idle, &["--json"]].concat();
+    let rows = lines(&good(&all));
+    assert_eq!(rows.len(), 4 * 2 * 3);
+    for row in &rows {
+        let mut keys: Vec<_> = row.as_object().unwrap().keys().collect();
+        keys.sort_unstable();
+        assert_eq!(keys, SCALING);
+        assert_eq!((&row["equals_sequential"], row["seed"].as_u64()), (&true.into(), Some(7)));
+        let number = |field: &str| row[field].as_f64().unwrap();
+        assert!(number("incarnations") >= number("txs") && number("simulated_us") > 0.0, "{row}");
+        assert!(number("bound") <= number("cores") && number("bound") > 0.99, "{row}");
+        assert_eq!(row["costs"]["commit_later"], 100);
+        assert_eq!(row["costs"]["read"], 0);
+        assert!(row["measured_speed_up"].is_number() || number("cores") != 1.0);
+    }
+    let time = |scenario: &str, cores: u64, window: u64| {
+        let is = |row: &&Value| {
+            (row["scenario"].as_str(), row["cores"].as_u64(), row["window"].as_u64())
+                == (Some(scenario), Some(cores), Some(window))
+        };
+        rows.iter().find(is).unwrap()["simulated_us"].as_f64().unwrap()
+    };
+    // Both in the same measured times, so their relation is the scheduler's.
+    let (one, four) = (time("independent", 1, 256), time("independent", 4, 256));
+    assert!(one / four > 1.5 && one / four < 4.2, "{one} {four}");
+    // A narrow window keeps most of a hundred cores idle.
+    assert!(time("independent", 100, 32) > 1.5 * time("independent", 100, 256));
+    assert!(time("chain", 1, 256) / time("chain", 100, 256) < 1.5);
+}
+
+#[test]
+fn scaling_prints_a_table_and_refuses_what_makes_no_sense() {
+    let table = good(&["scaling", "nft", "--size", "60", "--cores", "1,8", "--repeat", "1"]);
+    for part in ["of bound", "committing", "Every simulation ends in the sequential state."] {
+        assert!(table.contains(part), "{table}");
+    }
+    refused(&["scaling", "hotspot"], &["no scenario \"hotspot\""]);
+    for (arguments, expected) in [
+        (["--cores", "0"], "'0'"),
+        (["--window", "0"], "'0'"),
+        (["--jitter", "101"], "'101'"),
+        (["--commit", "-1"], "'-1'"),
+        (["--seed", "x"], "'x'"),
+    ] {
+        refused(&[&["scaling"], &arguments[..]].concat(), &[expected]);
+    }
+}
+
 #[test]
 fn latency_is_still_measured_by_its_own_command() {
     let directory = Fixture::new().unsigned().write();

@@ -127,6 +127,7 @@ impl CommitCursor {
 
     /// Takes the token, for a holder whose commits take time that is no thread's: until it
     /// [lets go](Self::let_go), the others leave word. `false`: it is taken.
+    #[cfg(not(any(chorus_loom, chorus_shuttle)))]
     #[must_use]
     pub(crate) fn hold(&self) -> bool {
         self.take()
@@ -134,6 +135,7 @@ impl CommitCursor {
 
     /// Gives a token back that was [held](Self::hold). `true`: somebody wanted it meanwhile, and the holder
     /// has to look again.
+    #[cfg(not(any(chorus_loom, chorus_shuttle)))]
     #[must_use]
     pub(crate) fn let_go(&self) -> bool {
         let wanted = !self.give_back();

@@ -56,7 +56,7 @@ pub(crate) enum BenchOf {
     /// How much of a slow store's latency the engine hides
     Latency(Latency),
     /// How blocks would do on more cores than there are: the real scheduler on virtual time
-    Scaling(Scaling),
+    Scaling(Box<Scaling>),
     /// The peak memory of one run, in a process of its own
     #[command(hide = true)]
     Peak(Peak),

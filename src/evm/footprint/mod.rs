@@ -1,4 +1,4 @@
-//! What a block's transactions read and write and when: the block as [`sim`](crate::sim) takes it.
+//! What a block's transactions read and write and when: the block as [`sim`] takes it.
 //!
 //! ```text
 //!   block ──► one transaction after another, over a database that notes (noting) ──► sim::Block

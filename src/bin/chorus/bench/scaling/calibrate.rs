@@ -5,6 +5,7 @@
 //! | time of each transaction | timelines of one worker: the shortest of its runs |
 //! | commit | timelines of one worker: the median commit |
 //! | start | timelines of one worker: the median time between two transactions in which none is committed |
+//! | contention | timelines of two workers: how many times longer their transactions run, in the median |
 //! | publish, commit later | timelines of two workers: medians; the commit at once where there are none |
 //! | look, spin, wake, notify | `idle` |
 //!
@@ -29,6 +30,8 @@ use crate::check::Answer;
 
 /// Runs with a timeline, per engine.
 const TIMELINES: usize = 3;
+/// More than that is not contention but another program.
+const MOST_CONTENTION: f64 = 2.0;
 /// The phase of a block in which its transactions run.
 const TRANSACTIONS: usize = 1;
 
@@ -50,6 +53,8 @@ pub(super) struct Calibration {
     pub(super) parallel: Vec<(usize, Duration)>,
     /// What the engine costs.
     pub(super) costs: Costs,
+    /// How many times longer transactions run beside those of another worker.
+    pub(super) contention: f64,
 }
 
 impl Calibration {
@@ -87,6 +92,7 @@ impl Calibration {
         block.set_times(&times);
         let commit = alone.commits(false).unwrap_or_default().mul_f64(scale);
         let start = alone.gaps().mul_f64(scale);
+        let contention = alone.contention(&together, block);
         let costs = Costs {
             start,
             commit,
@@ -94,7 +100,7 @@ impl Calibration {
             commit_later: together.commits(true).map_or(commit, |time| time.mul_f64(scale)),
             ..idle
         };
-        Ok(Self { sequential: least(sequential), parallel, costs })
+        Ok(Self { sequential: least(sequential), parallel, costs, contention })
     }
 
     /// How long the block really took on so many threads.
@@ -126,6 +132,15 @@ impl Traces {
     /// By how much the times of a timeline are to be shortened.
     fn scale(&self, without: Duration) -> f64 {
         (without.as_secs_f64() / self.time.as_secs_f64().max(1e-9)).min(1.0)
+    }
+
+    /// How many times longer transactions run in other timelines: the median.
+    fn contention(&self, other: &Self, block: &Block) -> f64 {
+        let pairs = self.times(block, 1.0).into_iter().zip(other.times(block, 1.0));
+        let ratio = |(alone, beside): (Duration, Duration)| beside.div_duration_f64(alone);
+        let mut ratios: Vec<_> = pairs.filter(|(alone, _)| !alone.is_zero()).map(ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or(1.0).clamp(1.0, MOST_CONTENTION)
     }
 
     /// How long each transaction ran at the least; one that is not in a timeline, in proportion to what

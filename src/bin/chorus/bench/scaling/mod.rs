@@ -30,7 +30,7 @@ use chorus::{
         workload::scenario::Contention,
     },
     sim::{Block, Costs, Settings, simulate},
-    sync::thread::available_parallelism,
+    sync::{thread::available_parallelism, time::Duration},
 };
 
 pub(crate) use self::arguments::Scaling;
@@ -101,7 +101,10 @@ fn simulations(
     let mut costs = calibration.costs;
     arguments.costs.replace(&mut costs);
     let expected = block.sequential_state();
-    let block = Arc::new(block);
+    let mut contended = block.clone();
+    let longer = |time: &Duration| time.mul_f64(calibration.contention);
+    contended.set_times(&block.times().iter().map(longer).collect::<Vec<_>>());
+    let (block, contended) = (Arc::new(block), Arc::new(contended));
     values.set_times(&block.times());
     let bounds = Bounds { profile: &profile, values: &values, block: &block };
     let mut rows = Vec::new();
@@ -117,7 +120,8 @@ fn simulations(
             costs,
             ..Settings::new(cores)
         };
-        let outcome = simulate(&block, &settings)
+        let simulated = if cores == 1 { &block } else { &contended };
+        let outcome = simulate(simulated, &settings)
             .map_err(|error| BenchError::Simulation { name: name.clone(), error })?;
         let equal = outcome.state == expected;
         rows.push(Row::new(&name, bounds, &calibration, &settings, &outcome, equal));

@@ -30,7 +30,10 @@ pub(super) struct Row {
     pub(super) share_of_bound: f64,
     /// The same bound with chains as the engine sees them: balances merged, nonces predicted.
     pub(super) engine_bound: f64,
-    /// Time of the engine on one virtual core, in relation to one after another.
+    /// How many times longer transactions run beside those of another worker: so they do on all numbers of
+    /// cores but one.
+    pub(super) contention: f64,
+    /// Time of the engine with one worker, measured, in relation to one after another.
     pub(super) overhead: f64,
     pub(super) incarnations: u64,
     pub(super) suspensions: u64,
@@ -129,6 +132,7 @@ impl Row {
             bound: thousandths(bound),
             share_of_bound: thousandths(speed_up / bound),
             engine_bound: thousandths(bounds.block.bound(cores)),
+            contention: thousandths(calibration.contention),
             overhead: thousandths(calibration.parallel[0].1.as_secs_f64() / measured.max(1e-12)),
             incarnations: outcome.incarnations,
             suspensions: outcome.suspensions,

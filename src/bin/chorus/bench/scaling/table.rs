@@ -60,13 +60,14 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
         };
         let long: Vec<&Row> = rows.iter().filter(long).collect();
         if long.len() > 1 {
+            let noun = if cores == 1 { "core" } else { "cores" };
             let mean = |value: fn(&Row) -> f64| {
                 let logarithms = long.iter().map(|row| value(row).max(1e-9).ln());
                 (logarithms.sum::<f64>() / long.len() as f64).exp()
             };
             writeln!(
                 out,
-                "On {cores} cores, window {window}, {} blocks of {LONG_TXS} transactions and {LONG_US} µs or more: \
+                "On {cores} {noun}, window {window}, {} blocks of {LONG_TXS} transactions and {LONG_US} µs or more: \
                  geometric means {:.2} of {:.2}, {:.0} %; {} reach {:.0} %.",
                 long.len(),
                 mean(|row| row.speed_up),
