@@ -133,7 +133,8 @@ impl Scheduler {
     }
 
     /// From now on at most `window` transactions may be started and uncommitted; those that are go on.
-    /// Never more than the block began with. Called by a worker, which goes on to look for work.
+    /// Never more than the block began with. Called by a worker, which goes on to look for work, and
+    /// wakes others when there is more than it takes.
     pub fn restrain(&self, window: u32) {
         self.window.store(window.clamp(1, self.most), Ordering::Relaxed);
     }

@@ -77,13 +77,16 @@ impl Machine for EvmMachine {
         match &self.credit {
             Some(credit) if credit.is_due(committed) => {
                 let gas = self.committed.lock().sums.gas_used;
-                credit.review(committed, gas, &run.totals())
+                credit.review(committed, gas, &run.totals(), run.workers())
             }
             _ => Review::GoOn,
         }
     }
 
     fn batch(&self, first: TxIndex) -> u32 {
+        if let Some(batch) = self.batch {
+            return batch;
+        }
         // Gas limits are promises, not costs, but a transaction without input and with little gas is
         // nearly always a transfer.
         let rest = &self.block.transactions[first.get()..];
