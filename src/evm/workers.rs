@@ -1,7 +1,7 @@
 //! What executes a block, by whichever path.
 
 use crate::{
-    context::{Conclusion, Review, Run},
+    context::{Conclusion, Run},
     engine::{Conduct, EngineError, Fate, Path, Timer, WorkerPool, shared::SharedBlock},
     observe::timeline::{BlockPhase, Recorder},
     sync::{
@@ -14,12 +14,12 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, PartialOutcome, Sequential, StateDiff, StateStore, Statistics,
     StoreError, TransactionOutcome,
-    adapt::{Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening},
+    adapt::{Credit, Lessons, WORTH_SUSPENDING},
     engine::EngineBuilder,
     machine::{Committed, EvmMachine, overdue, storage},
     reading::Patient,
     relay,
-    sequential::{self, Begun, Done, Head, Machine, Pace, Tail, epilogue, prologue},
+    sequential::{self, Done, Head, Machine, Tail, epilogue, prologue},
     settle::{self, CommittedState},
     shared::{check_sidecars, in_force},
 };
@@ -31,32 +31,26 @@ pub(super) struct Workers {
     pub(super) pool: WorkerPool<EvmMachine>,
     pub(super) config: EngineBuilder,
     /// How many workers run at the same time.
-    cores: usize,
+    pub(super) cores: usize,
     /// What former blocks taught.
     pub(super) lessons: Lessons,
 }
 
 /// How the workers take a block on.
 #[derive(Default)]
-struct Plan {
+pub(super) struct Plan {
     /// What was executed before.
-    head: Option<Head>,
+    pub(super) head: Option<Head>,
     /// How many of them; `None`: all.
-    workers: Option<usize>,
+    pub(super) workers: Option<usize>,
     /// When to stop speculating, if that is left to the engine.
-    credit: Option<Credit>,
+    pub(super) credit: Option<Credit>,
     /// What a transaction takes one by one, on average, in seconds, if that is known.
-    each: Option<f64>,
+    pub(super) each: Option<f64>,
     /// How many transactions may be started and uncommitted to begin with, if not as many as ever.
-    window: Option<u32>,
+    pub(super) window: Option<u32>,
 }
 
-/// Former blocks have to have gained so much for another to begin on the workers.
-const LEAST_GAIN: f64 = 1.05;
-/// What a block counts that began on the workers and ended without them, if not less.
-const GAVE_UP: f64 = 0.9;
-/// Gas thrown away by gas used, from which on little is started at a time.
-const MUCH_WASTE: f64 = 0.25;
 /// What a worker takes together, in seconds, and no more transactions than this.
 const BATCH: f64 = 10e-6;
 const MOST_BATCHED: f64 = 8.0;
@@ -104,7 +98,7 @@ impl Workers {
         outcome
     }
 
-    fn execute_direct(
+    pub(super) fn execute_direct(
         &self,
         block: &Block,
         store: &dyn StateStore,
@@ -129,113 +123,7 @@ impl Workers {
         }
     }
 
-    /// Executes a block by the path that suits it.
-    fn execute_adaptively(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-    ) -> Result<BlockOutcome, BlockError> {
-        let whole = in_force(Some(self.config.memory.chain()), block).is_some();
-        let workers = self.pool.workers().min(self.cores);
-        let latency = store.latency();
-        match opening(block, workers, latency, whole) {
-            Opening::Direct => self.execute_direct(block, &**store, conduct),
-            Opening::Sample => self.execute_by_lessons(block, store, conduct, workers),
-            Opening::Parallel => {
-                let waits = latency.is_some_and(|latency| latency >= WORTH_SUSPENDING);
-                let then = if whole { Review::Window(1) } else { Review::HandOver };
-                let credit = Some(Credit::new(block.transactions.len(), None, then));
-                let plan = match waits {
-                    // Waiting for the store is what they are for.
-                    true => Plan::default(),
-                    false => Plan { workers: Some(workers), credit, ..Plan::default() },
-                };
-                self.execute_parallel(block, store, conduct, plan)
-            }
-        }
-    }
-
-    /// Executes a block by the path that former ones like it gained on, and one that nothing is known
-    /// of one by one until it is known what the rest would gain. Learns from it.
-    fn execute_by_lessons(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-        workers: usize,
-    ) -> Result<BlockOutcome, BlockError> {
-        let lessons = self.config.learning.then_some(&self.lessons);
-        let expected = lessons.and_then(|lessons| lessons.expect(block));
-        let count = block.transactions.len();
-        let outlook = expected.map(|expected| Outlook::new(count, expected.each, workers));
-        let gains = expected.zip(outlook).map(|(expected, outlook)| match expected.gain {
-            Some(gain) => gain >= LEAST_GAIN && outlook.workers > 1,
-            None => outlook.gains(),
-        });
-        let mut plan = Plan::default();
-        let mut each = outlook.map(|outlook| outlook.each);
-        if let (Some(true), Some(outlook)) = (gains, outlook) {
-            plan.workers = Some(outlook.workers);
-            if expected.is_some_and(|expected| expected.waste > MUCH_WASTE) {
-                plan.window = Some(Credit::few(outlook.workers));
-            }
-        } else {
-            let most = if gains == Some(false) { 1 } else { workers };
-            let mut sample = Sample::new(block, most, lessons);
-            let mut look = |done: &Done| sample.look(done);
-            let policy = self.config.policy;
-            match sequential::begin(block, &**store, policy, None, conduct, Some(&mut look))? {
-                Begun::Ended(outcome) => {
-                    if let (Some(false), Some(lessons)) = (gains, lessons) {
-                        lessons.pardon(block);
-                    }
-                    return Ok(*outcome);
-                }
-                Begun::Paused(head) => plan.head = Some(head),
-            }
-            each = sample.outlook().map(|outlook| outlook.each);
-            plan.workers = sample.outlook().map(|outlook| outlook.workers);
-        }
-        let before = plan.head.as_ref().map_or(0, |head| head.done.transactions.len());
-        plan.credit = Some(Credit::new(count - before, each, Review::HandOver));
-        plan.each = each;
-        let begin = Instant::now();
-        let outcome = self.execute_parallel(block, store, conduct, plan)?;
-        if let (Some(lessons), Some(each)) = (lessons, each) {
-            let alone = (count - before) as f64 * each;
-            let gain = alone / begin.elapsed().as_secs_f64().max(1e-9);
-            let gave_up = outcome.statistics.direct > before as u64;
-            let gain = if gave_up { gain.min(GAVE_UP) } else { gain };
-            let waste = outcome.statistics.wasted_gas as f64 / outcome.gas_used.max(1) as f64;
-            lessons.learn_gain(block, gain, waste);
-        }
-        Ok(outcome)
-    }
-
-    /// See [`Engine::execute_in_parts`](super::Engine::execute_in_parts).
-    pub(super) fn execute_in_parts(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-        head: usize,
-        end: u32,
-    ) -> Result<BlockOutcome, BlockError> {
-        let mut plan = Plan { credit: Some(Credit::until(end)), ..Plan::default() };
-        if head > 0 {
-            let enough = |done: &Done| done.transactions.len() >= head;
-            let mut look = |done: &Done| if enough(done) { Pace::HandOver } else { Pace::Watch };
-            let policy = self.config.policy;
-            match sequential::begin(block, &**store, policy, None, conduct, Some(&mut look))? {
-                Begun::Ended(outcome) => return Ok(*outcome),
-                Begun::Paused(head) => plan.head = Some(head),
-            }
-        }
-        self.execute_parallel(block, store, conduct, plan)
-    }
-
-    fn execute_parallel(
+    pub(super) fn execute_parallel(
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,

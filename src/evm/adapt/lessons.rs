@@ -2,8 +2,8 @@
 //!
 //! | learned | from | used for |
 //! |---|---|---|
-//! | what a call takes one by one | calls that were timed, some of each block that goes that way | path, workers, batch |
-//! | what workers gained | the time of a block on the workers, and what its calls take one by one | path |
+//! | time and gas of a call, one by one | calls that were timed, some of each block that goes that way | path, workers, batch |
+//! | what workers gained | the time of a block on the workers, and what its gas takes one by one | path |
 //! | how much was wasted | gas thrown away, by gas used | window |
 //!
 //! The last two are a block's, and are put down to every contract that it called. A path that was given
@@ -28,6 +28,8 @@ const GLANCES: usize = 256;
 const KNOWN: f64 = 0.7;
 /// What a plain transfer takes, in seconds.
 pub(super) const TRANSFER: f64 = 1.2e-6;
+/// Gas of one.
+const TRANSFER_GAS: f64 = 21_000.0;
 /// By how much a block that goes one by one brings a path that was given up closer to its next trial.
 const PARDON: f32 = 0.004;
 
@@ -36,8 +38,9 @@ const PARDON: f32 = 0.004;
 struct Lesson {
     /// Which one; 0 where there is none.
     tag: u64,
-    /// Seconds that a call takes one by one; 0 if not known.
+    /// Seconds that a call takes one by one, and its gas; 0 if not known.
     each: f32,
+    gas: f32,
     /// How many times faster blocks with it ran on workers; 0 if not known.
     gain: f32,
     /// Gas thrown away by gas used, in such blocks.
@@ -47,12 +50,29 @@ struct Lesson {
 /// What is to be expected of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Expectation {
-    /// What a transaction takes one by one, on average, in seconds.
-    pub(crate) each: f64,
+    /// What its transactions take one by one, if enough of them are known.
+    pub(crate) cost: Option<Cost>,
     /// How many times faster workers will be, if blocks like it ran on them.
     pub(crate) gain: Option<f64>,
     /// Gas thrown away by gas used.
     pub(crate) waste: f64,
+}
+
+/// What transactions take one by one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cost {
+    /// Seconds for one, on average.
+    pub(crate) each: f64,
+    /// Seconds for a unit of gas.
+    pub(crate) rate: f64,
+}
+
+/// A call that was timed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timed {
+    pub(crate) call: Call,
+    pub(crate) seconds: f32,
+    pub(crate) gas: f32,
 }
 
 /// A call, by its recipient and the function that it names.
@@ -91,53 +111,54 @@ impl Lessons {
         (calls, plain)
     }
 
-    /// What is to be expected of the block, if enough of it is known.
-    pub(crate) fn expect(&self, block: &Block) -> Option<Expectation> {
+    /// What is to be expected of the block.
+    pub(crate) fn expect(&self, block: &Block) -> Expectation {
+        let nothing = Expectation { cost: None, gain: None, waste: 0.0 };
         if self.places.lock().is_empty() {
-            return None;
+            return nothing;
         }
         let (calls, plain) = self.calls_of(block);
+        if calls.is_empty() {
+            return nothing;
+        }
+        let (count, plain) = (calls.len() as f64, plain as f64);
         let places = self.places.lock();
-        let (mut known, mut time) = (0, 0.0);
-        let [mut gain, mut tried, mut waste] = [0.0; 3];
-        for call in &calls {
-            let Some(lesson) = find(&places, *call).filter(|lesson| lesson.each > 0.0) else {
-                continue;
-            };
-            let each = f64::from(lesson.each);
-            known += 1;
-            time += each;
-            if lesson.gain > 0.0 {
-                tried += each;
-                gain += each * f64::from(lesson.gain);
-                waste += each * f64::from(lesson.waste);
-            }
+        let lessons = || calls.iter().filter_map(|call| find(&places, *call));
+        let sum = |part: fn(&Lesson) -> f32| lessons().map(|lesson| f64::from(part(lesson))).sum();
+        let known = lessons().filter(|lesson| lesson.each > 0.0).count() as f64;
+        let tried = lessons().filter(|lesson| lesson.gain > 0.0).count() as f64;
+        let [each, gas]: [f64; 2] = [sum(|lesson| lesson.each), sum(|lesson| lesson.gas)];
+        let cost = (known >= KNOWN * count).then(|| {
+            // Calls that are not known are taken to be like those that are.
+            let time = each / known * count + TRANSFER * plain;
+            let gas = gas / known * count + TRANSFER_GAS * plain;
+            Cost { each: time / (count + plain), rate: time / gas.max(1.0) }
+        });
+        let tried_enough = tried >= KNOWN * count;
+        let gain: f64 = sum(|lesson| lesson.gain);
+        let waste: f64 = sum(|lesson| lesson.waste);
+        Expectation {
+            cost,
+            gain: tried_enough.then(|| gain / tried),
+            waste: if tried_enough { waste / tried } else { 0.0 },
         }
-        if calls.is_empty() || f64::from(known) < KNOWN * calls.len() as f64 {
-            return None;
-        }
-        let call = time / f64::from(known);
-        let all = call * calls.len() as f64 + TRANSFER * plain as f64;
-        Some(Expectation {
-            each: all / (calls.len() + plain) as f64,
-            gain: (tried > KNOWN * time).then(|| gain / tried),
-            waste: if tried > 0.0 { waste / tried } else { 0.0 },
-        })
     }
 
     /// Learns from calls that were timed, one by one.
-    pub(crate) fn learn_times(&self, times: &[(Call, f32)]) {
+    pub(crate) fn learn_times(&self, times: &[Timed]) {
         if times.is_empty() {
             return;
         }
         let mut places = self.places.lock();
-        for (call, time) in times {
+        for Timed { call, seconds, gas } in times {
             let lesson = place(&mut places, *call);
-            // One that was interrupted says nothing.
-            lesson.each = match lesson.each {
-                0.0 => *time,
-                each => each + (time.min(4.0 * each) - each) / 8.0,
-            };
+            if lesson.each == 0.0 {
+                (lesson.each, lesson.gas) = (*seconds, *gas);
+            } else {
+                // One that was interrupted says nothing.
+                lesson.each += (seconds.min(4.0 * lesson.each) - lesson.each) / 8.0;
+                lesson.gas += (gas - lesson.gas) / 8.0;
+            }
         }
     }
 
@@ -203,7 +224,8 @@ mod tests {
     fn taught(block: &Block, micros: f32) -> Lessons {
         let lessons = Lessons::default();
         let calls = block.transactions.iter().filter_map(|tx| lessons.call_of(tx));
-        lessons.learn_times(&calls.map(|call| (call, micros * 1e-6)).collect::<Vec<_>>());
+        let timed = |call| Timed { call, seconds: micros * 1e-6, gas: 50_000.0 };
+        lessons.learn_times(&calls.map(timed).collect::<Vec<_>>());
         lessons
     }
 
@@ -211,16 +233,18 @@ mod tests {
     fn what_a_call_takes_is_known_until_it_is_forgotten() {
         let swaps = block("amm-one");
         let lessons = taught(&swaps, 30.0);
-        let expected = lessons.expect(&swaps).expect("all are known");
-        assert!((expected.each - 30e-6).abs() < 1e-6, "{expected:?}");
+        let expected = lessons.expect(&swaps);
+        let cost = expected.cost.expect("all are known");
+        assert!((cost.each - 30e-6).abs() < 1e-6 && (cost.rate - 6e-10).abs() < 1e-11, "{cost:?}");
         assert_eq!((expected.gain, expected.waste), (None, 0.0));
         lessons.forget();
-        assert_eq!(lessons.expect(&swaps), None);
+        assert_eq!(lessons.expect(&swaps).cost, None);
     }
 
     #[test]
     fn of_other_contracts_nothing_is_known() {
-        assert_eq!(taught(&block("amm-one"), 30.0).expect(&block("nft")), None);
+        let expected = taught(&block("amm-one"), 30.0).expect(&block("nft"));
+        assert_eq!((expected.cost, expected.gain), (None, None));
     }
 
     #[test]
@@ -228,7 +252,7 @@ mod tests {
         let swaps = block("amm-one");
         let lessons = taught(&swaps, 30.0);
         lessons.learn_gain(&swaps, 0.9, 0.4);
-        let gain = || lessons.expect(&swaps).and_then(|expected| expected.gain).expect("tried");
+        let gain = || lessons.expect(&swaps).gain.expect("tried");
         assert!((gain() - 0.9).abs() < 1e-3);
         let blocks = (0..)
             .take_while(|_| {
@@ -243,7 +267,8 @@ mod tests {
     fn the_table_does_not_grow() {
         let lessons = Lessons::default();
         for number in 1..100_000_u64 {
-            lessons.learn_times(&[(Call(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 1e-6)]);
+            let call = Call(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            lessons.learn_times(&[Timed { call, seconds: 1e-6, gas: 1.0 }]);
         }
         assert_eq!(lessons.places.lock().len(), PLACES);
     }

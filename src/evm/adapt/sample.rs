@@ -19,12 +19,12 @@
 //! On the way some calls are timed by themselves, for [`super::Lessons`].
 
 use super::{
-    lessons::{Call, Lessons, TRANSFER},
+    lessons::{Call, Lessons, TRANSFER, Timed},
     opening::{call_gas, is_plain},
 };
 use crate::{
     evm::{
-        Block, Transaction,
+        Block, Transaction, TransactionOutcome,
         sequential::{Done, Pace},
     },
     sync::time::{Duration, Instant},
@@ -106,7 +106,7 @@ pub(crate) struct Sample<'a> {
     workers: usize,
     /// Where what is timed goes to.
     lessons: Option<&'a Lessons>,
-    times: Vec<(Call, f32)>,
+    times: Vec<Timed>,
     /// The call that is running, and since when.
     timed: Option<(Call, Instant)>,
     /// Whether the block may be handed over at all.
@@ -143,7 +143,7 @@ impl<'a> Sample<'a> {
     /// Looks at what has come of the transactions so far.
     pub(crate) fn look(&mut self, done: &Done) -> Pace {
         let count = done.transactions.len();
-        self.time(count);
+        self.time(done);
         if count < self.next || !self.open {
             return if self.open || self.lessons.is_some() { Pace::Watch } else { Pace::Settled };
         }
@@ -167,11 +167,17 @@ impl<'a> Sample<'a> {
 
     /// Takes the time of the transaction that has just ended, if it is timed, and decides on the next.
     #[inline]
-    fn time(&mut self, next: usize) {
+    fn time(&mut self, done: &Done) {
         let Some(lessons) = self.lessons else { return };
         if let Some((call, begin)) = self.timed.take() {
-            self.times.push((call, begin.elapsed().as_secs_f32()));
+            let seconds = begin.elapsed().as_secs_f32();
+            // One that was left out is no sample of anything.
+            if let Some(TransactionOutcome::Executed(executed)) = done.transactions.last() {
+                let gas = executed.result.tx_gas_used() as f32;
+                self.times.push(Timed { call, seconds, gas });
+            }
         }
+        let next = done.transactions.len();
         let chosen = next <= TIMED_FIRST || next.is_multiple_of(SELDOM);
         if chosen && self.times.len() < MOST_TIMES {
             let call = self.block.transactions.get(next).and_then(|tx| lessons.call_of(tx));
