@@ -1,7 +1,7 @@
 //! How the workers execute a block whose path nobody has pinned.
 
 use crate::{
-    context::{Review, Totals},
+    context::Review,
     engine::Conduct,
     sync::{Arc, time::Instant},
 };
@@ -64,16 +64,7 @@ impl Workers {
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
         let plan = Plan { workers: Some(workers), credit: Some(credit), ..Plan::default() };
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
-        let totals = Totals {
-            suspensions: outcome.statistics.suspensions,
-            wasted: outcome.statistics.wasted_gas,
-            ..Totals::default()
-        };
-        let count = block.transactions.len() as u32;
-        let restrained = Review::Window(1);
-        if let Some(lessons) = self.lessons()
-            && credit.review(count, outcome.gas_used, &totals, workers) == restrained
-        {
+        if let (Some(lessons), true) = (self.lessons(), outcome.statistics.gave_up) {
             lessons.learn_gain(block, GAVE_UP, waste(&outcome));
         }
         Ok(outcome)
@@ -132,8 +123,7 @@ impl Workers {
         if let Some(lessons) = lessons {
             let rate = lessons.expect(block).cost.map(|cost| cost.rate);
             let gain = rate.map(|rate| (outcome.gas_used - before.1) as f64 * rate / time);
-            let gave_up = outcome.statistics.direct > before.0 as u64;
-            let gain = match gave_up {
+            let gain = match outcome.statistics.gave_up {
                 true => Some(gain.map_or(GAVE_UP, |gain| gain.min(GAVE_UP))),
                 false => gain,
             };

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   earned    gas committed, and an allowance: a 16th of the block, 16 transactions at the most
-//!   spent     2 × gas executed and thrown away
+//!   spent     3 × gas executed and thrown away
 //!           + what a transaction takes on average, for each time that one waited for another
 //!             (more if transactions are short, because a wait takes time of its own)
 //! ```
@@ -16,7 +16,7 @@
 //! | more than half, for gas in vain | four transactions per worker at a time |
 //! | more than all | the workers leave, and the calling thread executes the rest one by one |
 //!
-//! So gas that was executed in vain is at most half of the gas committed, plus half of the allowance,
+//! So gas that was executed in vain is at most a third of the gas committed, plus a third of the allowance,
 //! plus what was under way. A chain of dependent transactions, each of which waits for the one
 //! before, is known within a few dozen transactions.
 //!
@@ -28,7 +28,7 @@ use crate::context::{Review, Totals};
 const ALLOWANCE: f64 = 16.0;
 const ALLOWED_SHARE: f64 = 1.0 / 16.0;
 /// What gas thrown away counts.
-const WASTE: f64 = 2.0;
+const WASTE: f64 = 3.0;
 /// Time that a wait takes besides the transaction that is waited for, in seconds.
 const WAIT: f64 = 4e-6;
 /// Reviewed whenever so many more transactions are committed, or a 32nd of the block if that is less.
@@ -143,11 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn at_most_half_of_the_gas_is_wasted_beyond_the_allowance() {
+    fn at_most_a_third_of_the_gas_is_wasted_beyond_the_allowance() {
         let gas = 100_000 * 50_000_u64;
         assert_eq!(review(10e-6, 100_000, 0, gas / 8), GOES_ON);
-        assert_eq!(review(10e-6, 100_000, 0, gas / 2), Review::Window(8));
-        assert_eq!(review(10e-6, 100_000, 0, gas / 2 + 9 * 50_000), Review::HandOver);
+        assert_eq!(review(10e-6, 100_000, 0, gas / 3), Review::Window(8));
+        assert_eq!(review(10e-6, 100_000, 0, gas / 3 + 9 * 50_000), Review::HandOver);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let credit = Credit::new(8, Some(100e-6), Review::HandOver).from(2, 1_000_000);
         assert!(credit.is_due(3));
         let wasted = |wasted| Totals { wasted, ..Totals::default() };
-        assert_eq!(credit.review(4, 3_000_000, &wasted(1_000_000), 2), Review::Window(8));
+        assert_eq!(credit.review(4, 3_000_000, &wasted(600_000), 2), Review::Window(8));
         assert_eq!(credit.review(4, 3_000_000, &wasted(2_000_000), 2), Review::HandOver);
     }
 

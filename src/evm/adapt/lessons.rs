@@ -214,10 +214,11 @@ fn place(places: &mut Vec<Lesson>, call: Call) -> &mut Lesson {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evm::workload::Workload;
+    use crate::{evm::workload::Scenario, sync::Arc};
 
-    fn block(name: &str) -> Block {
-        Workload::by_name(name).expect("a workload").with_transactions(100).build(1).0
+    fn block(name: &str) -> Arc<Block> {
+        let scenario = Scenario::by_name(name).expect("a scenario");
+        scenario.build(100, 1, &scenario.settings([]).expect("the usual ones")).block
     }
 
     /// Lessons from a block whose calls took so many microseconds.
