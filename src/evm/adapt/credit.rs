@@ -17,7 +17,7 @@
 //! | more than all | the workers leave, and the calling thread executes the rest one by one |
 //!
 //! So gas that was executed in vain is at most a third of the gas committed, plus a third of the allowance,
-//! plus what was under way. A chain of dependent transactions, each of which waits for the one
+//! plus what was under way, a window at the most. A chain of dependent transactions, each of which waits for the one
 //! before, is known within a few dozen transactions.
 //!
 //! The account is kept over the whole block: a part of it that gains pays for one that does not.
