@@ -495,7 +495,7 @@ fn a_block_that_lets_go_of_its_workers_leaves_an_exact_prefix() {
 /// The second one may have been started by then, or not.
 fn a_block_that_is_restrained_goes_on_one_by_one() {
     let mut block = Block::new(INCREMENT_AND_COPY, 2);
-    block.review = |_| Review::Restrain;
+    block.review = |_| Review::Window(1);
     assert_eq!(execute(block), [1, 6]);
 }
 

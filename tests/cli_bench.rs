@@ -19,7 +19,8 @@ use fixture::{Fixture, RECIPIENT};
 use serde_json::{Value, json};
 
 /// Every field of a JSON line.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 29] = [
+    "direct_txs",
     "equals_sequential",
     "gas_used",
     "incarnations",
@@ -42,6 +43,10 @@ const FIELDS: [&str; 24] = [
     "suspensions",
     "threads",
     "txs",
+    "warm_path",
+    "warm_ratio",
+    "warm_ratio_high",
+    "warm_ratio_low",
     "wasted_gas",
     "wasted_share",
 ];

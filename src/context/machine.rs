@@ -22,8 +22,9 @@ pub enum Attempt<T> {
 pub enum Review {
     /// Go on.
     GoOn,
-    /// Speculation does not pay: nothing starts any more that is not next to commit.
-    Restrain,
+    /// From now on at most so many transactions may be started and uncommitted: 1 ends speculation for
+    /// good, and more than the block began with are as many as it began with.
+    Window(u32),
     /// The workers do not pay: they leave, and whoever began the block goes on alone
     /// ([`Conclusion::HandedOver`](super::Conclusion::HandedOver)).
     HandOver,

@@ -516,7 +516,7 @@ impl<M: Machine> Run<M> {
         }
         match self.machine.review(self, at.0 + 1) {
             Review::GoOn => {}
-            Review::Restrain => self.scheduler.restrain(1),
+            Review::Window(window) => self.scheduler.restrain(window),
             Review::HandOver => self.hand_over(),
         }
         Step::Committed

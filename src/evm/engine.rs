@@ -35,6 +35,8 @@ pub struct EngineBuilder {
     pub(super) window: Option<u32>,
     pub(super) reading: Reading,
     pub(super) path: Path,
+    pub(super) batch: Option<u32>,
+    pub(super) learning: bool,
     pub(super) policy: InvalidPolicy,
     pub(super) memory: Arc<SharedMemory>,
 }
@@ -46,6 +48,8 @@ impl Default for EngineBuilder {
             window: None,
             reading: Reading::default(),
             path: Path::Auto,
+            batch: None,
+            learning: true,
             policy: InvalidPolicy::Fail,
             memory: SharedMemory::off(),
         }
@@ -110,6 +114,23 @@ impl EngineBuilder {
     #[must_use]
     pub fn path(mut self, path: Path) -> Self {
         self.path = path;
+        self
+    }
+
+    /// How many transactions a worker takes together. Default: by their gas, and by what the engine has
+    /// learned of the contracts they call.
+    #[must_use]
+    pub fn batch(mut self, transactions: u32) -> Self {
+        self.batch = Some(transactions.max(1));
+        self
+    }
+
+    /// Whether the engine learns from its blocks what the next ones will gain, by the contracts that
+    /// they call ([`Engine::forget`] clears it). It uses that with [`Path::Auto`], and never changes a
+    /// result. Default: it does.
+    #[must_use]
+    pub fn learning(mut self, learning: bool) -> Self {
+        self.learning = learning;
         self
     }
 
@@ -346,5 +367,7 @@ impl Engine {
     }
 
     /// Forgets what the engine learned from earlier blocks.
-    pub fn forget(&self) {}
+    pub fn forget(&self) {
+        self.core.executor().lessons.forget();
+    }
 }

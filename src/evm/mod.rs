@@ -36,7 +36,8 @@
 //! | `diff_hash` | a hash of the state changes that an outsider can recompute |
 //! | `engine` | the façade |
 //! | `workers` | what executes a block, by whichever path |
-//! | `adapt` | which path, how many workers, and when to stop speculating |
+//! | `adapt` | which path, how many workers, and when to stop speculating: the judgement |
+//! | `adaptive` | the same: what follows from it |
 //! | `relay` | a block that changes from one path to the other |
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
@@ -57,6 +58,7 @@
 //! 2; environments, results and bytecode are those of `revm` 43.
 
 mod adapt;
+mod adaptive;
 mod block;
 mod chain;
 mod diff_hash;

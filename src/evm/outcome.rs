@@ -270,6 +270,8 @@ pub struct Statistics {
     /// ones by which the engine judged the block, and the last ones of a block that turned out to
     /// gain nothing.
     pub direct: u64,
+    /// Whether the engine ended speculation before the end of the block, because it did not pay.
+    pub gave_up: bool,
     /// Incarnations started; equals the number of transactions when nothing was repeated.
     pub incarnations: u64,
     /// Times a context was suspended.

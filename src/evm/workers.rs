@@ -1,7 +1,7 @@
 //! What executes a block, by whichever path.
 
 use crate::{
-    context::{Conclusion, Review, Run},
+    context::{Conclusion, Run},
     engine::{Conduct, EngineError, Fate, Path, Timer, WorkerPool, shared::SharedBlock},
     observe::timeline::{BlockPhase, Recorder},
     sync::{
@@ -14,15 +14,14 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, PartialOutcome, Sequential, StateDiff, StateStore, Statistics,
     StoreError, TransactionOutcome,
-    adapt::{Credit, Opening, Sample, WORTH_SUSPENDING, opening},
+    adapt::{Credit, Lessons, WORTH_SUSPENDING},
     engine::EngineBuilder,
     machine::{Committed, EvmMachine, overdue, storage},
     reading::Patient,
     relay,
-    sequential::{self, Begun, Done, Head, Machine, Pace, Tail, epilogue, prologue},
+    sequential::{self, Done, Head, Machine, Tail, epilogue, prologue},
     settle::{self, CommittedState},
     shared::{check_sidecars, in_force},
-    transfer::Transfers,
 };
 
 /// The workers, and how they are to be used.
@@ -32,26 +31,42 @@ pub(super) struct Workers {
     pub(super) pool: WorkerPool<EvmMachine>,
     pub(super) config: EngineBuilder,
     /// How many workers run at the same time.
-    cores: usize,
+    pub(super) cores: usize,
+    /// What former blocks taught.
+    pub(super) lessons: Lessons,
 }
 
 /// How the workers take a block on.
 #[derive(Default)]
-struct Plan {
+pub(super) struct Plan {
     /// What was executed before.
-    head: Option<Head>,
+    pub(super) head: Option<Head>,
     /// How many of them; `None`: all.
-    workers: Option<usize>,
+    pub(super) workers: Option<usize>,
     /// When to stop speculating, if that is left to the engine.
-    credit: Option<Credit>,
+    pub(super) credit: Option<Credit>,
+    /// What a transaction takes one by one, on average, in seconds, if that is known.
+    pub(super) each: Option<f64>,
+    /// How many transactions may be started and uncommitted to begin with, if not as many as ever.
+    pub(super) window: Option<u32>,
 }
+
+/// What a worker takes together, in seconds, and no more transactions than this.
+const BATCH: f64 = 10e-6;
+const MOST_BATCHED: f64 = 8.0;
 
 impl Workers {
     /// Starts them.
     pub(super) fn start(config: EngineBuilder, timer: Arc<Timer>) -> Result<Self, EngineError> {
         let threads = if config.path == Path::Direct { 1 } else { config.threads };
         let pool = WorkerPool::new(threads)?;
-        Ok(Self { timer, pool, config, cores: available_parallelism() })
+        Ok(Self {
+            timer,
+            pool,
+            config,
+            cores: available_parallelism(),
+            lessons: Lessons::default(),
+        })
     }
 
     pub(super) fn execute(
@@ -83,7 +98,7 @@ impl Workers {
         outcome
     }
 
-    fn execute_direct(
+    pub(super) fn execute_direct(
         &self,
         block: &Block,
         store: &dyn StateStore,
@@ -108,93 +123,7 @@ impl Workers {
         }
     }
 
-    /// Executes a block by the path that suits it.
-    fn execute_adaptively(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-    ) -> Result<BlockOutcome, BlockError> {
-        let whole = in_force(Some(self.config.memory.chain()), block).is_some();
-        let workers = self.pool.workers().min(self.cores);
-        let latency = store.latency();
-        match opening(block, workers, latency, whole) {
-            Opening::Direct => self.execute_direct(block, &**store, conduct),
-            Opening::Sample => self.execute_sampled(block, store, conduct, workers),
-            Opening::Parallel => {
-                let waits = latency.is_some_and(|latency| latency >= WORTH_SUSPENDING);
-                let then = if whole { Review::Restrain } else { Review::HandOver };
-                let credit = Some(Credit::new(None, then));
-                let plan = match waits {
-                    // Waiting for the store is what they are for.
-                    true => Plan::default(),
-                    false => Plan { head: None, workers: Some(workers), credit },
-                };
-                self.execute_parallel(block, store, conduct, plan)
-            }
-        }
-    }
-
-    /// Executes a block one by one until it is known what the rest would gain, and then the rest.
-    fn execute_sampled(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-        workers: usize,
-    ) -> Result<BlockOutcome, BlockError> {
-        let mut sample = Sample::new(block, workers);
-        let mut look = |done: &Done| sample.look(done);
-        let transfers = Transfers::new(block, None);
-        let policy = self.config.policy;
-        match sequential::begin(block, &**store, policy, None, transfers, conduct, Some(&mut look))?
-        {
-            Begun::Ended(outcome) => Ok(*outcome),
-            Begun::Paused(head) => {
-                let outlook = sample.outlook();
-                let credit = Credit::new(outlook.map(|outlook| outlook.each), Review::HandOver);
-                let plan = Plan {
-                    head: Some(head),
-                    workers: outlook.map(|outlook| outlook.workers),
-                    credit: Some(credit),
-                };
-                self.execute_parallel(block, store, conduct, plan)
-            }
-        }
-    }
-
-    /// See [`Engine::execute_in_parts`](super::Engine::execute_in_parts).
-    pub(super) fn execute_in_parts(
-        &self,
-        block: &Arc<Block>,
-        store: &Arc<dyn StateStore>,
-        conduct: &Conduct<TransactionOutcome>,
-        head: usize,
-        end: u32,
-    ) -> Result<BlockOutcome, BlockError> {
-        let mut plan = Plan { credit: Some(Credit::until(end)), ..Plan::default() };
-        if head > 0 {
-            let enough = |done: &Done| done.transactions.len() >= head;
-            let mut look = |done: &Done| if enough(done) { Pace::HandOver } else { Pace::Watch };
-            let policy = self.config.policy;
-            let transfers = Transfers::new(block, None);
-            match sequential::begin(
-                block,
-                &**store,
-                policy,
-                None,
-                transfers,
-                conduct,
-                Some(&mut look),
-            )? {
-                Begun::Ended(outcome) => return Ok(*outcome),
-                Begun::Paused(head) => plan.head = Some(head),
-            }
-        }
-        self.execute_parallel(block, store, conduct, plan)
-    }
-
-    fn execute_parallel(
+    pub(super) fn execute_parallel(
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
@@ -208,12 +137,19 @@ impl Workers {
             EvmMachine::new(block.clone(), store.clone(), self.config.policy, shared, reading);
         machine.feed = conduct.feed.clone();
         machine.credit = plan.credit;
+        // Where they are known to be short, several are taken together.
+        let short = plan.each.map(|each| (BATCH / each.max(1e-9)).min(MOST_BATCHED));
+        machine.batch =
+            self.config.batch.or(short.filter(|some| *some >= 2.0).map(|some| some as u32));
         let head = plan.head.take().map(|head| {
             machine.begin_after(head.done);
             (head.diff, head.times)
         });
         let workers = plan.workers.unwrap_or(self.pool.workers());
         let run = self.begin_run(machine, conduct, workers, begin);
+        if let Some(window) = plan.window {
+            run.scheduler.restrain(window);
+        }
         let Some(recording) = &conduct.recording else {
             return self.execute_run(run, head, conduct, begin);
         };
@@ -375,6 +311,7 @@ impl Workers {
                 parallel: true,
                 threads: run.workers(),
                 direct: u64::from(machine.first.0),
+                gave_up: run.scheduler.is_restrained(),
                 incarnations: totals.incarnations + u64::from(machine.first.0),
                 suspensions: totals.suspensions,
                 most_suspended: totals.most_suspended,
@@ -422,6 +359,7 @@ impl Workers {
                 parallel: true,
                 threads: run.workers(),
                 direct,
+                gave_up: true,
                 incarnations: totals.incarnations + direct,
                 suspensions: totals.suspensions,
                 most_suspended: totals.most_suspended,

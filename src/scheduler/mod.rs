@@ -151,9 +151,17 @@ impl Scheduler {
     }
 
     /// From now on at most `window` transactions may be started and uncommitted; those that are go on.
-    /// Never more than the block began with. Called by a worker, which goes on to look for work.
+    /// Never more than the block began with, and 1 is for good: it ends speculation. Called by a worker, which goes on to look for work, and
+    /// wakes others when there is more than it takes.
     pub fn restrain(&self, window: u32) {
-        self.window.store(window.clamp(1, self.most), Ordering::Relaxed);
+        if !self.is_restrained() {
+            self.window.store(window.clamp(1, self.most), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether speculation was ended.
+    pub fn is_restrained(&self) -> bool {
+        self.most > 1 && self.window.load(Ordering::Relaxed) == 1
     }
 
     /// Notes that `worker` runs the context of `tx` from now on.

@@ -4,35 +4,47 @@
 //! and a block may be built so that all of them do. So speculation works on credit:
 //!
 //! ```text
-//!   earned    gas committed, and an allowance
-//!   spent     2 × gas executed and thrown away
+//!   earned    gas committed, and an allowance: a 16th of the block, 16 transactions at the most
+//!   spent     3 × gas executed and thrown away
 //!           + what a transaction takes on average, for each time that one waited for another
 //!             (more if transactions are short, because a wait takes time of its own)
 //! ```
 //!
-//! When more is spent than earned, the block gains nothing from its workers: they leave, and the
-//! calling thread executes the rest one by one. So gas that was executed in vain is at most half of
-//! the gas committed, plus half of the allowance, plus what was under way. A chain of dependent
-//! transactions, each of which waits for the one before, is known within a few dozen transactions.
+//! | spent | what follows |
+//! |---|---|
+//! | less than half of what is earned | speculation goes as far as the block's window |
+//! | more than half, for gas in vain | four transactions per worker at a time |
+//! | more than all | the workers leave, and the calling thread executes the rest one by one |
+//!
+//! So gas that was executed in vain is at most a third of the gas committed, plus a third of the allowance,
+//! plus what was under way, a window at the most. A chain of dependent transactions, each of which waits for the one
+//! before, is known within a few dozen transactions.
 //!
 //! The account is kept over the whole block: a part of it that gains pays for one that does not.
 
 use crate::context::{Review, Totals};
 
-/// How many transactions' gas may be spent beyond what is earned.
+/// How many transactions' gas may be spent beyond what is earned, at the most, and of the block.
 const ALLOWANCE: f64 = 16.0;
+const ALLOWED_SHARE: f64 = 1.0 / 16.0;
 /// What gas thrown away counts.
-const WASTE: f64 = 2.0;
+const WASTE: f64 = 3.0;
 /// Time that a wait takes besides the transaction that is waited for, in seconds.
 const WAIT: f64 = 4e-6;
-/// Reviewed whenever so many more transactions are committed.
+/// Reviewed whenever so many more transactions are committed, or a 32nd of the block if that is less.
 const EVERY: u32 = 16;
+const PARTS: u32 = 32;
+/// Started and uncommitted at a time for each worker when much is wasted.
+const FEW: u32 = 4;
 
 /// The account of a block's speculation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Credit {
     /// What a wait costs, in average transactions.
     wait: f64,
+    /// How many transactions' gas may be spent beyond what is earned.
+    allowance: f64,
+    every: u32,
     /// How many transactions were committed before anything ran in parallel, and their gas.
     before: (u32, u64),
     /// What follows when it is spent.
@@ -42,10 +54,17 @@ pub(crate) struct Credit {
 }
 
 impl Credit {
-    /// For transactions that take `each` seconds one by one, if that is known.
-    pub(crate) fn new(each: Option<f64>, then: Review) -> Self {
+    /// For so many transactions that take `each` seconds one by one, if that is known.
+    pub(crate) fn new(transactions: usize, each: Option<f64>, then: Review) -> Self {
         let each = each.unwrap_or(10e-6).max(0.5e-6);
-        Self { wait: 1.0 + WAIT / each, before: (0, 0), then, end: None }
+        Self {
+            wait: 1.0 + WAIT / each,
+            allowance: (transactions as f64 * ALLOWED_SHARE).min(ALLOWANCE),
+            every: (transactions as u32 / PARTS).clamp(1, EVERY),
+            before: (0, 0),
+            then,
+            end: None,
+        }
     }
 
     /// The account of speculation that begins after `committed` transactions, which used `gas`.
@@ -53,31 +72,48 @@ impl Credit {
         Self { before: (committed, gas), ..self }
     }
 
+    /// At most so many transactions started and uncommitted where much is wasted.
+    pub(crate) fn few(workers: usize) -> u32 {
+        FEW * workers as u32
+    }
+
     /// One that is spent when `end` transactions are committed.
     pub(crate) fn until(end: u32) -> Self {
-        Self { end: Some(end), ..Self::new(None, Review::HandOver) }
+        Self { end: Some(end), every: 1, ..Self::new(1, None, Review::HandOver) }
     }
 
     /// Whether it is time for a review.
     #[inline]
     pub(crate) fn is_due(&self, committed: u32) -> bool {
-        committed.is_multiple_of(EVERY) || self.end.is_some()
+        committed.is_multiple_of(self.every)
     }
 
-    /// What is to become of speculation when `committed` transactions of the block have been
-    /// committed, which used `gas`.
-    pub(crate) fn review(&self, committed: u32, gas: u64, totals: &Totals) -> Review {
+    /// What is to become of speculation by so many workers when `committed` transactions of the block
+    /// have been committed, which used `gas`.
+    pub(crate) fn review(
+        &self,
+        committed: u32,
+        gas: u64,
+        totals: &Totals,
+        workers: usize,
+    ) -> Review {
+        if let Some(end) = self.end {
+            return if committed < end { Review::GoOn } else { self.then };
+        }
         let (committed, gas) =
             (committed.saturating_sub(self.before.0), gas.saturating_sub(self.before.1));
-        if let Some(end) = self.end {
-            return if self.before.0 + committed < end { Review::GoOn } else { self.then };
-        }
         // Gas that was used by nobody: transactions that were left out.
         let mean = (gas as f64 / f64::from(committed.max(1))).max(1.0);
-        let earned = gas as f64 + ALLOWANCE * mean;
+        let earned = gas as f64 + self.allowance * mean;
         let waits = totals.suspensions as f64 * self.wait * mean;
-        let spent = WASTE * totals.wasted as f64 + waits;
-        if spent > earned { self.then } else { Review::GoOn }
+        let waste = WASTE * totals.wasted as f64;
+        if waste + waits > earned {
+            self.then
+        } else if waste > earned / 2.0 {
+            Review::Window(Self::few(workers))
+        } else {
+            Review::Window(u32::MAX)
+        }
     }
 }
 
@@ -87,33 +123,45 @@ mod tests {
 
     fn review(each: f64, committed: u32, suspensions: u64, wasted: u64) -> Review {
         let totals = Totals { suspensions, wasted, ..Totals::default() };
-        let credit = Credit::new(Some(each), Review::HandOver);
-        credit.review(committed, u64::from(committed) * 50_000, &totals)
+        let credit = Credit::new(100_000, Some(each), Review::HandOver);
+        credit.review(committed, u64::from(committed) * 50_000, &totals, 2)
     }
+
+    const GOES_ON: Review = Review::Window(u32::MAX);
 
     #[test]
     fn a_chain_of_short_transactions_is_known_early_and_one_of_long_ones_later() {
-        assert_eq!(review(4e-6, 16, 16, 0), Review::GoOn);
+        assert_eq!(review(4e-6, 16, 16, 0), GOES_ON);
         assert_eq!(review(4e-6, 32, 32, 0), Review::HandOver);
-        assert_eq!(review(20e-6, 32, 32, 0), Review::GoOn);
+        assert_eq!(review(20e-6, 32, 32, 0), GOES_ON);
         assert_eq!(review(20e-6, 96, 96, 0), Review::HandOver);
     }
 
     #[test]
     fn a_third_of_transactions_may_wait_for_ever() {
-        assert_eq!(review(10e-6, 100_000, 33_000, 0), Review::GoOn);
+        assert_eq!(review(10e-6, 100_000, 33_000, 0), GOES_ON);
     }
 
     #[test]
-    fn at_most_half_of_the_gas_is_wasted_beyond_the_allowance() {
+    fn at_most_a_third_of_the_gas_is_wasted_beyond_the_allowance() {
         let gas = 100_000 * 50_000_u64;
-        assert_eq!(review(10e-6, 100_000, 0, gas / 2), Review::GoOn);
-        assert_eq!(review(10e-6, 100_000, 0, gas / 2 + 9 * 50_000), Review::HandOver);
+        assert_eq!(review(10e-6, 100_000, 0, gas / 8), GOES_ON);
+        assert_eq!(review(10e-6, 100_000, 0, gas / 3), Review::Window(8));
+        assert_eq!(review(10e-6, 100_000, 0, gas / 3 + 9 * 50_000), Review::HandOver);
+    }
+
+    #[test]
+    fn a_short_block_is_reviewed_often_and_allowed_little() {
+        let credit = Credit::new(8, Some(100e-6), Review::HandOver).from(2, 1_000_000);
+        assert!(credit.is_due(3));
+        let wasted = |wasted| Totals { wasted, ..Totals::default() };
+        assert_eq!(credit.review(4, 3_000_000, &wasted(600_000), 2), Review::Window(8));
+        assert_eq!(credit.review(4, 3_000_000, &wasted(2_000_000), 2), Review::HandOver);
     }
 
     #[test]
     fn transactions_without_gas_divide_by_nothing() {
-        let credit = Credit::new(None, Review::Restrain);
-        assert_eq!(credit.review(16, 0, &Totals::default()), Review::GoOn);
+        let credit = Credit::new(100, None, Review::Window(1));
+        assert_eq!(credit.review(16, 0, &Totals::default(), 2), GOES_ON);
     }
 }

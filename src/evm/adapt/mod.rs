@@ -2,10 +2,10 @@
 //! workers, and when to stop speculating. None of it changes a result.
 //!
 //! ```text
-//!            ┌─ cannot gain ──────────────────────────────► one by one ──────────────► end
+//!            ┌─ cannot gain, or never did ────────────────► one by one ──────────────► end
 //!   opening ─┼─ unknown ─► one by one, measured (Sample) ──────┘ │ worth it    ▲
-//!            │                                                   ▼             │ not worth it
-//!            └─ a store that makes transactions wait ──► workers, with a Credit ──────► end
+//!   Lessons  │                                                   ▼             │ not worth it
+//!            └─ a store that makes it wait, or it gained ─► workers, with a Credit ───► end
 //! ```
 //!
 //! A block may change from one path to the other where everything below some transaction is
@@ -15,22 +15,25 @@
 //! |---|---|
 //! | `opening` | what is known before anything runs |
 //! | `sample` | the beginning of a block, timed: what the rest would gain |
+//! | `lessons` | what former blocks taught about the contracts they called |
 //! | `credit` | what speculation has earned and wasted: when it ends |
 //!
 //! Invariants
 //!
 //! 1. A block that goes one by one to its end does nothing that a sequential run does not, but for a
 //!    look at the clock now and then.
-//! 2. Gas that speculation wastes is at most half of the gas that is committed, plus what an allowance
+//! 2. Gas that speculation wastes is at most a third of the gas that is committed, plus what an allowance
 //!    of a few transactions and those under way come to ([`Credit`]).
 //! 3. No more workers than cores: one too many takes turns with another that holds what it needs.
 
 mod credit;
+mod lessons;
 mod opening;
 mod sample;
 
 pub(crate) use self::{
     credit::Credit,
+    lessons::Lessons,
     opening::{Opening, WORTH_SUSPENDING, opening},
-    sample::Sample,
+    sample::{Outlook, Sample},
 };

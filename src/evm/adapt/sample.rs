@@ -13,34 +13,42 @@
 //! ```
 //!
 //! which is fitted to what is measured: a versioned state costs a share of each access (tax) and of
-//! each transaction (toll).
+//! each transaction (toll). `d` goes by the latest part of the sample, since the first transactions
+//! find cold caches.
+//!
+//! On the way some calls are timed by themselves, for [`super::Lessons`].
 
-use super::opening::{call_gas, is_plain};
+use super::{
+    lessons::{Call, Lessons, TRANSFER, Timed},
+    opening::{call_gas, is_plain},
+};
 use crate::{
     evm::{
-        Block,
+        Block, Transaction, TransactionOutcome,
         sequential::{Done, Pace},
     },
     sync::time::{Duration, Instant},
 };
 
 /// Until a second worker is at work, and what a block's tables cost.
-const START: f64 = 40e-6;
+const START: f64 = 50e-6;
 /// What versions add to a second of work.
 const TAX: f64 = 0.35;
 /// What they add to each transaction, in seconds.
 const TOLL: f64 = 1.5e-6;
 /// The workers' time has to be less than this share of the other: a guess may be a little wrong.
-const MARGIN: f64 = 0.92;
+const MARGIN: f64 = 0.9;
 /// Work that is worth another worker, in seconds.
 const SHARE: f64 = 100e-6;
-/// What a plain transfer takes, in seconds.
-const TRANSFER: f64 = 1.2e-6;
-/// A sample of less says little, unless it holds several transactions.
-const LEAST_SAMPLE: Duration = Duration::from_micros(20);
-const LEAST_TRANSACTIONS: usize = 8;
+/// A sample of less says little.
+const LEAST_SAMPLE: Duration = Duration::from_micros(25);
 /// How many of the transactions that are left are looked at.
 const GLANCES: usize = 64;
+/// So many of a block's first calls are timed, and then one of each [`SELDOM`].
+const TIMED_FIRST: usize = 16;
+const SELDOM: usize = 8;
+/// Times that are kept.
+const MOST_TIMES: usize = 512;
 
 /// What is known of the rest of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,13 +63,14 @@ pub(crate) struct Outlook {
 
 impl Outlook {
     /// So many transactions that take so long.
-    fn new(transactions: usize, each: f64, most_workers: usize) -> Self {
+    pub(crate) fn new(transactions: usize, each: f64, most_workers: usize) -> Self {
         let shares = (transactions as f64 * each / SHARE) as usize;
-        Self { transactions, each, workers: shares.saturating_add(1).min(most_workers) }
+        let workers = shares.saturating_add(1).min(transactions).min(most_workers);
+        Self { transactions, each, workers }
     }
 
     /// Whether workers are taken to need less time than one by one.
-    fn gains(&self) -> bool {
+    pub(crate) fn gains(&self) -> bool {
         let alone = self.transactions as f64 * self.each;
         let together = alone * (1.0 + TAX) + self.transactions as f64 * TOLL;
         self.workers > 1 && START + together / (self.workers as f64) < MARGIN * alone
@@ -77,7 +86,7 @@ struct Mix {
 }
 
 impl Mix {
-    fn of<'a>(transactions: impl Iterator<Item = &'a crate::evm::Transaction>) -> Self {
+    fn of<'a>(transactions: impl Iterator<Item = &'a Transaction>) -> Self {
         let mut mix = Self::default();
         for tx in transactions {
             if is_plain(tx) {
@@ -95,15 +104,35 @@ impl Mix {
 pub(crate) struct Sample<'a> {
     block: &'a Block,
     workers: usize,
-    /// When the first transaction was done. It pays for cold caches and is no sample.
+    /// Where what is timed goes to.
+    lessons: Option<&'a Lessons>,
+    times: Vec<Timed>,
+    /// The call that is running, and since when.
+    timed: Option<(Call, Instant)>,
+    /// Whether the block may be handed over at all.
+    open: bool,
+    /// Where the latest part of the sample began. The first transaction is no part of any.
     begin: Option<Instant>,
+    from: usize,
     next: usize,
     outlook: Option<Outlook>,
 }
 
 impl<'a> Sample<'a> {
-    pub(crate) fn new(block: &'a Block, workers: usize) -> Self {
-        Self { block, workers, begin: None, next: 1, outlook: None }
+    /// A sample of a block that may be handed over to so many workers, and to none if that is 1.
+    pub(crate) fn new(block: &'a Block, workers: usize, lessons: Option<&'a Lessons>) -> Self {
+        Self {
+            block,
+            workers,
+            lessons,
+            times: Vec::new(),
+            timed: None,
+            open: workers > 1,
+            begin: None,
+            from: 1,
+            next: 1,
+            outlook: None,
+        }
     }
 
     /// What the sample said in the end.
@@ -114,27 +143,59 @@ impl<'a> Sample<'a> {
     /// Looks at what has come of the transactions so far.
     pub(crate) fn look(&mut self, done: &Done) -> Pace {
         let count = done.transactions.len();
-        if count < self.next {
-            return Pace::Watch;
+        self.time(done);
+        if count < self.next || !self.open {
+            return if self.open || self.lessons.is_some() { Pace::Watch } else { Pace::Settled };
         }
         let Some(begin) = self.begin else {
             self.begin = Some(Instant::now());
             self.next = 2;
             return Pace::Watch;
         };
-        self.judge(count, begin.elapsed())
+        let pace = self.judge(count, begin.elapsed());
+        if self.from == count {
+            self.begin = Some(Instant::now());
+        }
+        match pace {
+            Pace::Settled => {
+                self.open = false;
+                Pace::Watch
+            }
+            pace => pace,
+        }
     }
 
-    /// Judges by the transactions from the second to the one before `count`, which took `time`.
+    /// Takes the time of the transaction that has just ended, if it is timed, and decides on the next.
+    #[inline]
+    fn time(&mut self, done: &Done) {
+        let Some(lessons) = self.lessons else { return };
+        if let Some((call, begin)) = self.timed.take() {
+            let seconds = begin.elapsed().as_secs_f32();
+            // One that was left out is no sample of anything.
+            if let Some(TransactionOutcome::Executed(executed)) = done.transactions.last() {
+                let gas = executed.result.tx_gas_used() as f32;
+                self.times.push(Timed { call, seconds, gas });
+            }
+        }
+        let next = done.transactions.len();
+        let chosen = next <= TIMED_FIRST || next.is_multiple_of(SELDOM);
+        if chosen && self.times.len() < MOST_TIMES {
+            let call = self.block.transactions.get(next).and_then(|tx| lessons.call_of(tx));
+            self.timed = call.map(|call| (call, Instant::now()));
+        }
+    }
+
+    /// Judges by the latest transactions before `count`, which took `time`.
     fn judge(&mut self, count: usize, time: Duration) -> Pace {
         self.next = count + count.div_ceil(2);
-        let transactions = &self.block.transactions;
-        if time < LEAST_SAMPLE && count <= LEAST_TRANSACTIONS {
+        if time < LEAST_SAMPLE {
             return Pace::Watch;
         }
-        let seen = Mix::of(transactions[1..count].iter());
+        let transactions = &self.block.transactions;
+        let seen = Mix::of(transactions[self.from..count].iter());
+        self.from = count;
         let rest = &transactions[count..];
-        let step = rest.len().div_ceil(GLANCES);
+        let step = rest.len().div_ceil(GLANCES).max(1);
         let left = Mix::of(rest.iter().step_by(step));
         let each = expected(seen, time.as_secs_f64(), left);
         let outlook = Outlook::new(rest.len(), each, self.workers);
@@ -143,6 +204,14 @@ impl<'a> Sample<'a> {
             true => Pace::HandOver,
             false if rest.len() as f64 * each < START => Pace::Settled,
             false => Pace::Watch,
+        }
+    }
+}
+
+impl Drop for Sample<'_> {
+    fn drop(&mut self) {
+        if let Some(lessons) = self.lessons {
+            lessons.learn_times(&self.times);
         }
     }
 }
@@ -172,7 +241,7 @@ mod tests {
     fn judged(name: &str, size: usize, count: usize, micros: u64) -> Pace {
         let (block, _) =
             Workload::by_name(name).expect("a workload").with_transactions(size).build(1);
-        Sample::new(&block, 2).judge(count, Duration::from_micros(micros))
+        Sample::new(&block, 2, None).judge(count, Duration::from_micros(micros))
     }
 
     #[test]
@@ -183,8 +252,8 @@ mod tests {
 
     #[test]
     fn cheap_transactions_stay_where_they_are() {
-        assert_eq!(judged("nonces", 5_000, 16, 18), Pace::Watch);
-        assert_eq!(judged("nonces", 20, 16, 18), Pace::Settled, "nothing is left to gain");
+        assert_eq!(judged("nonces", 5_000, 31, 36), Pace::Watch);
+        assert_eq!(judged("nonces", 35, 31, 36), Pace::Settled, "nothing is left to gain");
     }
 
     #[test]

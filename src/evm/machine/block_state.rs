@@ -45,6 +45,8 @@ pub(crate) struct EvmMachine {
     pub(crate) feed: Option<Feed<TransactionOutcome>>,
     /// The transactions below this one were executed before.
     pub(crate) first: TxIndex,
+    /// How many transactions a worker takes together, if it does not go by their gas.
+    pub(crate) batch: Option<u32>,
     /// When to stop speculating, if that is left to the engine.
     pub(crate) credit: Option<Credit>,
 }
@@ -98,6 +100,7 @@ impl EvmMachine {
             transfers,
             feed: None,
             first: TxIndex(0),
+            batch: None,
             credit: None,
         }
     }

@@ -94,14 +94,17 @@ impl Machine for EvmMachine {
         match &self.credit {
             Some(credit) if credit.is_due(committed) => {
                 let gas = self.committed.lock().sums.gas_used;
-                credit.review(committed, gas, &run.totals())
+                credit.review(committed, gas, &run.totals(), run.workers())
             }
             _ => Review::GoOn,
         }
     }
 
     fn batch(&self, first: TxIndex) -> u32 {
-        batch(&self.block.transactions[first.get()..])
+        match self.batch {
+            Some(batch) => batch,
+            None => batch(&self.block.transactions[first.get()..]),
+        }
     }
 
     fn weights(&self) -> Vec<u64> {

@@ -43,6 +43,10 @@ pub(crate) struct Scenarios {
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) repeat: u32,
 
+    /// Measure as well what the engine makes of blocks of which it remembers the former runs
+    #[arg(long)]
+    pub(crate) warm: bool,
+
     /// Which way blocks take through the engine
     #[arg(long, value_enum, default_value_t = Path::Auto)]
     pub(crate) path: Path,

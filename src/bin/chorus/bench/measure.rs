@@ -67,6 +67,8 @@ impl Pair {
 pub(super) struct Measured {
     pub(super) threads: usize,
     pub(super) pairs: Vec<Pair>,
+    /// The same with an engine that remembers the former runs; none unless asked for.
+    pub(super) warm: Vec<Pair>,
     /// Where the first run that differed from the sequential one did so.
     pub(super) difference: Option<String>,
 }
@@ -81,7 +83,8 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Runs the block once on each side untimed, then `repeat` times: in each round every engine has a
-    /// run of the baseline beside it, before or after it in turns.
+    /// run of the baseline beside it, before or after it in turns. If `warm`, there are as many rounds
+    /// after that in which the engines forget nothing.
     ///
     /// # Errors
     ///
@@ -90,6 +93,7 @@ impl Bench {
         work: &Contention,
         engines: Engines,
         repeat: u32,
+        warm: bool,
         mut tick: impl FnMut(),
     ) -> Result<Self, BlockError> {
         let expected: Answer = Ok(one_by_one(work)?);
@@ -97,9 +101,15 @@ impl Bench {
         for (threads, engine) in &engines.0 {
             engine.forget();
             let difference = difference(&expected, &execute(work, engine));
-            measured.push(Measured { threads: *threads, pairs: Vec::new(), difference });
+            measured.push(Measured {
+                threads: *threads,
+                pairs: Vec::new(),
+                warm: Vec::new(),
+                difference,
+            });
         }
-        for round in 0..repeat {
+        for round in 0..repeat * (1 + u32::from(warm)) {
+            let forgets = round < repeat;
             for ((_, engine), measured) in engines.0.iter().zip(&mut measured) {
                 tick();
                 if measured.difference.is_some() {
@@ -107,7 +117,9 @@ impl Bench {
                 }
                 let baseline = || spend(|| one_by_one(work));
                 let subject = || {
-                    engine.forget();
+                    if forgets {
+                        engine.forget();
+                    }
                     spend(|| execute(work, engine))
                 };
                 let ((reference, sequential), (answer, parallel)) = match round % 2 {
@@ -126,7 +138,8 @@ impl Bench {
                         .map(|_| "two sequential runs differ".to_owned())
                 });
                 let statistics = answer.map(|outcome| outcome.statistics).unwrap_or_default();
-                measured.pairs.push(Pair { sequential, parallel, statistics });
+                let pair = Pair { sequential, parallel, statistics };
+                if forgets { measured.pairs.push(pair) } else { measured.warm.push(pair) }
             }
         }
         Ok(Self { outcome: expected?, measured })

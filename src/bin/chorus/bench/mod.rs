@@ -133,7 +133,9 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
         [] => vec![available_parallelism()],
         threads => threads.iter().map(|threads| usize::from(*threads)).collect(),
     };
-    let steps = cases.len() * threads.len() * (arguments.repeat as usize + 1);
+    let steps = cases.len()
+        * threads.len()
+        * (arguments.repeat as usize * (1 + usize::from(arguments.warm)) + 1);
     let progress = Progress::new(steps as u64);
     let mut verdict = Verdict::Matched;
     let mut rows = Vec::new();
@@ -144,7 +146,8 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
         let block = |error| BenchError::Block { name: name.clone(), error: Box::new(error) };
         let profile = work.profile().map_err(block)?;
         let engines = Engines::start(&work, &threads, arguments.path)?;
-        let bench = Bench::run(&work, engines, arguments.repeat, || progress.tick());
+        let bench =
+            Bench::run(&work, engines, arguments.repeat, arguments.warm, || progress.tick());
         let bench = bench.map_err(block)?;
         let alone = peak::measure(case, arguments, None);
         for measured in bench.measured {

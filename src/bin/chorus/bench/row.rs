@@ -32,6 +32,11 @@ pub(super) struct Row {
     pub(super) ratio: f64,
     pub(super) ratio_low: f64,
     pub(super) ratio_high: f64,
+    /// The same with what the engine had learned from the runs before; null unless asked for.
+    pub(super) warm_ratio: Option<f64>,
+    pub(super) warm_ratio_low: Option<f64>,
+    pub(super) warm_ratio_high: Option<f64>,
+    pub(super) warm_path: Option<&'static str>,
     /// The best ratio that the block's dependencies allow.
     pub(super) limit: f64,
     pub(super) ratio_to_limit: f64,
@@ -58,6 +63,10 @@ impl Row {
         let pairs = &measured.pairs;
         let ratio = Estimate::of(&pairs.iter().map(Pair::ratio).collect::<Vec<_>>());
         let statistics = middle(pairs);
+        let warm = (!measured.warm.is_empty())
+            .then(|| Estimate::of(&measured.warm.iter().map(Pair::ratio).collect::<Vec<_>>()));
+        let warm_ratio = |part: fn(Estimate) -> f64| warm.map(|warm| rounded(part(warm), 1e4));
+        let path = |parallel| if parallel { "parallel" } else { "direct" };
         let (parameters, seed) = match case {
             Case::Scenario { settings, seed, .. } => (settings.iter().collect(), Some(*seed)),
             Case::Directory(_) => (BTreeMap::new(), None),
@@ -78,7 +87,7 @@ impl Row {
             gas_used: outcome.gas_used,
             threads: measured.threads,
             repeat: pairs.len(),
-            path: if statistics.parallel { "parallel" } else { "direct" },
+            path: path(statistics.parallel),
             direct_txs: statistics.direct,
             equals_sequential: measured.difference.is_none(),
             sequential_us: rounded(time(|pair| pair.sequential), 10.0),
@@ -86,6 +95,10 @@ impl Row {
             ratio: rounded(ratio.median, 1e4),
             ratio_low: rounded(ratio.low, 1e4),
             ratio_high: rounded(ratio.high, 1e4),
+            warm_ratio: warm_ratio(|warm| warm.median),
+            warm_ratio_low: warm_ratio(|warm| warm.low),
+            warm_ratio_high: warm_ratio(|warm| warm.high),
+            warm_path: warm.map(|_| path(middle(&measured.warm).parallel)),
             limit: rounded(limit, 1e4),
             ratio_to_limit: rounded(ratio.median / limit.max(1e-9), 1e4),
             incarnations: statistics.incarnations,

@@ -10,13 +10,14 @@ use comfy_table::{
 use super::row::Row;
 use crate::table::{duration, means, thousands};
 
-pub(super) const HEADINGS: [&str; 14] = [
+pub(super) const HEADINGS: [&str; 15] = [
     "scenario",
     "txs",
     "threads",
     "sequential",
     "parallel",
     "ratio [95 %]",
+    "warm",
     "limit",
     "of limit",
     "incarnations",
@@ -59,7 +60,7 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A row as text, in the order of the headings.
-pub(super) fn cells(row: &Row) -> [String; 14] {
+pub(super) fn cells(row: &Row) -> [String; 15] {
     let arrow = |one: Option<String>, other: Option<String>| match one.zip(other) {
         Some((one, other)) => format!("{one} → {other}"),
         None => "–".to_owned(),
@@ -71,6 +72,7 @@ pub(super) fn cells(row: &Row) -> [String; 14] {
         duration(row.sequential_us),
         duration(row.parallel_us),
         format!("{:.2} [{:.2}, {:.2}]", row.ratio, row.ratio_low, row.ratio_high),
+        row.warm_ratio.map_or_else(|| "–".to_owned(), |warm| format!("{warm:.2}")),
         format!("{:.2}", row.limit),
         format!("{:.0} %", row.ratio_to_limit * 100.0),
         thousands(row.incarnations),

@@ -113,6 +113,13 @@ impl Scenario {
             cells::read_mostly,
         ),
         own(
+            "wasteful",
+            "built to waste speculation: each reads what the one before writes last, ever elsewhere",
+            2_000,
+            &[ROUNDS],
+            cells::wasteful,
+        ),
+        own(
             "beneficiary",
             "a share of the transactions reads the balance that all fees go to",
             2_000,

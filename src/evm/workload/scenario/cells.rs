@@ -127,6 +127,14 @@ pub(super) fn read_mostly(world: &mut World, size: usize, settings: &Settings) {
     });
 }
 
+/// Each transaction reads at its beginning what the one before it writes at its very end, never at a
+/// place that was read or written before: whatever runs beside its predecessor does so in vain, to
+/// its end, and nothing that was learned of a location helps.
+pub(super) fn wasteful(world: &mut World, size: usize, settings: &Settings) {
+    let rounds = rounds(settings);
+    fill(world, size, |_, index| Step { rounds, reads: own(index), writes: own(index + 1) });
+}
+
 /// One transaction with a share of the block's work among small independent ones.
 pub(super) fn giant(world: &mut World, size: usize, settings: &Settings) {
     let (small, share) = (rounds(settings), settings.whole("share") as u64);

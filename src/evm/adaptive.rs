@@ -1,0 +1,182 @@
+//! How the workers execute a block whose path nobody has pinned.
+
+use crate::{
+    context::Review,
+    engine::Conduct,
+    sync::{Arc, time::Instant},
+};
+
+use super::{
+    Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
+    adapt::{Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening},
+    sequential::{self, Begun, Done, Pace},
+    shared::in_force,
+    transfer::Transfers,
+    workers::{Plan, Workers},
+};
+
+/// Former blocks have to have gained so much for another to begin on the workers.
+const LEAST_GAIN: f64 = 1.05;
+/// What a block counts that began on the workers and ended without them, if not less.
+const GAVE_UP: f64 = 0.9;
+/// Gas thrown away by gas used, from which on little is started at a time.
+const MUCH_WASTE: f64 = 0.25;
+impl Workers {
+    /// Executes a block by the path that suits it.
+    pub(super) fn execute_adaptively(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
+    ) -> Result<BlockOutcome, BlockError> {
+        let whole = in_force(Some(self.config.memory.chain()), block).is_some();
+        let workers = self.pool.workers().min(self.cores);
+        let latency = store.latency();
+        match opening(block, workers, latency, whole) {
+            Opening::Direct => self.execute_direct(block, &**store, conduct),
+            Opening::Sample => self.execute_by_lessons(block, store, conduct, workers),
+            Opening::Parallel if latency.is_some_and(|latency| latency >= WORTH_SUSPENDING) => {
+                // Waiting for the store is what all of them are for.
+                self.execute_parallel(block, store, conduct, Plan::default())
+            }
+            Opening::Parallel => self.execute_whole(block, store, conduct, workers),
+        }
+    }
+
+    /// What the engine learns from and goes by, unless it is told not to.
+    fn lessons(&self) -> Option<&Lessons> {
+        self.config.learning.then_some(&self.lessons)
+    }
+
+    /// Executes a block that cannot change its path: on the workers, unless others like it did not gain.
+    fn execute_whole(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
+        workers: usize,
+    ) -> Result<BlockOutcome, BlockError> {
+        let expected = self.lessons().map(|lessons| lessons.expect(block));
+        let gain = expected.and_then(|expected| expected.gain);
+        if let (Some(lessons), Some(true)) = (self.lessons(), gain.map(|gain| gain < LEAST_GAIN)) {
+            lessons.pardon(block);
+            return self.execute_direct(block, &**store, conduct);
+        }
+        let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
+        let plan = Plan { workers: Some(workers), credit: Some(credit), ..Plan::default() };
+        let outcome = self.execute_parallel(block, store, conduct, plan)?;
+        if let (Some(lessons), true) = (self.lessons(), outcome.statistics.gave_up) {
+            lessons.learn_gain(block, GAVE_UP, waste(&outcome));
+        }
+        Ok(outcome)
+    }
+
+    /// Executes a block by the path that former ones like it gained on, and one that nothing is known
+    /// of one by one until it is known what the rest would gain. Learns from it.
+    fn execute_by_lessons(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
+        workers: usize,
+    ) -> Result<BlockOutcome, BlockError> {
+        let lessons = self.lessons();
+        let expected = lessons.map(|lessons| lessons.expect(block));
+        let count = block.transactions.len();
+        let cost = expected.and_then(|expected| expected.cost);
+        let outlook = cost.map(|cost| Outlook::new(count, cost.each, workers));
+        let gains = match (expected.and_then(|expected| expected.gain), outlook) {
+            (Some(gain), _) if gain < LEAST_GAIN => Some(false),
+            (Some(_), Some(outlook)) => Some(outlook.workers > 1),
+            (None, Some(outlook)) => Some(outlook.gains()),
+            (_, None) => None,
+        };
+        let mut plan = Plan::default();
+        if let (Some(true), Some(outlook)) = (gains, outlook) {
+            plan.workers = Some(outlook.workers);
+            plan.each = Some(outlook.each);
+            if expected.is_some_and(|expected| expected.waste > MUCH_WASTE) {
+                plan.window = Some(Credit::few(outlook.workers));
+            }
+        } else {
+            let most = if gains == Some(false) { 1 } else { workers };
+            let mut sample = Sample::new(block, most, lessons);
+            let mut look = |done: &Done| sample.look(done);
+            let policy = self.config.policy;
+            let transfers = Transfers::new(block, None);
+            match sequential::begin(
+                block,
+                &**store,
+                policy,
+                None,
+                transfers,
+                conduct,
+                Some(&mut look),
+            )? {
+                Begun::Ended(outcome) => {
+                    if let (Some(false), Some(lessons)) = (gains, lessons) {
+                        lessons.pardon(block);
+                    }
+                    return Ok(*outcome);
+                }
+                Begun::Paused(head) => plan.head = Some(head),
+            }
+            plan.each = sample.outlook().map(|outlook| outlook.each);
+            plan.workers = sample.outlook().map(|outlook| outlook.workers);
+        }
+        let done = plan.head.as_ref().map(|head| &head.done);
+        let before = done.map_or((0, 0), |done| (done.transactions.len(), done.sums.gas_used));
+        plan.credit = Some(Credit::new(count - before.0, plan.each, Review::HandOver));
+        let begin = Instant::now();
+        let outcome = self.execute_parallel(block, store, conduct, plan)?;
+        let time = begin.elapsed().as_secs_f64().max(1e-9);
+        if let Some(lessons) = lessons {
+            let rate = lessons.expect(block).cost.map(|cost| cost.rate);
+            let gain = rate.map(|rate| (outcome.gas_used - before.1) as f64 * rate / time);
+            let gain = match outcome.statistics.gave_up {
+                true => Some(gain.map_or(GAVE_UP, |gain| gain.min(GAVE_UP))),
+                false => gain,
+            };
+            if let Some(gain) = gain {
+                lessons.learn_gain(block, gain, waste(&outcome));
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// See [`Engine::execute_in_parts`](super::Engine::execute_in_parts).
+    pub(super) fn execute_in_parts(
+        &self,
+        block: &Arc<Block>,
+        store: &Arc<dyn StateStore>,
+        conduct: &Conduct<TransactionOutcome>,
+        head: usize,
+        end: u32,
+    ) -> Result<BlockOutcome, BlockError> {
+        let mut plan = Plan { credit: Some(Credit::until(end)), ..Plan::default() };
+        if head > 0 {
+            let enough = |done: &Done| done.transactions.len() >= head;
+            let mut look = |done: &Done| if enough(done) { Pace::HandOver } else { Pace::Watch };
+            let policy = self.config.policy;
+            let transfers = Transfers::new(block, None);
+            match sequential::begin(
+                block,
+                &**store,
+                policy,
+                None,
+                transfers,
+                conduct,
+                Some(&mut look),
+            )? {
+                Begun::Ended(outcome) => return Ok(*outcome),
+                Begun::Paused(head) => plan.head = Some(head),
+            }
+        }
+        self.execute_parallel(block, store, conduct, plan)
+    }
+}
+
+/// Gas thrown away by gas used.
+fn waste(outcome: &BlockOutcome) -> f64 {
+    outcome.statistics.wasted_gas as f64 / outcome.gas_used.max(1) as f64
+}

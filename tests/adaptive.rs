@@ -1,0 +1,147 @@
+//! What the engine leaves to itself: paths, workers, speculation. Whatever it chooses, the result is that
+//! of one transaction after another.
+#![cfg(feature = "evm")]
+// A test may start threads of its own.
+#![allow(clippy::disallowed_methods)]
+
+use std::{sync::Arc, thread};
+
+use chorus::evm::{
+    BlockError, BlockOutcome, CancelToken, Engine, EngineBuilder, ExecuteOptions, Path, Sequential,
+    StateStore, Statistics,
+    workload::{Scenario, scenario::Contention},
+};
+
+fn work(name: &str, size: usize) -> Contention {
+    let scenario = Scenario::by_name(name).unwrap();
+    scenario.build(size, 1, &scenario.settings([]).unwrap())
+}
+
+fn sequential(work: &Contention) -> BlockOutcome {
+    let mut machine = Sequential::with_shared_memory(work.memory.clone());
+    machine.execute(&work.block, &*work.store, work.policy).unwrap()
+}
+
+fn engine(work: &Contention, threads: usize) -> EngineBuilder {
+    Engine::builder().threads(threads).policy(work.policy).shared_memory(work.memory.clone())
+}
+
+fn execute(work: &Contention, engine: &Engine) -> BlockOutcome {
+    let store: Arc<dyn StateStore> = work.store.clone();
+    engine.execute(&work.block, &store).unwrap()
+}
+
+#[track_caller]
+fn assert_same(outcome: &BlockOutcome, expected: &BlockOutcome, name: &str) {
+    assert_eq!(outcome.transactions, expected.transactions, "{name}");
+    assert_eq!(outcome.diff, expected.diff, "{name}");
+    assert_eq!(outcome.regions, expected.regions, "{name}");
+    assert_eq!(outcome.gas_used, expected.gas_used, "{name}");
+}
+
+#[test]
+fn every_scenario_ends_as_one_by_one_cold_and_with_what_was_learned() {
+    for scenario in Scenario::ALL {
+        let work = work(scenario.name, 300);
+        let expected = sequential(&work);
+        let engine = engine(&work, 4).build().unwrap();
+        for _ in 0..4 {
+            assert_same(&execute(&work, &engine), &expected, scenario.name);
+        }
+        engine.forget();
+        assert_same(&execute(&work, &engine), &expected, scenario.name);
+    }
+}
+
+#[test]
+fn every_scenario_without_shared_memory_ends_as_one_by_one_wherever_it_changes_its_path() {
+    for scenario in Scenario::ALL.iter().filter(|scenario| !scenario.name.starts_with("region")) {
+        let work = work(scenario.name, 120);
+        let expected = sequential(&work);
+        let engine = engine(&work, 2).window(32).build().unwrap();
+        for (head, end) in [(0, 1), (1, 60), (40, 41), (50, 119), (119, 120), (120, 120)] {
+            let store: Arc<dyn StateStore> = work.store.clone();
+            let options = ExecuteOptions::new();
+            let outcome = engine.execute_in_parts(&work.block, &store, head, end, options).unwrap();
+            let name = format!("{} in parts {head}, {end}", scenario.name);
+            assert_same(&outcome, &expected, &name);
+            let Statistics { parallel, direct, .. } = outcome.statistics;
+            assert_eq!(parallel, head < 120, "{name}");
+            assert!(direct >= head as u64, "{name}: {direct} one by one");
+        }
+    }
+}
+
+#[test]
+fn a_block_that_is_cancelled_leaves_an_exact_prefix_in_whichever_part_it_is() {
+    let work = work("mixed", 150);
+    let expected = sequential(&work);
+    for stop in [10, 45, 55, 90, 110, 140] {
+        let engine = engine(&work, 2).build().unwrap();
+        let token = CancelToken::new();
+        let mut options = ExecuteOptions::new().cancel(&token).keep_committed().stream(4);
+        let mut outcomes = options.outcomes().unwrap().blocking();
+        let store: Arc<dyn StateStore> = work.store.clone();
+        let ended = thread::scope(|scope| {
+            scope.spawn(|| {
+                let taken = outcomes.by_ref().take(stop).count();
+                assert_eq!(taken, stop);
+                token.cancel();
+                // What was under way.
+                outcomes.by_ref().for_each(drop);
+            });
+            engine.execute_in_parts(&work.block, &store, 50, 100, options)
+        });
+        let Err(error @ BlockError::Cancelled { .. }) = &ended else { panic!("{ended:?}") };
+        let partial = error.committed().unwrap();
+        let count = partial.transactions.len();
+        assert!((stop..=stop + 4).contains(&count), "{count} after {stop}");
+        assert_eq!(partial.transactions[..], expected.transactions[..count]);
+        let mut prefix = (*work.block).clone();
+        prefix.transactions.truncate(count);
+        let alone = Sequential::new().execute(&prefix, &*work.store, work.policy).unwrap();
+        assert_eq!(partial.diff, alone.diff, "after {count}");
+    }
+}
+
+#[test]
+fn a_block_that_was_built_to_waste_speculation_wastes_a_bounded_share() {
+    const WINDOW: u32 = 64;
+    let work = work("wasteful", 1_000);
+    let expected = sequential(&work);
+    let mean = expected.gas_used / 1_000;
+    for threads in [2, 4, 8] {
+        let engine = engine(&work, threads).window(WINDOW).build().unwrap();
+        let outcome = execute(&work, &engine);
+        assert_same(&outcome, &expected, "wasteful");
+        let wasted = outcome.statistics.wasted_gas;
+        // A third of what was committed on the workers, a third of the allowance, and what was under way: a window, if
+        // the worker whose turn it is loses its core.
+        let committed = 1_000 - outcome.statistics.direct;
+        let most = (committed / 3 + 6 + u64::from(WINDOW)) * mean;
+        assert!(wasted <= most, "{wasted} gas of {}, {threads} threads", expected.gas_used);
+    }
+}
+
+#[test]
+fn a_pinned_path_is_kept() {
+    let work = work("wasteful", 200);
+    let expected = sequential(&work);
+    let parallel = engine(&work, 2).path(Path::Parallel).batch(3).window(16).learning(false);
+    let parallel = execute(&work, &parallel.build().unwrap());
+    assert_same(&parallel, &expected, "parallel");
+    assert_eq!((parallel.statistics.parallel, parallel.statistics.direct), (true, 0));
+    let direct = execute(&work, &engine(&work, 2).path(Path::Direct).build().unwrap());
+    assert_same(&direct, &expected, "direct");
+    assert_eq!((direct.statistics.parallel, direct.statistics.direct), (false, 200));
+}
+
+#[test]
+fn a_short_block_and_one_worker_stay_on_the_calling_thread() {
+    for (name, size, threads) in [("nonces", 50, 8), ("independent", 1, 8), ("amm", 100, 1)] {
+        let work = work(name, size);
+        let outcome = execute(&work, &engine(&work, threads).build().unwrap());
+        assert!(!outcome.statistics.parallel, "{name}");
+        assert_eq!(outcome.statistics.direct, size as u64, "{name}");
+    }
+}
