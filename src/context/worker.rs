@@ -1,13 +1,18 @@
 //! A worker's loop: take the lowest transaction that can run, run it until it ends or waits.
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, task::Poll};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    ops::Range,
+    task::Poll,
+};
 
 use super::{Attempt, Machine, Run};
 use crate::{
     observe::timeline::Event,
     scheduler::Suspend,
     state::TxIndex,
-    sync::{Arc, thread},
+    sync::{Arc, RandomState, thread},
 };
 
 /// A started context.
@@ -21,7 +26,7 @@ struct Context<M: Machine> {
 /// What a worker holds while a block runs.
 struct Desk<M: Machine> {
     /// Contexts that wait, and those whose resume message is in `resumable`.
-    suspended: Vec<Context<M>>,
+    suspended: HashMap<TxIndex, Context<M>, RandomState>,
     resumable: BinaryHeap<Reverse<TxIndex>>,
     mail: Vec<TxIndex>,
     told: Vec<TxIndex>,
@@ -34,7 +39,7 @@ struct Desk<M: Machine> {
 /// outlives the block.
 pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
     let mut desk: Desk<M> = Desk {
-        suspended: Vec::new(),
+        suspended: HashMap::default(),
         resumable: BinaryHeap::new(),
         mail: Vec::new(),
         told: Vec::new(),
@@ -63,7 +68,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
             scheduler.sleep(me);
         }
     }
-    for context in desk.suspended.drain(..) {
+    for (_, context) in desk.suspended.drain() {
         M::retire(worker, context.task, false);
     }
     M::end_block(worker);
@@ -110,9 +115,11 @@ impl<M: Machine> Desk<M> {
 
     /// Acts on a resume message.
     fn resume(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) {
-        let Some(at) = self.suspended.iter().position(|context| context.tx == tx) else { return };
-        if run.scheduler.phase(tx).resume() {
-            let context = self.suspended.swap_remove(at);
+        // A message for a context that is gone is spent: the phase would say so too.
+        if self.suspended.contains_key(&tx)
+            && run.scheduler.phase(tx).resume()
+            && let Some(context) = self.suspended.remove(&tx)
+        {
             if let Some(recorder) = run.recorder() {
                 recorder.note_resume(self.me, tx.0);
             }
@@ -142,7 +149,7 @@ impl<M: Machine> Desk<M> {
                     match run.scheduler.phase(tx).suspend() {
                         Suspend::Again => {}
                         Suspend::Parked => {
-                            self.suspended.push(context);
+                            self.suspended.insert(tx, context);
                             run.counters(self.me).suspended(self.suspended.len());
                             run.note(self.me, Event::Suspended(tx.0));
                             return;
