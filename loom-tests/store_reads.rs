@@ -5,7 +5,7 @@
 //! the call, or whoever comes by next answers what was started, or it never answers.
 
 use chorus::{
-    store::Reads,
+    store::{Pump, Reads},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -94,14 +94,7 @@ impl Desk {
     }
 
     fn pump(&self, store: impl Fn(u32)) {
-        let start = |batch: Vec<(u32, u32)>| {
-            let more = batch.len() as u32;
-            self.started.fetch_add(more, Relaxed);
-            let under_way = self.under_way.fetch_add(more, Relaxed) + more;
-            assert!(under_way <= self.most, "{under_way} reads are under way");
-            batch.into_iter().for_each(|(key, _)| store(key));
-        };
-        self.reads.pump(|| FRONTIER, Instant::now, start);
+        self.reads.pump(&Store { desk: self, store });
     }
 
     /// Answers with ten times the key, and starts what that lets start.
@@ -117,18 +110,50 @@ impl Desk {
 
     /// Asks and waits, with a store that answers within the call.
     fn read(&self, key: u32, rank: u32, keep: bool) {
+        let store = Store { desk: self, store: |key| self.answer(key, keep) };
+        let flight = self.reads.ask_and_pump(key, rank, || false, &store).expect("nothing known");
+        assert_eq!(flight.wait(|| false, || false), Some(key * 10));
+    }
+
+    /// The same in two steps, between which others may ask.
+    fn ask_then_read(&self, key: u32, rank: u32) {
         let flight = self.reads.ask(key, rank);
-        self.pump_at_once(keep);
+        self.pump_at_once(false);
         assert_eq!(flight.wait(|| false, || false), Some(key * 10));
     }
 
     /// Starts what can be started and answers what is open, until nothing is.
     fn serve(&self) {
+        let store = Store { desk: self, store: |key| self.open.lock().push(key) };
+        self.reads.pump(&store);
         loop {
-            self.pump(|key| self.open.lock().push(key));
-            let Some(key) = self.open.lock().pop() else { return };
-            self.answer(key, false);
+            let open = std::mem::take(&mut *self.open.lock());
+            if open.is_empty() {
+                return;
+            }
+            self.under_way.fetch_sub(open.len() as u32, Relaxed);
+            self.reads.land_and_pump(open.into_iter().map(|key| (key, key * 10, false)), &store);
         }
+    }
+}
+
+/// How a desk's store gets its reads.
+struct Store<'a, F> {
+    desk: &'a Desk,
+    store: F,
+}
+
+impl<F: Fn(u32)> Pump<u32> for Store<'_, F> {
+    fn urgent(&self) -> u32 {
+        FRONTIER
+    }
+
+    fn start(&self, batch: Vec<(u32, u32)>) {
+        let more = batch.len() as u32;
+        self.desk.started.fetch_add(more, Relaxed);
+        let under_way = self.desk.under_way.fetch_add(more, Relaxed) + more;
+        assert!(under_way <= self.desk.most, "{under_way} reads are under way");
+        batch.into_iter().for_each(|(key, _)| (self.store)(key));
     }
 }
 
@@ -205,9 +230,9 @@ fn the_frontier_passes_a_full_limit_one_at_a_time() {
     desk.pump(|_| ());
     let other = thread::spawn({
         let desk = desk.clone();
-        move || desk.read(1, FRONTIER, false)
+        move || desk.ask_then_read(1, FRONTIER)
     });
-    desk.read(2, FRONTIER, false);
+    desk.ask_then_read(2, FRONTIER);
     other.join().unwrap();
     assert_eq!(desk.started.load(Relaxed), 3);
 }

@@ -1,13 +1,18 @@
 //! A worker's loop: take the lowest transaction that can run, run it until it ends or waits.
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, task::Poll};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    ops::Range,
+    task::Poll,
+};
 
 use super::{Attempt, Machine, Run};
 use crate::{
     observe::timeline::Event,
     scheduler::Suspend,
     state::TxIndex,
-    sync::{Arc, thread},
+    sync::{Arc, RandomState, thread},
 };
 
 /// A started context.
@@ -24,7 +29,7 @@ pub struct Desk<M: Machine> {
     /// A context in the middle of its run, which goes on before anything else ([`Machine::pauses`]).
     paused: Option<Context<M>>,
     /// Contexts that wait, and those whose resume message is in `resumable`.
-    suspended: Vec<Context<M>>,
+    suspended: HashMap<TxIndex, Context<M>, RandomState>,
     resumable: BinaryHeap<Reverse<TxIndex>>,
     mail: Vec<TxIndex>,
     told: Vec<TxIndex>,
@@ -66,7 +71,7 @@ pub fn work<M: Machine>(run: &Arc<Run<M>>, me: usize, worker: &mut M::Worker) {
 
 impl<M: Machine> std::fmt::Debug for Desk<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let suspended: Vec<_> = self.suspended.iter().map(|context| context.tx).collect();
+        let suspended: Vec<_> = self.suspended.keys().collect();
         f.debug_struct("Desk").field("me", &self.me).field("suspended", &suspended).finish()
     }
 }
@@ -77,7 +82,7 @@ impl<M: Machine> Desk<M> {
     pub fn new(me: usize) -> Self {
         Self {
             paused: None,
-            suspended: Vec::new(),
+            suspended: HashMap::default(),
             resumable: BinaryHeap::new(),
             mail: Vec::new(),
             told: Vec::new(),
@@ -118,7 +123,7 @@ impl<M: Machine> Desk<M> {
 
     /// Lets go of all contexts, when the block has ended.
     pub fn leave(self, worker: &mut M::Worker) {
-        for context in self.suspended.into_iter().chain(self.paused) {
+        for context in self.suspended.into_values().chain(self.paused) {
             M::retire(worker, context.task, false);
         }
         M::end_block(worker);
@@ -169,11 +174,11 @@ impl<M: Machine> Desk<M> {
 
     /// Acts on a resume message.
     fn resume(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) -> Stride {
-        let at = self.suspended.iter().position(|context| context.tx == tx);
-        if let Some(at) = at
+        // A message for a context that is gone is spent: the phase would say so too.
+        if self.suspended.contains_key(&tx)
             && run.scheduler.phase(tx).resume()
+            && let Some(context) = self.suspended.remove(&tx)
         {
-            let context = self.suspended.swap_remove(at);
             if let Some(recorder) = run.recorder() {
                 recorder.note_resume(self.me, tx.0);
             }
@@ -213,7 +218,7 @@ impl<M: Machine> Desk<M> {
                     match run.scheduler.phase(tx).suspend() {
                         Suspend::Again => {}
                         Suspend::Parked => {
-                            self.suspended.push(context);
+                            self.suspended.insert(tx, context);
                             run.counters(self.me).suspended(self.suspended.len());
                             run.note(self.me, Event::Suspended(tx.0));
                             return Stride::On;

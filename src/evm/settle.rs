@@ -38,12 +38,12 @@ impl<'a> CommittedState<'a> {
 
     /// Reads with the reads of the block, unless that ends meanwhile.
     fn wait(&self, query: Query) -> ReadResult {
-        let Some(flight) = storage::ask(self.run, query, 0) else {
+        let Some(flight) = storage::ask(self.run, self.machine.target_of(query), 0) else {
             // It has arrived meanwhile.
             return self.try_get(query).unwrap_or(Err(StoreError::Dropped { query }));
         };
         let gone = || self.run.machine.storage.is_closed();
-        let answer = flight.wait(|| self.machine.store.drive(), gone);
+        let answer = flight.wait(|| storage::drive(self.run), gone);
         answer.unwrap_or(Err(StoreError::Dropped { query }))
     }
 

@@ -11,6 +11,8 @@
 
 use std::task::{Wake, Waker};
 
+use smallvec::SmallVec;
+
 use crate::sync::{
     Arc, Condvar, Mutex, hint,
     time::{Duration, Instant},
@@ -26,12 +28,12 @@ pub struct Flight<V> {
 #[derive(Debug)]
 struct Inner<V> {
     answer: Option<V>,
-    wakers: Vec<Waker>,
+    wakers: SmallVec<[Waker; 1]>,
 }
 
 impl<V> Default for Flight<V> {
     fn default() -> Self {
-        Self { inner: Mutex::new(Inner { answer: None, wakers: Vec::new() }) }
+        Self { inner: Mutex::new(Inner { answer: None, wakers: SmallVec::new() }) }
     }
 }
 

@@ -71,7 +71,7 @@ mod state_store;
 pub use backlog::{Backlog, Server};
 pub use flight::Flight;
 pub use io_pool::{IoPool, IoPoolError, Job};
-pub use reads::{ReadTotals, Reads};
+pub use reads::{Pump, ReadTotals, Reads};
 
 #[cfg(all(feature = "tokio", not(any(chorus_loom, chorus_shuttle))))]
 pub use asynchronous::{AsyncState, AsyncStore};

@@ -31,9 +31,11 @@
 //! `loom-tests/store_reads.rs` explores this.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     hash::Hash,
 };
+
+use smallvec::SmallVec;
 
 use super::Flight;
 use crate::sync::{Arc, Mutex, RandomState, time::Instant, weakened};
@@ -112,29 +114,23 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         if weakened("reads.known-locked") && known.take().is_some_and(|known| known()) {
             return None;
         }
-        let mut inner = self.inner.lock();
-        let inner = &mut *inner;
-        if let Some(place) = inner.flights.get_mut(&key)
-            && !weakened("reads.coalesce")
-        {
-            if let Some((old, sequence)) = place.queued
-                && rank < old
-            {
-                inner.queue.remove(&(old, sequence, key));
-                inner.queue.insert((rank, sequence, key));
-                place.queued = Some((rank, sequence));
-            }
-            return Some(place.flight.clone());
-        }
-        if known.is_some_and(|known| known()) {
-            return None;
-        }
-        let flight = Arc::new(Flight::default());
-        let sequence = inner.sequence;
-        inner.sequence += 1;
-        inner.queue.insert((rank, sequence, key));
-        let queued = Some((rank, sequence));
-        inner.flights.insert(key, Place { flight: flight.clone(), queued, since: None });
+        self.inner.lock().ask(key, rank, known)
+    }
+
+    /// [`ask_unless`](Self::ask_unless) and [`pump`](Self::pump) in one, at the price of one.
+    pub fn ask_and_pump(
+        &self,
+        key: K,
+        rank: u32,
+        known: impl FnOnce() -> bool,
+        pump: &impl Pump<K>,
+    ) -> Option<Arc<Flight<V>>> {
+        let (flight, batch) = {
+            let mut inner = self.inner.lock();
+            let flight = inner.ask(key, rank, Some(known))?;
+            (flight, inner.begin_pumping(self.limit, pump))
+        };
+        self.keep_pumping(batch, pump);
         Some(flight)
     }
 
@@ -149,57 +145,50 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         flight.peek()
     }
 
-    /// Hands what can be started to `start`, lowest rank first, with its rank. A read of rank
-    /// `urgent()` or lower is started even beyond the limit, one at a time. `now` is noted for
-    /// [`expire`](Self::expire).
-    pub fn pump(
-        &self,
-        urgent: impl Fn() -> u32,
-        now: impl Fn() -> Instant,
-        start: impl Fn(Vec<(K, u32)>),
-    ) {
-        loop {
-            let batch = {
-                let mut inner = self.inner.lock();
-                if inner.pumping {
-                    inner.again = !weakened("reads.again");
-                    return;
-                }
-                let batch = inner.take_startable(self.limit, urgent(), &now);
-                if batch.is_empty() {
-                    return;
-                }
-                inner.pumping = true;
-                inner.again = false;
-                batch
-            };
-            let pumping = Pumping(self);
-            start(batch);
-            if !pumping.done() {
-                return;
-            }
+    /// Starts what can be started, lowest rank first. A read of rank [`urgent`](Pump::urgent) or lower
+    /// is started even beyond the limit, one at a time.
+    pub fn pump(&self, pump: &impl Pump<K>) {
+        let batch = self.inner.lock().begin_pumping(self.limit, pump);
+        self.keep_pumping(batch, pump);
+    }
+
+    /// Goes on until nobody counts on another look.
+    fn keep_pumping(&self, mut batch: Vec<(K, u32)>, pump: &impl Pump<K>) {
+        if batch.is_empty() {
+            return;
         }
+        let pumping = Pumping(self);
+        while !batch.is_empty() {
+            pump.start(batch);
+            batch = self.inner.lock().look_again(self.limit, pump);
+        }
+        std::mem::forget(pumping);
     }
 
     /// The answer is there. `keep`: whoever asks later finds it.
     pub fn land(&self, key: K, value: V, keep: bool) {
-        let flight = {
+        let flight = self.inner.lock().land(&key, keep);
+        if let Some(flight) = flight {
+            flight.land(value);
+        }
+    }
+
+    /// [`land`](Self::land) of several and [`pump`](Self::pump) in one, at the price of one.
+    pub fn land_and_pump(
+        &self,
+        answers: impl IntoIterator<Item = (K, V, bool)>,
+        pump: &impl Pump<K>,
+    ) {
+        let mut landed = SmallVec::<[_; 8]>::new();
+        let batch = {
             let mut inner = self.inner.lock();
-            let Some(place) = inner.flights.get_mut(&key) else { return };
-            if place.since.take().is_none() && !weakened("reads.land-once") {
-                // Not started, or answered before.
-                return;
+            for (key, value, keep) in answers {
+                landed.extend(inner.land(&key, keep).map(|flight| (flight, value)));
             }
-            let flight = place.flight.clone();
-            if !keep {
-                inner.flights.remove(&key);
-            }
-            if !weakened("reads.place-freed") {
-                inner.started -= 1;
-            }
-            flight
+            inner.begin_pumping(self.limit, pump)
         };
-        flight.land(value);
+        landed.into_iter().for_each(|(flight, value)| flight.land(value));
+        self.keep_pumping(batch, pump);
     }
 
     /// Answers what was started at `then` or before and is under way with what `late` says. Says
@@ -267,21 +256,22 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     }
 }
 
+/// How reads are started.
+pub trait Pump<K> {
+    /// The rank that cannot wait.
+    fn urgent(&self) -> u32;
+
+    /// What is noted of reads that start now, for [`Reads::expire`].
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Hands reads to the store, each with its rank.
+    fn start(&self, batch: Vec<(K, u32)>);
+}
+
 /// Whoever is starting reads. Others count on it, so that it stops is noted even if the store panics.
 struct Pumping<'a, K, V>(&'a Reads<K, V>);
-
-impl<K, V> Pumping<'_, K, V> {
-    /// Stops, in one step with finding out whether somebody counts on another look.
-    fn done(self) -> bool {
-        let again = {
-            let mut inner = self.0.inner.lock();
-            inner.pumping = false;
-            inner.again
-        };
-        std::mem::forget(self);
-        again
-    }
-}
 
 impl<K, V> Drop for Pumping<'_, K, V> {
     fn drop(&mut self) {
@@ -290,13 +280,78 @@ impl<K, V> Drop for Pumping<'_, K, V> {
 }
 
 impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
-    fn take_startable(
+    fn ask(
         &mut self,
-        limit: usize,
-        urgent: u32,
-        now: impl Fn() -> Instant,
-    ) -> Vec<(K, u32)> {
+        key: K,
+        rank: u32,
+        known: Option<impl FnOnce() -> bool>,
+    ) -> Option<Arc<Flight<V>>> {
+        let entry = match self.flights.entry(key) {
+            Entry::Occupied(mut place) if !weakened("reads.coalesce") => {
+                let place = place.get_mut();
+                if let Some((old, sequence)) = place.queued
+                    && rank < old
+                {
+                    self.queue.remove(&(old, sequence, key));
+                    self.queue.insert((rank, sequence, key));
+                    place.queued = Some((rank, sequence));
+                }
+                return Some(place.flight.clone());
+            }
+            entry => entry,
+        };
+        if known.is_some_and(|known| known()) {
+            return None;
+        }
+        let flight = Arc::new(Flight::default());
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.queue.insert((rank, sequence, key));
+        let queued = Some((rank, sequence));
+        entry.insert_entry(Place { flight: flight.clone(), queued, since: None });
+        Some(flight)
+    }
+
+    /// Takes note of an answer; whoever called puts it into the flight, without the lock.
+    fn land(&mut self, key: &K, keep: bool) -> Option<Arc<Flight<V>>> {
+        let Entry::Occupied(mut place) = self.flights.entry(*key) else { return None };
+        if place.get_mut().since.take().is_none() && !weakened("reads.land-once") {
+            // Not started, or answered before.
+            return None;
+        }
+        let flight = if keep { place.get().flight.clone() } else { place.remove().flight };
+        if !weakened("reads.place-freed") {
+            self.started -= 1;
+        }
+        Some(flight)
+    }
+
+    /// What the caller is to start, unless somebody is at it, who will look again.
+    fn begin_pumping(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
+        if self.pumping {
+            self.again = !weakened("reads.again");
+            return Vec::new();
+        }
+        let batch = self.take_startable(limit, pump);
+        self.pumping = !batch.is_empty();
+        self.again = false;
+        batch
+    }
+
+    /// What else the caller is to start, who has been at it; if nothing, it stops in the same step.
+    fn look_again(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
+        let again = std::mem::take(&mut self.again);
+        let batch = if again { self.take_startable(limit, pump) } else { Vec::new() };
+        self.pumping = !batch.is_empty();
+        batch
+    }
+
+    fn take_startable(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
         let mut batch = Vec::new();
+        if self.queue.is_empty() {
+            return batch;
+        }
+        let (urgent, now) = (pump.urgent(), pump.now());
         while let Some(first) = self.queue.first() {
             let free = self.started == limit || weakened("reads.one-more");
             let reserved = first.0 <= urgent && free && !weakened("reads.reserve");
@@ -308,7 +363,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
             self.total += 1;
             if let Some(place) = self.flights.get_mut(&key) {
                 place.queued = None;
-                place.since = Some(now());
+                place.since = Some(now);
             }
             batch.push((key, rank));
         }
@@ -324,10 +379,38 @@ mod tests {
     use super::*;
     use crate::sync::time::Duration;
 
+    /// A store that answers in its own time, or as `F` does.
+    struct Store<F>(u32, F);
+
+    impl<F: Fn(Vec<(u32, u32)>)> Pump<u32> for Store<F> {
+        fn urgent(&self) -> u32 {
+            self.0
+        }
+
+        fn start(&self, batch: Vec<(u32, u32)>) {
+            self.1(batch);
+        }
+    }
+
     fn pump(reads: &Reads<u32, u32>, urgent: u32) -> Vec<(u32, u32)> {
         let started = RefCell::new(Vec::new());
-        reads.pump(|| urgent, Instant::now, |batch| started.borrow_mut().extend(batch));
+        reads.pump(&Store(urgent, |batch| started.borrow_mut().extend(batch)));
         started.into_inner()
+    }
+
+    #[test]
+    fn several_answers_land_at_once_and_let_others_start() {
+        let reads = Reads::<u32, u32>::new(2);
+        let started = RefCell::new(Vec::new());
+        let store = Store(0, |batch| started.borrow_mut().extend(batch));
+        let ask = |key| reads.ask_and_pump(key, key, || false, &store).unwrap();
+        let flights = [1, 2, 3, 4].map(ask);
+        assert_eq!(started.take(), [(1, 1), (2, 2)]);
+        reads.land_and_pump([(1, 10, true), (2, 20, false), (2, 21, false)], &store);
+        assert_eq!(started.take(), [(3, 3), (4, 4)]);
+        assert_eq!(flights.map(|flight| flight.peek()), [Some(10), Some(20), None, None]);
+        assert!(reads.ask_and_pump(5, 5, || true, &store).is_none() && !reads.knows(&5));
+        assert_eq!((reads.kept(&1), reads.load()), (Some(10), 2));
     }
 
     #[test]
@@ -384,16 +467,12 @@ mod tests {
         }
         fn go(reads: &Reads<u32, u32>, depth: usize) {
             assert!(depth < 3);
-            reads.pump(
-                || 0,
-                Instant::now,
-                |batch| {
-                    for (key, _) in batch {
-                        reads.land(key, key, false);
-                        go(reads, depth + 1);
-                    }
-                },
-            );
+            reads.pump(&Store(0, |batch| {
+                for (key, _) in batch {
+                    reads.land(key, key, false);
+                    go(reads, depth + 1);
+                }
+            }));
         }
         go(&reads, 0);
         assert!(!reads.any());
@@ -424,7 +503,7 @@ mod tests {
     fn a_store_that_panics_leaves_the_reads_to_the_next_caller() {
         let reads = Reads::<u32, u32>::new(1);
         reads.ask(1, 0);
-        let panics = || reads.pump(|| 0, Instant::now, |_| panic!("a store's fault"));
+        let panics = || reads.pump(&Store(0, |_| panic!("a store's fault")));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
         reads.land(1, 10, false);
         reads.ask(2, 0);

@@ -35,6 +35,7 @@ mod block_state;
 mod cells;
 mod drive;
 mod fiber;
+mod foresight;
 mod handler;
 mod journal;
 mod notes;

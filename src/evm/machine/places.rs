@@ -7,14 +7,14 @@
 
 use super::{
     EvmMachine,
-    cells::{Account, AccountSeen, SlotKey, field},
+    cells::{Account, AccountSeen, field},
     notes::Notes,
     prelude,
+    storage::Target,
 };
 use crate::{
     observe::timeline::{Location, Place},
     state::{Cell, EntryId, Read, TxIndex},
-    store::Query,
 };
 
 const KIND: u32 = 56;
@@ -50,20 +50,12 @@ impl From<prelude::Place> for Place {
 
 impl EvmMachine {
     /// The place that is asked for.
-    pub(super) fn place_of(&self, query: Query) -> Place {
-        match query {
-            Query::Account(address) => {
-                place(ACCOUNT, 0, self.accounts.intern(&address).get().into())
-            }
-            Query::Slot(address, slot) => {
-                let account = self.accounts.intern(&address).get();
-                let id = self.slots.intern(&SlotKey { account, generation: 0, slot });
-                place(SLOT, 0, id.get().into())
-            }
-            Query::HasStorage(address) => {
-                place(STORAGE, 0, self.accounts.intern(&address).get().into())
-            }
-            Query::BlockHash(number) => place(BLOCK_HASH, 0, number),
+    pub(super) fn place_of(&self, target: Target) -> Place {
+        match target {
+            Target::Account(id) => place(ACCOUNT, 0, id.get().into()),
+            Target::Slot(id) => place(SLOT, 0, id.get().into()),
+            Target::HasStorage(id) => place(STORAGE, 0, id.get().into()),
+            Target::BlockHash(number) => place(BLOCK_HASH, 0, number),
         }
     }
 

@@ -31,6 +31,7 @@ use super::{
     cells::{Account, SlotKey},
     drive::Fibers,
     fiber::{Command, Role},
+    storage::Target,
     view::{Stop, View},
 };
 use crate::{
@@ -323,10 +324,10 @@ impl View<'_> {
     }
 
     /// Asks for what the scout has to guess.
-    pub(super) fn discover(&mut self, query: Query) {
-        let known = self.run().machine.storage.reads.knows(&query);
+    pub(super) fn discover(&mut self, target: Target) {
+        let known = self.run().machine.storage.reads.knows(&target);
         // What arrives at this moment the next run knows.
-        let Some(flight) = self.ask(query, Read::LAST) else { return };
+        let Some(flight) = self.ask(target, Read::LAST) else { return };
         if let Some(scouting) = &mut self.scouting
             && flight.peek().is_none()
         {
@@ -346,7 +347,7 @@ impl View<'_> {
             Found::Unknown => match self.at_hand(query) {
                 Some(account) => account,
                 None => {
-                    self.discover(query);
+                    self.discover(Target::Account(id));
                     Account::default()
                 }
             },
@@ -377,7 +378,7 @@ impl View<'_> {
             Found::Unknown => match run.machine.store.try_get(query) {
                 Some(answer) => answer.and_then(|answer| answer.into_slot(query)).ok(),
                 None => {
-                    self.discover(query);
+                    self.discover(Target::Slot(id));
                     None
                 }
             },

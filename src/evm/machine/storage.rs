@@ -7,46 +7,73 @@
 //! ```
 //!
 //! An answer is put into the entry of its account or slot before anybody is woken, so what was read
-//! ahead is simply there. Answers that have no entry (has an account storage, a block's hash) are
-//! kept with the reads. An error is given to those who waited for that read and to nobody else: who
+//! ahead is simply there. So reads are known by that entry ([`Target`]), which is found once, rather
+//! than by what the store is asked. Answers that have no entry (has an account storage, a block's
+//! hash) are kept with the reads. An error is given to those who waited for that read and to nobody else: who
 //! asks later makes the store try again.
+//!
+//! What a worker gets from a store that it drives it gathers and lands together: one lock for all.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use alloy_primitives::Address;
+use alloy_primitives::{B256, U256};
 use revm::bytecode::Bytecode;
+use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
     cells::{Account, SlotKey},
+    foresight::Foresight,
     scout::Scouts,
 };
 use crate::{
     context::Run,
     engine::message,
     evm::reading::{Reading, Scouting},
+    state::EntryId,
     store::{
-        Answer, Flight, Query, Read, ReadResult, ReadTotals, Reads, Reply, StateStore, StoreError,
+        Answer, Flight, Pump, Query, Read, ReadResult, ReadTotals, Reads, Reply, StateStore,
+        StoreError,
     },
     sync::{
         Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicU32, Ordering},
-        time::{Duration, Instant},
+        time::Duration,
     },
 };
 
 /// How many transactions are read ahead at a time.
 const CHUNK: u32 = 64;
 
+/// What is read, by the entry that the answer concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Target {
+    /// The account.
+    Account(EntryId),
+    /// The slot, in the storage from before the block.
+    Slot(EntryId),
+    /// Whether the account has storage.
+    HasStorage(EntryId),
+    /// The hash of the block of that number.
+    BlockHash(u64),
+}
+
 /// The store with the reads that are under way.
 pub(crate) struct Storage {
-    pub(super) reads: Reads<Query, ReadResult>,
+    pub(super) reads: Reads<Target, ReadResult>,
     /// `None`: everything is at hand.
     latency: Option<Duration>,
     /// Transactions up to here have been read ahead.
     prefetched: AtomicU32,
     prefetching: Mutex<()>,
     pub(super) scouts: Option<Scouts>,
+    pub(super) foresight: Foresight,
+    /// What arrivals share. Apart from the run, whose own counts would otherwise go to and fro between
+    /// the workers with every read.
+    home: OnceLock<Arc<Home>>,
     /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
     /// needs it or does not.
     pub(crate) beneficiary: OnceLock<StoreError>,
@@ -63,6 +90,8 @@ impl Storage {
             prefetched: AtomicU32::new(0),
             prefetching: Mutex::new(()),
             scouts: scouted.and_then(|latency| Scouts::new(latency, transactions)),
+            foresight: Foresight::default(),
+            home: OnceLock::new(),
             beneficiary: OnceLock::new(),
         }
     }
@@ -88,18 +117,108 @@ impl Storage {
     }
 }
 
-/// Leaves a read's answer where the block finds it. A block that is gone needs none.
-struct Arrival(Weak<Run<EvmMachine>>);
+/// Where answers go. A block that is gone needs none.
+struct Home(Weak<Run<EvmMachine>>);
+
+/// Leaves a read's answer where the block finds it.
+struct Arrival {
+    home: Arc<Home>,
+    target: Target,
+}
 
 impl Reply for Arrival {
     fn answer(self: Box<Self>, query: Query, result: ReadResult) {
-        if let Some(run) = self.0.upgrade() {
-            land(&run, query, result);
+        // Another kind of answer is none, and is not kept.
+        let landing = (self.target, result.and_then(|answer| answer.checked(query)));
+        let own = |gathered: &Gathered| gathered.run == self.home.0.as_ptr();
+        // A thread that ends has nothing to gather with.
+        let gathers = GATHERED.try_with(|gathered| gathered.borrow().as_ref().is_some_and(own));
+        if gathers.unwrap_or(false) {
+            GATHERED.with_borrow_mut(|gathered| {
+                if let Some(gathered) = gathered {
+                    gathered.landings.push(landing);
+                }
+            });
+        } else if let Some(run) = self.home.0.upgrade() {
+            land(&run, [landing]);
         }
     }
 
     fn is_wanted(&self) -> bool {
-        self.0.upgrade().is_some_and(|run| !run.machine.storage.reads.is_closed())
+        self.home.0.upgrade().is_some_and(|run| !run.machine.storage.reads.is_closed())
+    }
+}
+
+/// An answer and where it goes.
+type Landing = (Target, ReadResult);
+
+/// Answers that land when the store has been driven.
+struct Gathered {
+    /// Of this block. Compared, and nothing else.
+    run: *const Run<EvmMachine>,
+    landings: Vec<Landing>,
+}
+
+thread_local! {
+    /// What the thread gathers while it drives a store.
+    static GATHERED: RefCell<Option<Gathered>> = const { RefCell::new(None) };
+}
+
+/// Lets the store answer what is due. `true`: it counts on being called again, be it for what landing
+/// those answers has started.
+pub(crate) fn drive(run: &Arc<Run<EvmMachine>>) -> bool {
+    let gathered = Gathered { run: Arc::as_ptr(run), landings: Vec::new() };
+    let mut gathering =
+        Gathering { run, outer: Some(GATHERED.replace(Some(gathered))), landed: false };
+    let more = run.machine.store.drive();
+    gathering.end();
+    more | gathering.landed
+}
+
+/// Lands what was gathered, also if the store panics.
+struct Gathering<'a> {
+    run: &'a Arc<Run<EvmMachine>>,
+    /// Of the block that is being driven further out, if that one's store executes blocks itself.
+    /// `None`: it has been put back.
+    outer: Option<Option<Gathered>>,
+    landed: bool,
+}
+
+impl Gathering<'_> {
+    fn end(&mut self) {
+        let Some(outer) = self.outer.take() else { return };
+        if let Some(gathered) = GATHERED.replace(outer)
+            && !gathered.landings.is_empty()
+        {
+            self.landed = true;
+            land(self.run, gathered.landings);
+        }
+    }
+}
+
+impl Drop for Gathering<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Pump<Target> for Arc<Run<EvmMachine>> {
+    fn urgent(&self) -> u32 {
+        self.scheduler.cursor().frontier().0
+    }
+
+    /// Nothing unwinds out of this: a store that panics drops the reads, which is an answer to each.
+    fn start(&self, batch: Vec<(Target, u32)>) {
+        let home = self.machine.storage.home.get_or_init(|| Arc::new(Home(Arc::downgrade(self))));
+        let read = |(target, rank)| {
+            let arrival = Arrival { home: home.clone(), target };
+            Read::new(self.machine.query_of(target), rank, Box::new(arrival))
+        };
+        let reads = batch.into_iter().map(read).collect();
+        let fetched = catch_unwind(AssertUnwindSafe(|| self.machine.store.fetch(reads)));
+        if let Err(panic) = fetched {
+            tracing::error!(message = message(&*panic), "the store panicked");
+        }
     }
 }
 
@@ -107,87 +226,101 @@ impl Reply for Arrival {
 /// `None`: the answer has arrived meanwhile, look again.
 pub(crate) fn ask(
     run: &Arc<Run<EvmMachine>>,
-    query: Query,
+    target: Target,
     rank: u32,
 ) -> Option<Arc<Flight<ReadResult>>> {
-    let known = || run.machine.is_known(query);
-    let flight = run.machine.storage.reads.ask_unless(query, rank, known)?;
-    pump(run);
-    Some(flight)
+    let known = || run.machine.is_known(target);
+    let flight = run.machine.storage.reads.ask_and_pump(target, rank, known, run);
+    if flight.is_none() {
+        // What the caller has queued beside it is to start all the same.
+        pump(run);
+    }
+    flight
 }
 
-/// Starts what can be started. Nothing unwinds out of this: a store that panics drops the reads, which
-/// is an answer to each.
+/// Starts what can be started.
 pub(super) fn pump(run: &Arc<Run<EvmMachine>>) {
-    let urgent = || run.scheduler.cursor().frontier().0;
-    run.machine.storage.reads.pump(urgent, Instant::now, |batch| {
-        let reads = batch
-            .into_iter()
-            .map(|(query, rank)| Read::new(query, rank, Box::new(Arrival(Arc::downgrade(run)))));
-        let reads = reads.collect();
-        let fetched = catch_unwind(AssertUnwindSafe(|| run.machine.store.fetch(reads)));
-        if let Err(panic) = fetched {
-            tracing::error!(message = message(&*panic), "the store panicked");
-        }
-    });
+    run.machine.storage.reads.pump(run);
 }
 
-fn land(run: &Arc<Run<EvmMachine>>, query: Query, result: ReadResult) {
+/// Puts answers where the block finds them, wakes whoever waits, and starts what that lets start.
+fn land(run: &Arc<Run<EvmMachine>>, landings: impl IntoIterator<Item = Landing>) {
     let machine = &run.machine;
-    // Another kind of answer is none, and is not kept.
-    let result = result.and_then(|answer| answer.checked(query));
-    let mut delegate = None;
-    match &result {
-        Ok(Answer::Account(info)) => {
-            if let Query::Account(address) = query {
+    let landings = landings.into_iter().map(|(target, result)| {
+        match (&result, target) {
+            (Ok(Answer::Account(info)), Target::Account(id)) => {
                 let code = info.as_ref().and_then(|info| info.code.as_ref());
-                delegate = code.and_then(Bytecode::eip7702_address);
-                let id = machine.accounts.intern(&address);
+                let delegate = code.and_then(Bytecode::eip7702_address);
                 machine.accounts.entry(id).fill(Account::from_info(info.clone()));
+                if let Some(delegate) = delegate {
+                    machine.ask_ahead(Query::Account(delegate), Read::LAST);
+                }
             }
+            (Ok(Answer::Slot(value)), Target::Slot(id)) => machine.slots.entry(id).fill(*value),
+            _ => {}
         }
-        Ok(Answer::Slot(value)) => {
-            if let Query::Slot(address, slot) = query {
-                let account = machine.accounts.intern(&address).get();
-                let id = machine.slots.intern(&SlotKey { account, generation: 0, slot });
-                machine.slots.entry(id).fill(*value);
-            }
-        }
-        _ => {}
-    }
-    let keep = matches!(result, Ok(Answer::HasStorage(_) | Answer::BlockHash(_)));
-    machine.storage.reads.land(query, result, keep);
-    if let Some(delegate) = delegate {
-        machine.ask_ahead(Query::Account(delegate), Read::LAST);
-    }
-    pump(run);
+        let keep = matches!(result, Ok(Answer::HasStorage(_) | Answer::BlockHash(_)));
+        (target, result, keep)
+    });
+    // Entries are filled, and delegates asked for, without the lock.
+    let landings: SmallVec<[_; 8]> = landings.collect();
+    machine.storage.reads.land_and_pump(landings, run);
 }
 
 impl EvmMachine {
-    /// Whether nothing is known of the account.
-    fn is_unread(&self, address: Address) -> bool {
-        let id = self.accounts.find(&address);
-        id.is_none_or(|id| self.accounts.entry(id).with_committed(|_| ()).is_none())
+    /// The entry that the answer concerns, which is made if there is none.
+    pub(crate) fn target_of(&self, query: Query) -> Target {
+        match query {
+            Query::Account(address) => Target::Account(self.accounts.intern(&address)),
+            Query::Slot(address, slot) => {
+                let account = self.accounts.intern(&address).get();
+                Target::Slot(self.slots.intern(&SlotKey { account, generation: 0, slot }))
+            }
+            Query::HasStorage(address) => Target::HasStorage(self.accounts.intern(&address)),
+            Query::BlockHash(number) => Target::BlockHash(number),
+        }
+    }
+
+    /// What the store is asked for it.
+    pub(super) fn query_of(&self, target: Target) -> Query {
+        let named = "an entry has its key before its id is known";
+        match target {
+            Target::Account(id) => Query::Account(*self.accounts.key(id).expect(named)),
+            Target::Slot(id) => {
+                let key = self.slots.key(id).expect(named);
+                let address = self.accounts.key_of_number(key.account).expect(named);
+                Query::Slot(*address, key.slot)
+            }
+            Target::HasStorage(id) => Query::HasStorage(*self.accounts.key(id).expect(named)),
+            Target::BlockHash(number) => Query::BlockHash(number),
+        }
     }
 
     /// Whether the answer lies in the entry that it belongs to, if there is one.
-    fn is_known(&self, query: Query) -> bool {
-        match query {
-            Query::Account(address) => !self.is_unread(address),
-            Query::Slot(address, slot) => self.accounts.find(&address).is_some_and(|account| {
-                let key = SlotKey { account: account.get(), generation: 0, slot };
-                let id = self.slots.find(&key);
-                id.is_some_and(|id| self.slots.entry(id).with_committed(|_| ()).is_some())
-            }),
-            Query::HasStorage(_) | Query::BlockHash(_) => false,
+    fn is_known(&self, target: Target) -> bool {
+        match target {
+            Target::Account(id) => self.accounts.entry(id).with_committed(|_| ()).is_some(),
+            Target::Slot(id) => self.slots.entry(id).with_committed(|_| ()).is_some(),
+            Target::HasStorage(_) | Target::BlockHash(_) => false,
+        }
+    }
+
+    /// Queues what the contract will probably read beside a slot that is waited for, by what others of
+    /// its code read. Of the storage from before the block. The caller asks for the slot next.
+    pub(super) fn foresee(&self, code: B256, account: u32, slot: U256, rank: u32) {
+        for slot in self.storage.foresight.note(code, account, slot) {
+            let id = self.slots.intern(&SlotKey { account, generation: 0, slot });
+            let known = || self.is_known(Target::Slot(id));
+            let _ = self.storage.reads.ask_unless(Target::Slot(id), rank, known);
         }
     }
 
     /// Queues a read that is known to come, if nothing of it is at hand.
     fn ask_ahead(&self, query: Query, rank: u32) {
+        let target = self.target_of(query);
         // An error at hand is found by whoever needs the location, if anybody does.
-        if !self.is_known(query) && self.store.try_get(query).is_none() {
-            let _ = self.storage.reads.ask_unless(query, rank, || self.is_known(query));
+        if !self.is_known(target) && self.store.try_get(query).is_none() {
+            let _ = self.storage.reads.ask_unless(target, rank, || self.is_known(target));
         }
     }
 }
@@ -245,5 +378,5 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
 /// What workers do for the store between transactions. `true`: it counts on being called again.
 pub(super) fn serve(run: &Arc<Run<EvmMachine>>) -> bool {
     prefetch(run);
-    run.machine.store.drive()
+    drive(run)
 }

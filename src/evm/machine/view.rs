@@ -1,7 +1,7 @@
 //! The world as one incarnation sees it: revm's database, answering from the multi-version state,
 //! suspending where a lower transaction is about to write.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, task::Waker};
 
 use alloy_primitives::{Address, B256, U256};
 use corosensei::Yielder;
@@ -21,14 +21,14 @@ use super::{
     prelude::Place,
     regions::RegionView,
     scout::Scouting,
-    storage,
+    storage::{self, Target},
 };
 use crate::{
     context::{Run, context_waker},
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
     observe::timeline,
-    state::{Read, TxIndex},
+    state::{EntryId, Read, TxIndex},
     store::{Answer, Flight, Query, ReadResult},
     sync::Arc,
 };
@@ -58,7 +58,7 @@ pub(super) enum Awaiting {
     /// For what a transaction writes there.
     Version(Place),
     /// For what the store says.
-    Answer(Query),
+    Answer(Target),
     /// For what becomes of a region.
     Registry,
 }
@@ -72,18 +72,21 @@ pub(crate) struct View<'y> {
     pub(super) regions: RegionView,
     /// It only looks for what the transaction will read.
     pub(super) scouting: Option<Scouting>,
+    /// Of the last transaction of this block that waited here for the store.
+    waker: Option<(TxIndex, Waker)>,
 }
 
 impl<'y> View<'y> {
     pub(crate) fn new(yielder: &'y Yielder<Command, Event>, notes: Rc<RefCell<Notes>>) -> Self {
         let regions = RegionView::default();
-        Self { yielder, run: None, tx: TxIndex(0), notes, regions, scouting: None }
+        Self { yielder, run: None, tx: TxIndex(0), notes, regions, scouting: None, waker: None }
     }
 
     /// Turns to a transaction.
     pub(crate) fn begin(&mut self, run: &Arc<Run<EvmMachine>>, tx: TxIndex) {
         if !self.run.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, run)) {
             self.run = Some(run.clone());
+            self.waker = None;
         }
         self.tx = tx;
         self.regions.clear();
@@ -93,6 +96,7 @@ impl<'y> View<'y> {
     /// Lets go of the block.
     pub(crate) fn end_block(&mut self) {
         self.run = None;
+        self.waker = None;
     }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
@@ -145,7 +149,7 @@ impl<'y> View<'y> {
         if let Some(recorder) = run.recorder() {
             let place = match place {
                 Awaiting::Version(place) => place.into(),
-                Awaiting::Answer(query) => run.machine.place_of(query),
+                Awaiting::Answer(target) => run.machine.place_of(target),
                 Awaiting::Registry => places::shared_memory(),
             };
             let event = timeline::Event::Awaits(self.tx.0, timeline::Awaited { wait, place });
@@ -174,23 +178,34 @@ impl<'y> View<'y> {
 
     /// Asks the store, on the worker's stack: how deep a store goes is not known, and pages that it
     /// touched here would stay with the coroutine.
-    pub(super) fn ask(&self, query: Query, rank: u32) -> Option<Arc<Flight<ReadResult>>> {
+    pub(super) fn ask(&self, target: Target, rank: u32) -> Option<Arc<Flight<ReadResult>>> {
         let run = self.run();
-        self.yielder.on_parent_stack(|| storage::ask(run, query, rank))
+        self.yielder.on_parent_stack(|| storage::ask(run, target, rank))
     }
 
     /// Lets the store answer what is due, on the worker's stack.
     pub(super) fn drive(&self) {
-        let store = &self.run().machine.store;
-        self.yielder.on_parent_stack(|| store.drive());
+        let run = self.run();
+        self.yielder.on_parent_stack(|| storage::drive(run));
+    }
+
+    /// The context's waker, one for all its reads.
+    fn waker(&mut self) -> Waker {
+        match &self.waker {
+            Some((tx, waker)) if *tx == self.tx => waker.clone(),
+            _ => {
+                let waker = context_waker(self.run(), self.tx);
+                self.waker.insert((self.tx, waker)).1.clone()
+            }
+        }
     }
 
     /// Suspends until the store has answered. `None`: the answer has arrived meanwhile, in the entry
     /// of its account or slot.
     #[cold]
-    fn fetch(&mut self, query: Query) -> Result<Option<Answer>, Stop> {
-        let Some(flight) = self.ask(query, self.tx.0) else { return Ok(None) };
-        let waker = context_waker(self.run(), self.tx);
+    fn fetch(&mut self, target: Target) -> Result<Option<Answer>, Stop> {
+        let Some(flight) = self.ask(target, self.tx.0) else { return Ok(None) };
+        let waker = self.waker();
         if let Some(scouts) = &self.run().machine.storage.scouts {
             if scouts.note_wait(self.tx) {
                 self.run().scheduler.call_help();
@@ -200,15 +215,28 @@ impl<'y> View<'y> {
             if let Some(result) = flight.poll(&waker) {
                 return Ok(Some(result?));
             }
-            self.note_wait(timeline::Wait::Store, Awaiting::Answer(query));
+            self.note_wait(timeline::Wait::Store, Awaiting::Answer(target));
             self.pause()?;
             self.check()?;
         }
     }
 
+    /// The same for a slot of a contract of that code, with others that it will probably read.
+    #[cold]
+    fn fetch_slot(
+        &mut self,
+        key: SlotKey,
+        code: B256,
+        id: EntryId,
+    ) -> Result<Option<Answer>, Stop> {
+        self.run().machine.foresee(code, key.account, key.slot, self.tx.0);
+        self.fetch(Target::Slot(id))
+    }
+
     /// The same, for what has no entry: the answer is kept with the reads.
     fn fetch_kept(&mut self, query: Query) -> Result<Answer, Stop> {
-        Ok(self.fetch(query)?.expect("only what has an entry is known without its read"))
+        let target = self.run().machine.target_of(query);
+        Ok(self.fetch(target)?.expect("only what has an entry is known without its read"))
     }
 
     /// Whether the account may be created as far as its storage goes (EIP-7610).
@@ -227,7 +255,7 @@ impl<'y> View<'y> {
         let any = match self.run().machine.store.try_has_storage(address) {
             Some(any) => any?,
             None if self.scouting.is_some() => {
-                self.discover(query);
+                self.discover(self.run().machine.target_of(query));
                 false
             }
             None => self.fetch_kept(query)?.into_has_storage(query)?,
@@ -249,7 +277,7 @@ impl<'y> View<'y> {
                 Read::Unknown => {
                     let info = match machine.store.try_account(address) {
                         Some(info) => info?,
-                        None => match self.fetch(query)? {
+                        None => match self.fetch(Target::Account(id))? {
                             Some(answer) => answer.into_account(query)?,
                             None => continue,
                         },
@@ -275,10 +303,11 @@ impl<'y> View<'y> {
     }
 
     fn load_slot(&mut self, at: usize, address: Address, slot: U256) -> Result<U256, Stop> {
-        let key = {
+        let (key, code) = {
             let note = &mut self.notes.borrow_mut().accounts[at];
             note.seen.fields |= field::GENERATION;
-            SlotKey { account: note.id.get(), generation: note.seen.generation, slot }
+            let account = note.id.get();
+            (SlotKey { account, generation: note.seen.generation, slot }, note.seen.code_hash)
         };
         let id = self.run().machine.slots.intern(&key);
         let query = Query::Slot(address, slot);
@@ -304,7 +333,7 @@ impl<'y> View<'y> {
                 Read::Unknown => {
                     let value = match run.machine.store.try_storage(address, slot) {
                         Some(value) => value?,
-                        None => match self.fetch(query)? {
+                        None => match self.fetch_slot(key, code, id)? {
                             Some(answer) => answer.into_slot(query)?,
                             None => continue,
                         },
@@ -367,7 +396,7 @@ impl Database for View<'_> {
         match machine.store.try_block_hash(number) {
             Some(hash) => Ok(hash?),
             None if self.scouting.is_some() => {
-                self.discover(query);
+                self.discover(Target::BlockHash(number));
                 Ok(B256::ZERO)
             }
             None => Ok(self.fetch_kept(query)?.into_block_hash(query)?),
