@@ -8,7 +8,7 @@ use crate::{
 
 use super::{
     Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
-    adapt::{Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening},
+    adapt::{Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening, promised_gas},
     sequential::{self, Begun, Done, Pace},
     shared::in_force,
     transfer::Transfers,
@@ -63,6 +63,7 @@ impl Workers {
             return self.execute_direct(block, &**store, conduct);
         }
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
+        let credit = credit.in_block_of(promised_gas(&block.transactions));
         let plan = Plan { workers: Some(workers), credit: Some(credit), ..Plan::default() };
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         if let (Some(lessons), true) = (self.lessons(), outcome.statistics.gave_up) {
@@ -126,7 +127,8 @@ impl Workers {
         }
         let done = plan.head.as_ref().map(|head| &head.done);
         let before = done.map_or((0, 0), |done| (done.transactions.len(), done.sums.gas_used));
-        plan.credit = Some(Credit::new(count - before.0, plan.each, Review::HandOver));
+        let credit = Credit::new(count - before.0, plan.each, Review::HandOver);
+        plan.credit = Some(credit.in_block_of(promised_gas(&block.transactions)));
         let begin = Instant::now();
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         let time = begin.elapsed().as_secs_f64().max(1e-9);

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   earned    gas committed, and an allowance: a 16th of the block, 16 transactions at the most
-//!   spent     3 × gas executed and thrown away
+//!   spent     3 × gas executed and thrown away, beyond a 16th of what the block may use
 //!           + what a transaction takes on average, for each time that one waited for another
 //!             (more if transactions are short, because a wait takes time of its own)
 //! ```
@@ -16,8 +16,9 @@
 //! | more than half, for gas in vain | four transactions per worker at a time |
 //! | more than all | the workers leave, and the calling thread executes the rest one by one |
 //!
-//! So gas that was executed in vain is at most a third of the gas committed, plus a third of the allowance,
-//! plus what was under way, a window at the most. A chain of dependent transactions, each of which waits for the one
+//! So gas that was executed in vain is at most a third of the gas committed, plus a third of the allowances,
+//! plus what was under way, a window at the most. The second allowance is one of gas: in a block of transfers with
+//! few calls among them, one call in vain is worth dozens of average transactions, and is nothing to the block. A chain of dependent transactions, each of which waits for the one
 //! before, is known within a few dozen transactions.
 //!
 //! The account is kept over the whole block: a part of it that gains pays for one that does not.
@@ -44,6 +45,8 @@ pub(crate) struct Credit {
     wait: f64,
     /// How many transactions' gas may be spent beyond what is earned.
     allowance: f64,
+    /// Gas that may be spent in vain for nothing.
+    free: f64,
     every: u32,
     /// How many transactions were committed before anything ran in parallel, and their gas.
     before: (u32, u64),
@@ -60,11 +63,17 @@ impl Credit {
         Self {
             wait: 1.0 + WAIT / each,
             allowance: (transactions as f64 * ALLOWED_SHARE).min(ALLOWANCE),
+            free: 0.0,
             every: (transactions as u32 / PARTS).clamp(1, EVERY),
             before: (0, 0),
             then,
             end: None,
         }
+    }
+
+    /// The same in a block that may use so much gas.
+    pub(crate) fn in_block_of(self, gas: u64) -> Self {
+        Self { free: gas as f64 * ALLOWED_SHARE, ..self }
     }
 
     /// The account of speculation that begins after `committed` transactions, which used `gas`.
@@ -106,7 +115,7 @@ impl Credit {
         let mean = (gas as f64 / f64::from(committed.max(1))).max(1.0);
         let earned = gas as f64 + self.allowance * mean;
         let waits = totals.suspensions as f64 * self.wait * mean;
-        let waste = WASTE * totals.wasted as f64;
+        let waste = (WASTE * totals.wasted as f64 - self.free).max(0.0);
         if waste + waits > earned {
             self.then
         } else if waste > earned / 2.0 {
@@ -157,6 +166,15 @@ mod tests {
         let wasted = |wasted| Totals { wasted, ..Totals::default() };
         assert_eq!(credit.review(4, 3_000_000, &wasted(600_000), 2), Review::Window(8));
         assert_eq!(credit.review(4, 3_000_000, &wasted(2_000_000), 2), Review::HandOver);
+    }
+
+    #[test]
+    fn one_call_in_vain_does_not_end_speculation_in_a_block_of_transfers() {
+        let wasted = |wasted| Totals { wasted, ..Totals::default() };
+        let credit = Credit::new(1_000, Some(3e-6), Review::HandOver);
+        assert_eq!(credit.review(16, 16 * 21_000, &wasted(300_000), 2), Review::HandOver);
+        let credit = credit.in_block_of(15_000_000);
+        assert_eq!(credit.review(16, 16 * 21_000, &wasted(300_000), 2), GOES_ON);
     }
 
     #[test]

@@ -34,6 +34,6 @@ mod sample;
 pub(crate) use self::{
     credit::Credit,
     lessons::Lessons,
-    opening::{Opening, WORTH_SUSPENDING, opening},
+    opening::{Opening, WORTH_SUSPENDING, opening, promised_gas},
     sample::{Outlook, Sample},
 };

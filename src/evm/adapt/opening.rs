@@ -7,6 +7,8 @@ use crate::{
 
 /// What a call is taken to need at most: wallets round up generously.
 pub(super) const CAP: u64 = 300_000;
+/// Gas of a transfer.
+const TRANSFER_GAS: u64 = 21_000;
 /// A read that takes longer than a block's overhead is worth suspending for.
 pub(crate) const WORTH_SUSPENDING: Duration = Duration::from_micros(5);
 /// Blocks of which no sample can be taken go direct if their calls may need less gas than this.
@@ -53,6 +55,12 @@ pub(crate) fn opening(
 /// Whether it is nearly certainly a transfer of ether to an account without code.
 pub(super) fn is_plain(tx: &Transaction) -> bool {
     tx.env.data.is_empty() && tx.env.kind.is_call()
+}
+
+/// The gas that transactions may need together.
+pub(crate) fn promised_gas(transactions: &[Transaction]) -> u64 {
+    let promised = |tx: &Transaction| if is_plain(tx) { TRANSFER_GAS } else { call_gas(tx) };
+    transactions.iter().map(promised).sum()
 }
 
 /// The gas that a call may need: a promise, not a cost.
