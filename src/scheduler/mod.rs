@@ -22,6 +22,11 @@
 //! 6. At most `window` transactions at and above the frontier are started. The frontier is always
 //!    among them, so it can always run: progress. The window can shrink while the block runs, down to
 //!    the frontier alone ([`Scheduler::restrain`]), which wakes nobody: less may start than before.
+//! 7. A transaction is anyone's to run, or reserved for the commit step ([`Turn`]), which then is work at
+//!    the frontier.
+//!
+//! Transactions start in block order, but for long ones that would be run alone at the end
+//! ([`EarlyStarts`]).
 //!
 //! Nothing here knows what a transaction is; [`crate::context`] drives this with a machine.
 

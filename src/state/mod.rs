@@ -20,7 +20,7 @@
 //! 2. A transaction has at most one pending change per entry. It is *published* or an *estimate*:
 //!    what an aborted incarnation wrote, kept so that readers wait rather than run into it, or what
 //!    a hint predicts.
-//! 3. Whoever reads an entry, other than by a peek, is in `readers` before it leaves the entry's lock, so a later change by
+//! 3. Whoever reads an entry, other than by a peek or a glance, is in `readers` before it leaves the entry's lock, so a later change by
 //!    a lower transaction finds it. A reader is told at most once per change, and re-validates by
 //!    value: being told costs time, never correctness.
 //! 4. Entries are created, never removed, while a block runs; [`EntryId`]s stay valid.
