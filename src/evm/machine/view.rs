@@ -206,10 +206,10 @@ impl<'y> View<'y> {
     fn fetch(&mut self, target: Target) -> Result<Option<Answer>, Stop> {
         let Some(flight) = self.ask(target, self.tx.0) else { return Ok(None) };
         let waker = self.waker();
-        if let Some(scouts) = &self.run().machine.storage.scouts {
-            if scouts.note_wait(self.tx) {
-                self.run().scheduler.call_help();
-            }
+        if let Some(scouts) = &self.run().machine.storage.scouts
+            && scouts.note_wait(self.tx)
+        {
+            self.run().scheduler.call_help();
         }
         loop {
             if let Some(result) = flight.poll(&waker) {
