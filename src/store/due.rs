@@ -162,7 +162,7 @@ mod tests {
         let far = begin + Duration::from_secs(3600);
         due.put([(far, 0, (0, 0)), (at(6), 1, (6, 1))]);
         while begin.elapsed() < Duration::from_micros(6) {
-            std::hint::spin_loop();
+            crate::sync::hint::spin_loop();
         }
         let mut expected = items.to_vec();
         expected.push((6, 1));
