@@ -77,7 +77,8 @@ fn transaction(random: &mut fastrand::Rng, spec: SpecId, nonces: &mut [u64]) -> 
     let gas_price = choose(10, &[0, 6, 7, 8, u64::MAX]);
     let priority = choose(3, &[0, 1, 11]);
     let chain = choose(CHAIN, &[0, 2]);
-    let nonce = choose(nonces[from as usize], &[0, 1, u64::MAX, nonces[from as usize] + 1]);
+    let next = nonces[from as usize];
+    let nonce = choose(next, &[0, 1, u64::MAX, next.wrapping_add(1)]);
     let value = choose(random_value(nonce), &[0, 1, u64::MAX]);
     let to = match random.u8(..16) {
         0 => from,

@@ -443,7 +443,7 @@ impl<M: Machine> Run<M> {
             // A worker has found that it is not so cheap, and runs it.
             return Step::NotYet;
         }
-        let (begin, mut told) = (self.clock(), Vec::new());
+        let mut told = Vec::new();
         self.note(me, Event::Started(at.0));
         let Some(result) = self.machine.run_at_its_turn(at, &mut told) else {
             self.note(me, Event::Ended(at.0));
@@ -455,6 +455,7 @@ impl<M: Machine> Run<M> {
             return Step::NotYet;
         };
         self.note(me, Event::Ended(at.0));
+        let begin = self.clock();
         self.counters(me).started();
         self.note_commit(me, at, begin, &result);
         let committed = self.scheduler.phase(at).commit_idle();
