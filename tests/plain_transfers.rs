@@ -68,7 +68,7 @@ fn state(random: &mut fastrand::Rng) -> MemoryStore {
 
 fn transaction(random: &mut fastrand::Rng, spec: SpecId, nonces: &mut [u64]) -> TxEnv {
     let from = random.u64(..PEOPLE);
-    let mut choose = |often: u64, seldom: &[u64]| match random.u8(..12) {
+    let mut choose = |often: u64, seldom: &[u64]| match random.u8(..48) {
         0 => seldom[random.usize(..seldom.len())],
         _ => often,
     };
