@@ -18,6 +18,7 @@
 //!
 //! A transaction is anything that implements [`Machine`]; this module names no VM.
 
+mod commit;
 mod control;
 mod machine;
 mod run;

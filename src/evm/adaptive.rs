@@ -9,7 +9,7 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
     adapt::{Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening, promised_gas},
-    sequential::{self, Begun, Done, Pace},
+    sequential::{self, Begun, Done, Pace, Watch},
     shared::in_force,
     transfer::Transfers,
     workers::{Plan, Workers},
@@ -103,17 +103,7 @@ impl Workers {
             let most = if gains == Some(false) { 1 } else { workers };
             let mut sample = Sample::new(block, most, lessons);
             let mut look = |done: &Done| sample.look(done);
-            let policy = self.config.policy;
-            let transfers = Transfers::new(block, None);
-            match sequential::begin(
-                block,
-                &**store,
-                policy,
-                None,
-                transfers,
-                conduct,
-                Some(&mut look),
-            )? {
+            match self.begin(block, &**store, conduct, &mut look)? {
                 Begun::Ended(outcome) => {
                     if let (Some(false), Some(lessons)) = (gains, lessons) {
                         lessons.pardon(block);
@@ -146,6 +136,19 @@ impl Workers {
         Ok(outcome)
     }
 
+    /// Executes a block one by one, without shared memory, until `look` says to hand the rest over.
+    fn begin(
+        &self,
+        block: &Block,
+        store: &dyn StateStore,
+        conduct: &Conduct<TransactionOutcome>,
+        look: Watch<'_>,
+    ) -> Result<Begun, BlockError> {
+        let transfers = Transfers::new(block, None);
+        let policy = self.config.policy;
+        sequential::begin(block, store, policy, None, transfers, conduct, Some(look))
+    }
+
     /// See [`Engine::execute_in_parts`](super::Engine::execute_in_parts).
     pub(super) fn execute_in_parts(
         &self,
@@ -159,17 +162,7 @@ impl Workers {
         if head > 0 {
             let enough = |done: &Done| done.transactions.len() >= head;
             let mut look = |done: &Done| if enough(done) { Pace::HandOver } else { Pace::Watch };
-            let policy = self.config.policy;
-            let transfers = Transfers::new(block, None);
-            match sequential::begin(
-                block,
-                &**store,
-                policy,
-                None,
-                transfers,
-                conduct,
-                Some(&mut look),
-            )? {
+            match self.begin(block, &**store, conduct, &mut look)? {
                 Begun::Ended(outcome) => return Ok(*outcome),
                 Begun::Paused(head) => plan.head = Some(head),
             }
