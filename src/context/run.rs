@@ -86,7 +86,7 @@ pub enum Conclusion<E> {
     Complete,
     /// An error ended it.
     Failed(E),
-    /// The machine has let go of its workers ([`Review::HandOver`]): the rest is for whoever began the
+    /// The machine has let go of its workers ([`Review::HandOver`](super::Review::HandOver)): the rest is for whoever began the
     /// block.
     HandedOver {
         /// How many transactions are committed, the first ones of the block. Nothing of any other is.
