@@ -79,10 +79,22 @@ impl<M: Machine> Run<M> {
         if let Some(recorder) = self.recorder() {
             recorder.note(self.scheduler.owner(tx), Event::Doomed(tx.0));
         }
-        self.wasted.fetch_add(wasted, Ordering::Relaxed);
+        self.throw_away(wasted);
         let aborted = self.scheduler.phase(tx).abort();
         debug_assert!(aborted, "a doomed context was running");
         self.scheduler.offer(tx);
+    }
+
+    /// Counts work that was in vain. The commit step may be far behind, on a worker that is off its
+    /// core, while the others waste more: so whoever wastes asks whether that goes on.
+    fn throw_away(&self, work: u64) {
+        self.wasted.fetch_add(work, Ordering::Relaxed);
+        match self.machine.review_waste(self) {
+            Review::GoOn => {}
+            Review::Window(window) => self.scheduler.restrain(window),
+            // Only the commit step can let go of the workers, at its next review.
+            Review::HandOver => self.scheduler.restrain(1),
+        }
     }
 
     /// Checks an executed transaction whose reads may have changed, and aborts it if they did. Called
@@ -102,7 +114,7 @@ impl<M: Machine> Run<M> {
         let Some(trace) = held.current.take() else { return };
         self.note_conflict(me, tx, &trace);
         self.note(me, Event::Aborted(tx.0));
-        self.wasted.fetch_add(M::work(&trace), Ordering::Relaxed);
+        self.throw_away(M::work(&trace));
         self.machine.retract(tx, &trace);
         held.previous = Some(trace);
         let aborted = self.scheduler.phase(tx).abort();

@@ -62,6 +62,13 @@ pub trait Machine: Send + Sync + Sized + 'static {
         Review::GoOn
     }
 
+    /// Asked by whoever has just thrown work away, possibly amid a commit by another: what is to become of
+    /// speculation.
+    fn review_waste(&self, run: &Run<Self>) -> Review {
+        let _ = run;
+        Review::GoOn
+    }
+
     /// How many transactions from `first` on one worker should take together: more than one where
     /// they are so cheap that passing them around costs as much as running them.
     fn batch(&self, first: TxIndex) -> u32 {

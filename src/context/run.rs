@@ -201,8 +201,7 @@ impl<M: Machine> Run<M> {
 
     /// How it went, all workers together.
     pub fn totals(&self) -> Totals {
-        let mut totals =
-            Totals { wasted: self.wasted.load(Ordering::Relaxed), ..Totals::default() };
+        let mut totals = Totals { wasted: self.wasted(), ..Totals::default() };
         for counters in &self.counters {
             totals.incarnations += counters.incarnations.load(Ordering::Relaxed);
             totals.suspensions += counters.suspensions.load(Ordering::Relaxed);
@@ -210,6 +209,11 @@ impl<M: Machine> Run<M> {
             totals.most_suspended = totals.most_suspended.max(most);
         }
         totals
+    }
+
+    /// Work of incarnations that were thrown away so far, as [`Machine::work`] measures it.
+    pub fn wasted(&self) -> u64 {
+        self.wasted.load(Ordering::Relaxed)
     }
 
     /// Takes the error that ended the block early, if one did.

@@ -133,15 +133,16 @@ impl<M: Machine> Desk<M> {
     fn next(&mut self, run: &Arc<Run<M>>, limit: u32) -> Option<TxIndex> {
         let scheduler = &run.scheduler;
         let limit = limit.min(self.batch.clone().next().unwrap_or(u32::MAX));
-        if let Some(tx) = scheduler.ready().pop_returned(limit) {
+        let end = scheduler.window_end();
+        // The window may have shrunk since they started.
+        if let Some(tx) = scheduler.ready().pop_returned(limit.min(end)) {
             return Some(tx);
         }
         if !self.batch.is_empty() {
             return (self.batch.start <= limit).then(|| self.batch.next().map(TxIndex)).flatten();
         }
-        self.batch = scheduler
-            .ready()
-            .pop_fresh(scheduler.window_end(), limit, |first| run.machine.batch(TxIndex(first)));
+        let batch = |first| run.machine.batch(TxIndex(first));
+        self.batch = scheduler.ready().pop_fresh(end, limit, batch);
         self.batch.next().map(TxIndex)
     }
 

@@ -8,7 +8,10 @@ use crate::{
 
 use super::{
     Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
-    adapt::{Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening, promised_gas},
+    adapt::{
+        Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening, promised_gas,
+        promised_time,
+    },
     sequential::{self, Begun, Done, Pace, Watch},
     shared::in_force,
     transfer::Transfers,
@@ -34,7 +37,8 @@ impl Workers {
         let latency = store.latency();
         match opening(block, workers, latency, whole) {
             Opening::Direct => self.execute_direct(block, &**store, conduct),
-            Opening::Sample => self.execute_by_lessons(block, store, conduct, workers),
+            Opening::Sample => self.execute_by_lessons(block, store, conduct, workers, false),
+            Opening::Promising => self.execute_by_lessons(block, store, conduct, workers, true),
             Opening::Parallel if latency.is_some_and(|latency| latency >= WORTH_SUSPENDING) => {
                 // Waiting for the store is what all of them are for.
                 self.execute_parallel(block, store, conduct, Plan::default())
@@ -63,7 +67,8 @@ impl Workers {
             return self.execute_direct(block, &**store, conduct);
         }
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
-        let credit = credit.in_block_of(promised_gas(&block.transactions));
+        let credit =
+            credit.in_block_of(block.transactions.len(), promised_gas(&block.transactions));
         let plan = Plan { workers: Some(workers), credit: Some(credit), ..Plan::default() };
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         if let (Some(lessons), true) = (self.lessons(), outcome.statistics.gave_up) {
@@ -73,13 +78,15 @@ impl Workers {
     }
 
     /// Executes a block by the path that former ones like it gained on, and one that nothing is known
-    /// of one by one until it is known what the rest would gain. Learns from it.
+    /// of on the workers if it is promising, and else one by one until it is known what the rest would gain.
+    /// Learns from it.
     fn execute_by_lessons(
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
         conduct: &Conduct<TransactionOutcome>,
         workers: usize,
+        promising: bool,
     ) -> Result<BlockOutcome, BlockError> {
         let lessons = self.lessons();
         let expected = lessons.map(|lessons| lessons.expect(block));
@@ -90,14 +97,16 @@ impl Workers {
             (Some(gain), _) if gain < LEAST_GAIN => Some(false),
             (Some(_), Some(outlook)) => Some(outlook.workers > 1),
             (None, Some(outlook)) => Some(outlook.gains()),
+            (_, None) if promising && !lessons.is_some_and(Lessons::is_curious) => Some(true),
             (_, None) => None,
         };
         let mut plan = Plan::default();
-        if let (Some(true), Some(outlook)) = (gains, outlook) {
-            plan.workers = Some(outlook.workers);
-            plan.each = Some(outlook.each);
+        if let Some(true) = gains {
+            let promised = || Outlook::new(count, promised_time(block), workers);
+            plan.workers = Some(outlook.unwrap_or_else(promised).workers);
+            plan.each = outlook.map(|outlook| outlook.each);
             if expected.is_some_and(|expected| expected.waste > MUCH_WASTE) {
-                plan.window = Some(Credit::few(outlook.workers));
+                plan.window = Some(Credit::few(workers));
             }
         } else {
             let most = if gains == Some(false) { 1 } else { workers };
@@ -118,7 +127,8 @@ impl Workers {
         let done = plan.head.as_ref().map(|head| &head.done);
         let before = done.map_or((0, 0), |done| (done.transactions.len(), done.sums.gas_used));
         let credit = Credit::new(count - before.0, plan.each, Review::HandOver);
-        plan.credit = Some(credit.in_block_of(promised_gas(&block.transactions)));
+        plan.credit =
+            Some(credit.in_block_of(block.transactions.len(), promised_gas(&block.transactions)));
         let begin = Instant::now();
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         let time = begin.elapsed().as_secs_f64().max(1e-9);

@@ -155,9 +155,10 @@ impl Scheduler {
         self.cursor.frontier().0.saturating_add(window).min(self.len())
     }
 
-    /// From now on at most `window` transactions may be started and uncommitted; those that are go on.
-    /// Never more than the block began with, and 1 is for good: it ends speculation. Called by a worker, which goes on to look for work, and
-    /// wakes others when there is more than it takes.
+    /// From now on at most `window` transactions may be started and uncommitted; those that are go on,
+    /// and those that come back wait for their turn. Never more than the block began with, and 1 is for
+    /// good: it ends speculation. Called by a worker, which goes on to look for work, and wakes others
+    /// when there is more than it takes.
     pub fn restrain(&self, window: u32) {
         if !self.is_restrained() {
             self.window.store(window.clamp(1, self.most), Ordering::Relaxed);

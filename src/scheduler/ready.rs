@@ -132,7 +132,7 @@ impl ReadyQueue {
 
     /// Whether anything is on offer below `end`.
     pub fn has_work(&self, end: u32) -> bool {
-        self.hint.load(Ordering::Relaxed) != EMPTY
+        self.hint.load(Ordering::Relaxed) < end
             || self.fresh.load(Ordering::Relaxed) < end.min(self.len)
     }
 

@@ -16,8 +16,9 @@
 //! | more than half, for gas in vain | four transactions per worker at a time |
 //! | more than all | the workers leave, and the calling thread executes the rest one by one |
 //!
-//! So gas that was executed in vain is at most a third of the gas committed, plus a third of the allowances,
-//! plus what was under way, a window at the most. The second allowance is one of gas: in a block of transfers with
+//! It is reviewed at commits and whenever gas was thrown away, because the worker whose turn it is may be off its core
+//! while the others waste. So gas that was executed in vain is at most a third of the gas committed, plus a third of
+//! the allowances, plus what was under way, a window at the most: what is thrown away then starts again at its turn only. The second allowance is one of gas: in a block of transfers with
 //! few calls among them, one call in vain is worth dozens of average transactions, and is nothing to the block. A chain of dependent transactions, each of which waits for the one
 //! before, is known within a few dozen transactions.
 //!
@@ -47,6 +48,8 @@ pub(crate) struct Credit {
     allowance: f64,
     /// Gas that may be spent in vain for nothing.
     free: f64,
+    /// Gas that a transaction may use, on average.
+    promised: f64,
     every: u32,
     /// How many transactions were committed before anything ran in parallel, and their gas.
     before: (u32, u64),
@@ -64,6 +67,7 @@ impl Credit {
             wait: 1.0 + WAIT / each,
             allowance: (transactions as f64 * ALLOWED_SHARE).min(ALLOWANCE),
             free: 0.0,
+            promised: 1.0,
             every: (transactions as u32 / PARTS).clamp(1, EVERY),
             before: (0, 0),
             then,
@@ -72,8 +76,9 @@ impl Credit {
     }
 
     /// The same in a block that may use so much gas.
-    pub(crate) fn in_block_of(self, gas: u64) -> Self {
-        Self { free: gas as f64 * ALLOWED_SHARE, ..self }
+    pub(crate) fn in_block_of(self, transactions: usize, gas: u64) -> Self {
+        let promised = gas as f64 / transactions.max(1) as f64;
+        Self { free: gas as f64 * ALLOWED_SHARE, promised, ..self }
     }
 
     /// The account of speculation that begins after `committed` transactions, which used `gas`.
@@ -109,13 +114,42 @@ impl Credit {
         if let Some(end) = self.end {
             return if committed < end { Review::GoOn } else { self.then };
         }
-        let (committed, gas) =
-            (committed.saturating_sub(self.before.0), gas.saturating_sub(self.before.1));
-        // Gas that was used by nobody: transactions that were left out.
-        let mean = (gas as f64 / f64::from(committed.max(1))).max(1.0);
-        let earned = gas as f64 + self.allowance * mean;
+        let (gas, mean) = self.earned(committed, gas);
         let waits = totals.suspensions as f64 * self.wait * mean;
-        let waste = (WASTE * totals.wasted as f64 - self.free).max(0.0);
+        self.weigh(gas + self.allowance * mean, totals.wasted, waits, workers)
+    }
+
+    /// The same for somebody who has just thrown gas away, `wasted` in all. Waits are not looked at here: they
+    /// cost little as long as nothing commits.
+    pub(crate) fn review_waste(
+        &self,
+        committed: u32,
+        gas: u64,
+        wasted: u64,
+        workers: usize,
+    ) -> Review {
+        if self.end.is_some() {
+            return Review::GoOn;
+        }
+        let (gas, mean) = self.earned(committed, gas);
+        self.weigh(gas + self.allowance * mean.max(self.promised), wasted, 0.0, workers)
+    }
+
+    /// What becomes of speculation when its credit is spent.
+    pub(crate) fn end(&self) -> Review {
+        self.then
+    }
+
+    /// Gas committed since speculation began, and what a transaction used of it on average.
+    fn earned(&self, committed: u32, gas: u64) -> (f64, f64) {
+        let gas = gas.saturating_sub(self.before.1) as f64;
+        let committed = f64::from(committed.saturating_sub(self.before.0).max(1));
+        // Gas that was used by nobody: transactions that were left out.
+        (gas, (gas / committed).max(1.0))
+    }
+
+    fn weigh(&self, earned: f64, wasted: u64, waits: f64, workers: usize) -> Review {
+        let waste = (WASTE * wasted as f64 - self.free).max(0.0);
         if waste + waits > earned {
             self.then
         } else if waste > earned / 2.0 {
@@ -173,7 +207,7 @@ mod tests {
         let wasted = |wasted| Totals { wasted, ..Totals::default() };
         let credit = Credit::new(1_000, Some(3e-6), Review::HandOver);
         assert_eq!(credit.review(16, 16 * 21_000, &wasted(300_000), 2), Review::HandOver);
-        let credit = credit.in_block_of(15_000_000);
+        let credit = credit.in_block_of(1_000, 15_000_000);
         assert_eq!(credit.review(16, 16 * 21_000, &wasted(300_000), 2), GOES_ON);
     }
 

@@ -14,6 +14,12 @@ pub(crate) const WORTH_SUSPENDING: Duration = Duration::from_micros(5);
 /// Blocks of which no sample can be taken go direct if their calls may need less gas than this.
 const LEAST_CALL_GAS: u64 = 5_000_000;
 
+/// Blocks whose calls may need more gas than this nearly always gain on workers, by more than looking at
+/// their first transactions one by one would cost: a sample is work that nobody does beside it.
+const PROMISING: u64 = 6_000_000;
+/// Seconds for a unit of gas that a call may need, at the least of real blocks.
+const PROMISED_RATE: f64 = 120e-12;
+
 /// How a block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
@@ -21,6 +27,8 @@ pub(crate) enum Opening {
     Direct,
     /// One by one, until it is known what the rest would gain.
     Sample,
+    /// On the workers, unless former blocks say otherwise.
+    Promising,
     /// On the workers.
     Parallel,
 }
@@ -43,13 +51,20 @@ pub(crate) fn opening(
         Some(latency) if latency >= WORTH_SUSPENDING => Opening::Parallel,
         Some(latency) if !latency.is_zero() => Opening::Direct,
         _ if workers < 2 || block.transactions.len() < 2 => Opening::Direct,
-        None if !whole => Opening::Sample,
-        _ => {
-            let calls = block.transactions.iter().filter(|tx| !is_plain(tx));
-            let gas: u64 = calls.map(call_gas).sum();
-            if gas >= LEAST_CALL_GAS { Opening::Parallel } else { Opening::Direct }
-        }
+        None if !whole => match gas_of_calls(block) {
+            PROMISING.. => Opening::Promising,
+            _ => Opening::Sample,
+        },
+        _ => match gas_of_calls(block) {
+            LEAST_CALL_GAS.. => Opening::Parallel,
+            _ => Opening::Direct,
+        },
     }
+}
+
+/// What the transactions of a block take one by one, on average, going by what they promise, in seconds.
+pub(crate) fn promised_time(block: &Block) -> f64 {
+    gas_of_calls(block) as f64 * PROMISED_RATE / block.transactions.len().max(1) as f64
 }
 
 /// Whether it is nearly certainly a transfer of ether to an account without code.
@@ -61,6 +76,11 @@ pub(super) fn is_plain(tx: &Transaction) -> bool {
 pub(crate) fn promised_gas(transactions: &[Transaction]) -> u64 {
     let promised = |tx: &Transaction| if is_plain(tx) { TRANSFER_GAS } else { call_gas(tx) };
     transactions.iter().map(promised).sum()
+}
+
+/// The gas that calls may need together.
+fn gas_of_calls(block: &Block) -> u64 {
+    block.transactions.iter().filter(|tx| !is_plain(tx)).map(call_gas).sum()
 }
 
 /// The gas that a call may need: a promise, not a cost.

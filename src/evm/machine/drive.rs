@@ -92,12 +92,21 @@ impl Machine for EvmMachine {
     #[inline]
     fn review(&self, run: &Run<Self>, committed: u32) -> Review {
         match &self.credit {
-            Some(credit) if credit.is_due(committed) => {
+            Some(credit) if credit.is_due(committed) || run.scheduler.is_restrained() => {
+                if run.scheduler.is_restrained() {
+                    return credit.end();
+                }
                 let gas = self.committed.lock().sums.gas_used;
                 credit.review(committed, gas, &run.totals(), run.workers())
             }
             _ => Review::GoOn,
         }
+    }
+
+    fn review_waste(&self, run: &Run<Self>) -> Review {
+        let Some(credit) = &self.credit else { return Review::GoOn };
+        let gas = self.committed.lock().sums.gas_used;
+        credit.review_waste(run.scheduler.cursor().frontier().0, gas, run.wasted(), run.workers())
     }
 
     fn batch(&self, first: TxIndex) -> u32 {
