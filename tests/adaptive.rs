@@ -113,13 +113,13 @@ fn a_block_that_is_cancelled_leaves_an_exact_prefix_in_whichever_part_it_is() {
     }
 }
 
-/// What a block of a thousand transactions that is built to waste may waste in a window, going by `outcome`: a third of what
-/// was committed on the workers, a third of the allowances of gas and of 16 transactions, and what was under way.
+/// What a block of a thousand transactions that is built to waste may waste in a window, going by `outcome`: half of what
+/// was committed on the workers, half of the allowances of gas and of 16 transactions, and what was under way.
 fn allowed(work: &Contention, outcome: &BlockOutcome, window: u32) -> u64 {
     let mean = outcome.gas_used / 1_000;
     let promised: u64 = work.block.transactions.iter().map(|tx| tx.env.gas_limit).sum();
     let committed = 1_000 - outcome.statistics.direct;
-    (committed / 3 + u64::from(window)) * mean + promised * 16 / 3_000 + promised / 48
+    (committed / 2 + u64::from(window)) * mean + promised * 16 / 2_000 + promised / 32
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   earned    gas committed, and an allowance: a 16th of the block, 16 transactions at the most
-//!   spent     3 × gas executed and thrown away, beyond a 16th of what the block may use
+//!   spent     2 × gas executed and thrown away, beyond a 16th of what the block may use
 //!           + what a transaction takes on average, for each time that one waited for another
 //!             (more if transactions are short, because a wait takes time of its own)
 //! ```
@@ -17,7 +17,7 @@
 //! | more than all | the workers leave, and the calling thread executes the rest one by one |
 //!
 //! It is reviewed at commits and whenever gas was thrown away, because the worker whose turn it is may be off its core
-//! while the others waste. So gas that was executed in vain is at most a third of the gas committed, plus a third of
+//! while the others waste. So gas that was executed in vain is at most half of the gas committed, plus half of
 //! the allowances, plus what was under way, a window at the most: what is thrown away then starts again at its turn only. The second allowance is one of gas: in a block of transfers with
 //! few calls among them, one call in vain is worth dozens of average transactions, and is nothing to the block. A chain of dependent transactions, each of which waits for the one
 //! before, is known within a few dozen transactions.
@@ -30,7 +30,7 @@ use crate::context::{Review, Totals};
 const ALLOWANCE: f64 = 16.0;
 const ALLOWED_SHARE: f64 = 1.0 / 16.0;
 /// What gas thrown away counts.
-const WASTE: f64 = 3.0;
+const WASTE: f64 = 2.0;
 /// Time that a wait takes besides the transaction that is waited for, in seconds.
 const WAIT: f64 = 4e-6;
 /// Reviewed whenever so many more transactions are committed, or a 32nd of the block if that is less.
@@ -186,11 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn at_most_a_third_of_the_gas_is_wasted_beyond_the_allowance() {
+    fn at_most_half_of_the_gas_is_wasted_beyond_the_allowance() {
         let gas = 100_000 * 50_000_u64;
-        assert_eq!(review(10e-6, 100_000, 0, gas / 8), GOES_ON);
-        assert_eq!(review(10e-6, 100_000, 0, gas / 3), Review::Window(8));
-        assert_eq!(review(10e-6, 100_000, 0, gas / 3 + 9 * 50_000), Review::HandOver);
+        assert_eq!(review(10e-6, 100_000, 0, gas / 6), GOES_ON);
+        assert_eq!(review(10e-6, 100_000, 0, gas / 2), Review::Window(8));
+        assert_eq!(review(10e-6, 100_000, 0, gas / 2 + 9 * 50_000), Review::HandOver);
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         let credit = Credit::new(8, Some(100e-6), Review::HandOver).from(2, 1_000_000);
         assert!(credit.is_due(3));
         let wasted = |wasted| Totals { wasted, ..Totals::default() };
-        assert_eq!(credit.review(4, 3_000_000, &wasted(600_000), 2), Review::Window(8));
+        assert_eq!(credit.review(4, 3_000_000, &wasted(800_000), 2), Review::Window(8));
         assert_eq!(credit.review(4, 3_000_000, &wasted(2_000_000), 2), Review::HandOver);
     }
 
@@ -206,9 +206,9 @@ mod tests {
     fn one_call_in_vain_does_not_end_speculation_in_a_block_of_transfers() {
         let wasted = |wasted| Totals { wasted, ..Totals::default() };
         let credit = Credit::new(1_000, Some(3e-6), Review::HandOver);
-        assert_eq!(credit.review(16, 16 * 21_000, &wasted(300_000), 2), Review::HandOver);
+        assert_eq!(credit.review(16, 16 * 21_000, &wasted(400_000), 2), Review::HandOver);
         let credit = credit.in_block_of(1_000, 15_000_000);
-        assert_eq!(credit.review(16, 16 * 21_000, &wasted(300_000), 2), GOES_ON);
+        assert_eq!(credit.review(16, 16 * 21_000, &wasted(400_000), 2), GOES_ON);
     }
 
     #[test]

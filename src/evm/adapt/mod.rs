@@ -22,7 +22,7 @@
 //!
 //! 1. A block that goes one by one to its end does nothing that a sequential run does not, but for a
 //!    look at the clock now and then.
-//! 2. Gas that speculation wastes is at most a third of the gas that is committed, plus what an allowance
+//! 2. Gas that speculation wastes is at most half of the gas that is committed, plus what an allowance
 //!    of a few transactions and those under way come to ([`Credit`]).
 //! 3. No more workers than cores: one too many takes turns with another that holds what it needs.
 
