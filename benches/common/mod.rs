@@ -9,6 +9,7 @@
 //! | `mod.rs` | arguments, and how a run is timed |
 //! | [`table`] | rows, targets, printing |
 //! | [`statistics`] | medians and their interval |
+//! | `cases` | blocks, generated or from directories |
 //!
 //! ```text
 //! fn main() {
@@ -26,6 +27,8 @@
 // Each benchmark uses what it needs of this module.
 #![allow(dead_code)]
 
+#[cfg(feature = "evm")]
+pub(crate) mod cases;
 pub(crate) mod statistics;
 pub(crate) mod table;
 

@@ -302,6 +302,11 @@ where
         if let Some(pending) = inner.take(writer) {
             debug_assert!(!pending.estimate, "an estimate is not a result");
             inner.change_committed(&pending.change);
+            // Most locations are written once: the next ones find this memory warm. A location that
+            // is written again keeps it.
+            if inner.last_writer.is_none() && inner.pending.is_empty() {
+                inner.pending = VecDeque::new();
+            }
             inner.last_writer = Some(writer);
         }
         // Transactions up to the writer are done with this entry.

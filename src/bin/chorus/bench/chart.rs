@@ -37,6 +37,8 @@ fn ticks(top: f64) -> Vec<f64> {
 pub(super) fn ratios(rows: &[Row]) -> String {
     const LEFT: f64 = 230.0;
     const STEP: f64 = 24.0;
+    /// What a ratio takes in writing, with the room around it.
+    const WORD: f64 = 44.0;
     let top = rows.iter().flat_map(|row| [row.ratio_high, row.limit]).fold(1.2, f64::max) * 1.04;
     let x = |value: f64| LEFT + value / top * (WIDTH - LEFT - 60.0);
     let bottom = 10.0 + STEP * rows.len() as f64;
@@ -61,6 +63,9 @@ pub(super) fn ratios(rows: &[Row]) -> String {
         let name = escape(&format!("{} · {} · {}", row.scenario, row.txs, row.threads));
         let class = if row.ratio < 1.0 { "bar slow" } else { "bar" };
         let (low, high, limit) = (x(row.ratio_low), x(row.ratio_high), x(row.limit));
+        // Beside the bar, unless the limit's mark is in the way.
+        let in_the_way = (high..high + WORD).contains(&limit);
+        let end = if in_the_way { limit } else { high };
         let _ = write!(
             body,
             "<g><title>{name} threads: {:.2} [{:.2}, {:.2}], limit {:.2}</title>\
@@ -79,7 +84,7 @@ pub(super) fn ratios(rows: &[Row]) -> String {
             x(row.ratio) - LEFT,
             y + 2.0,
             y + STEP - 2.0,
-            high.max(limit) + 8.0,
+            end + 8.0,
             middle + 4.0,
             row.ratio,
         );
@@ -101,10 +106,11 @@ pub(super) fn by_threads(rows: &[Row]) -> String {
         let points = series.entry((row.scenario.as_str(), row.txs)).or_default();
         points.push((row.threads as f64, row.ratio));
     }
-    let series = series.into_iter().map(|((name, _), points)| Series {
-        name: name.to_owned(),
-        points,
-        dashed: Vec::new(),
+    let names: Vec<&str> = series.keys().map(|(name, _)| *name).collect();
+    let series = series.into_iter().map(|((name, txs), points)| {
+        let sizes = names.iter().filter(|other| **other == name).count();
+        let name = if sizes > 1 { format!("{name} · {txs}") } else { name.to_owned() };
+        Series { name, points, dashed: Vec::new() }
     });
     lines(series.collect(), "threads", "ratio", false)
 }

@@ -82,9 +82,13 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Runs the block once on each side untimed, then `repeat` times: in each round every engine has a
-    /// run of the baseline beside it, before or after it in turns. If `warm`, there are as many rounds
-    /// after that in which the engines forget nothing.
+    /// For each engine: runs the block once untimed, then `repeat` times with a run of the baseline beside
+    /// it, before or after it in turns. If `warm`, there are as many rounds after that in which the engine
+    /// forgets nothing.
+    ///
+    /// One engine after the other, because each has memory of its own: what the allocator keeps for one
+    /// goes back to the system while others run, and the baseline, whose memory is always in use, would
+    /// be compared with engines that start with none.
     ///
     /// # Errors
     ///
@@ -98,51 +102,54 @@ impl Bench {
     ) -> Result<Self, BlockError> {
         let expected: Answer = Ok(one_by_one(work)?);
         let mut measured = Vec::new();
-        for (threads, engine) in &engines.0 {
+        for (threads, engine) in engines.0 {
             engine.forget();
-            let difference = difference(&expected, &execute(work, engine));
-            measured.push(Measured {
-                threads: *threads,
-                pairs: Vec::new(),
-                warm: Vec::new(),
-                difference,
-            });
-        }
-        for round in 0..repeat * (1 + u32::from(warm)) {
-            let forgets = round < repeat;
-            for ((_, engine), measured) in engines.0.iter().zip(&mut measured) {
+            let difference = difference(&expected, &execute(work, &engine));
+            let mut of_engine =
+                Measured { threads, pairs: Vec::new(), warm: Vec::new(), difference };
+            for round in 0..repeat * (1 + u32::from(warm)) {
                 tick();
-                if measured.difference.is_some() {
-                    continue;
+                if of_engine.difference.is_none() {
+                    of_engine.round(work, &engine, &expected, round % 2 == 0, round < repeat);
                 }
-                let baseline = || spend(|| one_by_one(work));
-                let subject = || {
-                    if forgets {
-                        engine.forget();
-                    }
-                    spend(|| execute(work, engine))
-                };
-                let ((reference, sequential), (answer, parallel)) = match round % 2 {
-                    0 => {
-                        let first = baseline();
-                        (first, subject())
-                    }
-                    _ => {
-                        let first = subject();
-                        (baseline(), first)
-                    }
-                };
-                // The reference is checked as well: it must be deterministic to be one.
-                measured.difference = difference(&expected, &answer).or_else(|| {
-                    difference(&expected, &reference)
-                        .map(|_| "two sequential runs differ".to_owned())
-                });
-                let statistics = answer.map(|outcome| outcome.statistics).unwrap_or_default();
-                let pair = Pair { sequential, parallel, statistics };
-                if forgets { measured.pairs.push(pair) } else { measured.warm.push(pair) }
             }
+            measured.push(of_engine);
         }
         Ok(Self { outcome: expected?, measured })
+    }
+}
+
+impl Measured {
+    /// One run of the engine and one of the baseline.
+    fn round(
+        &mut self,
+        work: &Contention,
+        engine: &Engine,
+        expected: &Answer,
+        baseline_first: bool,
+        forgets: bool,
+    ) {
+        let baseline = || spend(|| one_by_one(work));
+        let subject = || {
+            if forgets {
+                engine.forget();
+            }
+            spend(|| execute(work, engine))
+        };
+        let ((reference, sequential), (answer, parallel)) = if baseline_first {
+            let first = baseline();
+            (first, subject())
+        } else {
+            let first = subject();
+            (baseline(), first)
+        };
+        // The reference is checked as well: it must be deterministic to be one.
+        self.difference = difference(expected, &answer).or_else(|| {
+            difference(expected, &reference).map(|_| "two sequential runs differ".to_owned())
+        });
+        let statistics = answer.map(|outcome| outcome.statistics).unwrap_or_default();
+        let pair = Pair { sequential, parallel, statistics };
+        if forgets { self.pairs.push(pair) } else { self.warm.push(pair) }
     }
 }
 

@@ -9,6 +9,10 @@
 //! | publish, commit later | timelines of two workers: medians; the commit at once where there are none |
 //! | look, spin, wake, notify | `idle` |
 //!
+//! All of these but the last row's are then lengthened alike until one virtual core takes as long as one
+//! worker did, because shortest and median times leave out what is seldom, and what one transaction
+//! leaves to the next in the caches.
+//!
 //! Timelines cost time themselves; what they say is scaled by how much longer a run with one takes.
 //! Of whole runs the shortest counts, and of those on one thread only the share in which they had a
 //! core: what else a machine does can only make them longer.
@@ -18,7 +22,7 @@ use std::{collections::HashMap, sync::Arc};
 use chorus::{
     evm::{BlockError, Engine, ExecuteOptions, StateStore, workload::scenario::Contention},
     observe::timeline::{Incarnation, Recording, Timeline},
-    sim::{Block, Costs},
+    sim::{Block, Costs, Settings, simulate},
     sync::time::Duration,
 };
 
@@ -32,6 +36,8 @@ use crate::check::Answer;
 const TIMELINES: usize = 3;
 /// More than that is not contention but another program.
 const MOST_CONTENTION: f64 = 2.0;
+/// The most by which times and costs are fitted to a whole run.
+const MOST_LEFT_OUT: f64 = 2.0;
 /// The phase of a block in which its transactions run.
 const TRANSACTIONS: usize = 1;
 
@@ -93,19 +99,35 @@ impl Calibration {
         let commit = alone.commits(false).unwrap_or_default().mul_f64(scale);
         let start = alone.gaps().mul_f64(scale);
         let contention = alone.contention(&together, block);
-        let costs = Costs {
+        let mut costs = Costs {
             start,
             commit,
             publish: together.publications().map_or(commit, |time| time.mul_f64(scale)),
             commit_later: together.commits(true).map_or(commit, |time| time.mul_f64(scale)),
             ..idle
         };
+        fit(block, &mut costs, parallel[0].1);
         Ok(Self { sequential: least(sequential), parallel, costs, contention })
     }
 
     /// How long the block really took on so many threads.
     pub(super) fn real(&self, threads: usize) -> Option<Duration> {
         self.parallel.iter().find(|(other, _)| *other == threads).map(|(_, time)| *time)
+    }
+}
+
+/// Lengthens times and costs until the block takes one virtual core as long as it took one worker.
+fn fit(block: &mut Block, costs: &mut Costs, measured: Duration) {
+    let settings = Settings { costs: *costs, ..Settings::new(1) };
+    // What cannot be simulated will be told to whoever wants it simulated.
+    let Ok(outcome) = simulate(&Arc::new(block.clone()), &settings) else { return };
+    if outcome.time.is_zero() || measured.is_zero() {
+        return;
+    }
+    let factor = measured.div_duration_f64(outcome.time).clamp(1.0 / MOST_LEFT_OUT, MOST_LEFT_OUT);
+    block.set_times(&block.times().iter().map(|time| time.mul_f64(factor)).collect::<Vec<_>>());
+    for cost in [&mut costs.start, &mut costs.commit, &mut costs.publish, &mut costs.commit_later] {
+        *cost = cost.mul_f64(factor);
     }
 }
 
