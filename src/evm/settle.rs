@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     context::Run,
+    state::EntryId,
     store::{Query, ReadResult},
     sync::Arc,
 };
@@ -171,50 +172,66 @@ pub(crate) fn apply(
 }
 
 /// What the block changed.
+///
+/// The calling thread does this alone, after the workers: what is large is made once and in its
+/// place, and what is sorted is small.
 pub(crate) fn diff(machine: &EvmMachine) -> StateDiff {
-    let mut slots: Vec<(u32, U256, U256)> = Vec::new();
+    let mut storage = changed_storage(machine);
+    // Nearly always the first bytes of two addresses differ.
+    let mut order: Vec<(u64, &Address, EntryId)> = Vec::with_capacity(storage.len());
+    order.extend(machine.accounts.iter().filter_map(|(id, address, entry)| {
+        let changed = entry.difference(|_, _| ()).is_some();
+        let [a, b, c, d, e, f, g, h, ..] = address.0.0;
+        let first = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let listed = changed || !storage[machine.accounts.position(id.get())].is_empty();
+        listed.then_some((first, address, id))
+    }));
+    order.sort_unstable_by(|(first, one, _), (second, other, _)| {
+        first.cmp(second).then_with(|| one.cmp(other))
+    });
+    let mut accounts = Vec::with_capacity(order.len());
+    for (_, address, id) in order {
+        let storage = &mut storage[machine.accounts.position(id.get())];
+        let changed = machine.accounts.entry(id).difference(|base, now| change(base, now, storage));
+        let changed = changed.unwrap_or_else(|| AccountChange {
+            storage: std::mem::take(storage),
+            ..Default::default()
+        });
+        if changed != AccountChange::default() {
+            accounts.push((*address, changed));
+        }
+    }
+    StateDiff { accounts }
+}
+
+/// The slots that the block changed and that are still there, in their order, by the position of
+/// their account.
+fn changed_storage(machine: &EvmMachine) -> Vec<Vec<(U256, U256)>> {
+    let accounts = &machine.accounts;
+    let mut counts = vec![0u32; accounts.places()];
+    let mut changed: Vec<(u32, U256, U256)> = Vec::with_capacity(machine.slots.places());
     for (_, key, entry) in machine.slots.iter() {
         let change = entry.difference(|base, now| (base != now).then_some(*now)).flatten();
         // Slots of an older generation are gone with it; those of a new one started at zero.
         let Some(now) = change else { continue };
-        let current = machine
-            .accounts
-            .by_number(key.account)
-            .and_then(|entry| entry.with_committed(|account| account.generation));
-        if key.generation == current.unwrap_or(0) {
-            slots.push((key.account, key.slot, now));
+        let account = accounts.by_number(key.account);
+        let generation =
+            account.and_then(|entry| entry.with_committed(|account| account.generation));
+        if key.generation == generation.unwrap_or(0) {
+            let position = accounts.position(key.account);
+            counts[position] += 1;
+            changed.push((position as u32, key.slot, now));
         }
     }
-    slots.sort_unstable();
-    let mut slots = slots.into_iter().peekable();
-    let mut accounts = Vec::new();
-    for (id, address, entry) in machine.accounts.iter() {
-        let mut storage = Vec::new();
-        while let Some((_, slot, value)) = slots.next_if(|(account, ..)| *account == id.get()) {
-            storage.push((slot, value));
-        }
-        let written = !storage.is_empty();
-        if let Some(changed) = entry.difference(|base, now| change(base, now, &mut storage)) {
-            if changed != AccountChange::default() {
-                accounts.push((*address, changed));
-            }
-        } else if written {
-            accounts.push((*address, AccountChange { storage, ..Default::default() }));
-        }
+    let mut storage: Vec<Vec<(U256, U256)>> =
+        counts.into_iter().map(|count| Vec::with_capacity(count as usize)).collect();
+    for (position, slot, now) in changed {
+        storage[position as usize].push((slot, now));
     }
-    sort(accounts)
-}
-
-/// Sorts by address. The changes are large and moved once, not at every step of the sort.
-fn sort(mut accounts: Vec<(Address, AccountChange)>) -> StateDiff {
-    let mut order: Vec<(Address, u32)> =
-        accounts.iter().zip(0..).map(|((address, _), at)| (*address, at)).collect();
-    order.sort_unstable();
-    let accounts = order
-        .into_iter()
-        .map(|(address, at)| (address, std::mem::take(&mut accounts[at as usize].1)))
-        .collect();
-    StateDiff { accounts }
+    for slots in &mut storage {
+        slots.sort_unstable_by_key(|(slot, _)| *slot);
+    }
+    storage
 }
 
 fn change(

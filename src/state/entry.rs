@@ -1,4 +1,21 @@
 //! One versioned location. `loom-tests/state_entry.rs` explores it.
+//!
+//! ```text
+//!  first     the value before the block: set once, read without the lock
+//!  touched   up from before the first change is known of until the block ends
+//!  inner     the lock: what is committed since, what is pending, who has looked
+//! ```
+//!
+//! As long as nobody has touched an entry, its value is `first`, and whoever needs no more than that
+//! does without the lock. To load `touched` before it goes up is to look before the change: a reader
+//! that has to be told of changes takes the lock all the same, where it is put down in `readers`.
+//! The commit step sees it up whenever a lower transaction has committed a change: one holder of the
+//! cursor's token hands it to the next.
+//!
+//! Hardly any transaction changes what others read of a contract's account, and most of a block's
+//! transactions read one of a few. So those readers are not put down
+//! ([`Cell::hardly_changes`]): a lock and a list that all workers write to, for each call, to tell of
+//! what the commit cursor finds as well. Once a change was known of, they are.
 
 use std::collections::VecDeque;
 
@@ -6,8 +23,8 @@ use smallvec::SmallVec;
 
 use super::{Cell, TxIndex};
 use crate::sync::{
-    Mutex,
-    atomic::{AtomicU32, Ordering},
+    Mutex, OnceLock,
+    atomic::{AtomicBool, AtomicU32, Ordering},
     weakened,
 };
 
@@ -37,16 +54,21 @@ struct Pending<C: Cell> {
 
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 pub struct Entry<C: Cell> {
-    inner: Mutex<Inner<C>>,
+    /// The value before the block, from when it is known, or what a blind write found for it.
+    first: OnceLock<C::Value>,
+    /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.
+    touched: AtomicBool,
     /// How much the location is contended: raised when a change came too late for a reader, lowered
     /// when a reader waited in vain. A hint, read and written without an order.
     contended: AtomicU32,
+    inner: Mutex<Inner<C>>,
 }
 
 struct Inner<C: Cell> {
-    committed: Option<C::Value>,
-    /// The value before the block; `Some` once a commit changed the location.
-    base: Option<Box<C::Value>>,
+    /// The committed value, once a commit changed it.
+    now: Option<C::Value>,
+    /// What counts as the value before the block, if that is not `first`.
+    rebased: Option<Box<C::Value>>,
     /// By writer. They leave in front, when they are committed.
     pending: VecDeque<Pending<C>>,
     /// How many of them are worth waiting for.
@@ -61,23 +83,27 @@ struct Inner<C: Cell> {
 impl<C: Cell> Default for Entry<C> {
     fn default() -> Self {
         Self {
+            first: OnceLock::new(),
+            touched: AtomicBool::new(false),
+            contended: AtomicU32::new(0),
             inner: Mutex::new(Inner {
-                committed: None,
-                base: None,
+                now: None,
+                rebased: None,
                 pending: VecDeque::new(),
                 weighty: 0,
                 last_writer: None,
                 readers: SmallVec::new(),
                 queue: Vec::new(),
             }),
-            contended: AtomicU32::new(0),
         }
     }
 }
 
 impl<C: Cell> Inner<C> {
-    /// Folds the changes below `reader` over the committed value.
-    fn resolve(&self, reader: TxIndex) -> Read<C::Value> {
+    /// Folds the changes below `reader` over the committed value, which is `first` if no commit
+    /// changed it.
+    fn resolve(&self, first: Option<&C::Value>, reader: TxIndex) -> Read<C::Value> {
+        let committed = self.now.as_ref().or(first);
         let mut value: Option<C::Value> = None;
         for pending in &self.pending {
             if pending.writer >= reader {
@@ -90,7 +116,7 @@ impl<C: Cell> Inner<C> {
                 continue;
             }
             if value.is_none() {
-                match &self.committed {
+                match committed {
                     Some(committed) => value = Some(committed.clone()),
                     None => return Read::Unknown,
                 }
@@ -99,7 +125,7 @@ impl<C: Cell> Inner<C> {
                 C::apply(value, &pending.change);
             }
         }
-        match value.or_else(|| self.committed.clone()) {
+        match value.or_else(|| committed.cloned()) {
             Some(value) => Read::Value(value),
             None => Read::Unknown,
         }
@@ -123,7 +149,13 @@ impl<C: Cell> Inner<C> {
                 self.weighty -= usize::from(C::worth_waiting(&self.pending[at].change));
                 self.pending[at] = change;
             }
-            Err(at) => self.pending.insert(at, change),
+            Err(at) => {
+                if self.pending.is_empty() {
+                    // Most locations never have a second one.
+                    self.pending.reserve_exact(1);
+                }
+                self.pending.insert(at, change);
+            }
         }
         self.weighty += weighs;
     }
@@ -133,6 +165,10 @@ impl<C: Cell> Inner<C> {
         let at = self.position(writer).ok()?;
         let taken = self.pending.remove(at)?;
         self.weighty -= usize::from(C::worth_waiting(&taken.change));
+        if self.pending.is_empty() {
+            // The next entry to be written has a use for the memory, which is in the cache.
+            self.pending = VecDeque::new();
+        }
         Some(taken)
     }
 
@@ -142,28 +178,50 @@ impl<C: Cell> Inner<C> {
         told.extend(self.readers.iter().copied().filter(|reader| *reader > writer));
         told.len() > before
     }
-
-    fn change_committed(&mut self, change: &C::Change)
-    where
-        C::Value: Default,
-    {
-        let mut value = self.committed.take().unwrap_or_default();
-        if self.base.is_none() {
-            self.base = Some(Box::new(value.clone()));
-        }
-        C::apply(&mut value, change);
-        self.committed = Some(value);
-    }
 }
 
 impl<C: Cell> Entry<C>
 where
     C::Value: Default,
 {
-    /// Reads as transaction `reader`, which is told of later changes below it.
+    /// The value, as long as it is known and nobody has touched the entry.
+    #[inline]
+    fn untouched(&self) -> Option<&C::Value> {
+        // Acquire, though nothing that was written before is read after it: see the module.
+        if self.touched.load(Ordering::Acquire) { None } else { self.first.get() }
+    }
+
+    /// Makes it known that there is more to the entry than its first value. Under the lock.
+    fn touch(&self) {
+        // Relaxed: written under the lock only.
+        if !self.touched.load(Ordering::Relaxed) && !weakened("entry.touch") {
+            self.touched.store(true, Ordering::Release);
+        }
+    }
+
+    /// Applies a change to the committed value. A location of which nobody knows the value before
+    /// the block is taken to have held the default: the change does not build on it.
+    fn change_committed(&self, inner: &mut Inner<C>, change: &C::Change) {
+        let value = match &mut inner.now {
+            Some(value) => value,
+            now => now.insert(self.first.get_or_init(C::Value::default).clone()),
+        };
+        C::apply(value, change);
+    }
+
+    /// Reads as transaction `reader`, which is told of later changes below it, unless the value is
+    /// one that hardly changes and nobody has touched it yet.
+    #[inline]
     pub fn read(&self, reader: TxIndex) -> Read<C::Value> {
+        match self.untouched() {
+            Some(value) if C::hardly_changes(value) => Read::Value(value.clone()),
+            _ => self.read_locked(reader),
+        }
+    }
+
+    fn read_locked(&self, reader: TxIndex) -> Read<C::Value> {
         let mut inner = self.inner.lock();
-        let read = inner.resolve(reader);
+        let read = inner.resolve(self.first.get(), reader);
         if weakened("entry.reader-locked") {
             drop(inner);
             inner = self.inner.lock();
@@ -177,14 +235,20 @@ where
     /// Reads as transaction `reader`, which is not told of later changes: for those that depend on
     /// the outcome of a check that hardly any change turns.
     pub fn peek(&self, reader: TxIndex) -> Read<C::Value> {
-        self.inner.lock().resolve(reader)
+        match self.untouched() {
+            Some(value) => Read::Value(value.clone()),
+            None => self.inner.lock().resolve(self.first.get(), reader),
+        }
     }
 
     /// The committed value, unless a pending change is worth waiting for. For those who predict what the
     /// other changes come to, and depend on a check that they hardly ever turn.
     pub fn glance(&self) -> Read<C::Value> {
+        if let Some(value) = self.untouched() {
+            return Read::Value(value.clone());
+        }
         let inner = self.inner.lock();
-        match (&inner.committed, inner.pending.front()) {
+        match (inner.now.as_ref().or(self.first.get()), inner.pending.front()) {
             (Some(_), Some(first)) if inner.weighty > 0 => Read::Blocked(first.writer),
             (Some(committed), _) => Read::Value(committed.clone()),
             (None, _) => Read::Unknown,
@@ -197,6 +261,7 @@ where
     pub fn hint(&self, writer: TxIndex, change: C::Change) {
         let mut inner = self.inner.lock();
         if inner.position(writer).is_err() {
+            self.touch();
             inner.put(Pending { writer, estimate: true, change });
         }
     }
@@ -235,23 +300,26 @@ where
     /// Provides the value before the block, unless somebody else did or a commit replaced it. A change
     /// that builds on the value, such as a delta, is committed only after this.
     pub fn fill(&self, value: C::Value) {
-        let mut inner = self.inner.lock();
-        if inner.committed.is_none() || weakened("entry.fill-once") {
-            inner.committed = Some(value);
+        if weakened("entry.fill-once") {
+            self.inner.lock().now = Some(value.clone());
         }
+        // Somebody else's is the same value; a commit's default stands for one nobody asked for.
+        let _ = self.first.set(value);
     }
 
     /// Whether the observation holds at the commit cursor: against the committed value, when every
     /// transaction below the reader has committed.
     pub fn holds(&self, seen: &C::Seen) -> bool {
-        let inner = self.inner.lock();
-        inner.committed.as_ref().is_some_and(|value| C::holds(value, seen))
+        self.with_committed(|value| C::holds(value, seen)).unwrap_or(false)
     }
 
     /// Whether the observation may yet hold, going by what is published below `reader`. An estimate
     /// that stands in the way is no verdict: its writer will tell the reader when it publishes.
     pub fn may_hold(&self, reader: TxIndex, seen: &C::Seen) -> bool {
-        match self.inner.lock().resolve(reader) {
+        if let Some(value) = self.untouched() {
+            return C::may_hold(value, seen);
+        }
+        match self.inner.lock().resolve(self.first.get(), reader) {
             Read::Value(value) => C::may_hold(&value, seen),
             Read::Blocked(_) => true,
             Read::Unknown => false,
@@ -262,6 +330,7 @@ where
     /// are appended to `told`.
     pub fn publish(&self, writer: TxIndex, change: C::Change, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
+        self.touch();
         if C::worth_telling(&change) && !weakened("entry.publish-tells") {
             self.raise(inner.tell(writer, told));
         }
@@ -301,7 +370,7 @@ where
         );
         if let Some(pending) = inner.take(writer) {
             debug_assert!(!pending.estimate, "an estimate is not a result");
-            inner.change_committed(&pending.change);
+            self.change_committed(&mut inner, &pending.change);
             // Most locations are written once: the next ones find this memory warm. A location that
             // is written again keeps it.
             if inner.last_writer.is_none() && inner.pending.is_empty() {
@@ -317,8 +386,9 @@ where
     /// Applies a change at the commit cursor without publishing it first, and tells the readers.
     pub fn commit_change(&self, writer: TxIndex, change: &C::Change, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
+        self.touch();
         inner.take(writer);
-        inner.change_committed(change);
+        self.change_committed(&mut inner, change);
         inner.last_writer = Some(writer);
         if C::worth_telling(change) {
             self.raise(inner.tell(writer, told));
@@ -327,35 +397,43 @@ where
         inner.queue.retain(|reader| *reader > writer);
     }
 
-    /// Sets what the location held before the block and what it holds now. For changes outside of
-    /// any transaction, while none runs.
+    /// Sets what the location held before the block, unless that is known, and what it holds now. For
+    /// changes outside of any transaction, while none runs.
     pub fn replace(&self, base: C::Value, value: C::Value) {
         let mut inner = self.inner.lock();
-        if inner.base.is_none() {
-            inner.base = Some(Box::new(base));
-        }
-        inner.committed = Some(value);
+        self.touch();
+        let _ = self.first.set(base);
+        inner.now = Some(value);
     }
 
     /// Forgets that anything was changed: what is committed now counts as the value before the
     /// block.
     pub fn rebase(&self) {
-        self.inner.lock().base = None;
+        let mut inner = self.inner.lock();
+        inner.rebased = inner.now.clone().map(Box::new);
     }
 
     /// The committed value, if known.
     pub fn committed(&self) -> Option<C::Value> {
-        self.inner.lock().committed.clone()
+        self.with_committed(C::Value::clone)
     }
 
     /// Compares the value before the block with the committed one, if a commit changed the location.
     pub fn difference<T>(&self, compare: impl FnOnce(&C::Value, &C::Value) -> T) -> Option<T> {
+        if self.untouched().is_some() {
+            return None;
+        }
         let inner = self.inner.lock();
-        Some(compare(inner.base.as_ref()?, inner.committed.as_ref()?))
+        let base = inner.rebased.as_deref().or(self.first.get())?;
+        Some(compare(base, inner.now.as_ref()?))
     }
 
     /// Looks at the committed value, if it is known.
     pub fn with_committed<T>(&self, look: impl FnOnce(&C::Value) -> T) -> Option<T> {
-        self.inner.lock().committed.as_ref().map(look)
+        if let Some(value) = self.untouched() {
+            return Some(look(value));
+        }
+        let inner = self.inner.lock();
+        inner.now.as_ref().or(self.first.get()).map(look)
     }
 }

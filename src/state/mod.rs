@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Table<C>   key ──► EntryId ──► Entry<C>
-//!                                   committed   value after every committed transaction
-//!                                   base        value before the block, kept from the first commit on
+//!             Guide<C>: one          first       value before the block
+//!             worker's memory        committed   value after every committed transaction
 //!                                   pending     changes of executed, uncommitted transactions, by index
 //!                                   readers     transactions that looked, to be told of a change
 //! ```
@@ -21,20 +21,23 @@
 //!    what an aborted incarnation wrote, kept so that readers wait rather than run into it, or what
 //!    a hint predicts.
 //! 3. Whoever reads an entry, other than by a peek or a glance, is in `readers` before it leaves the entry's lock, so a later change by
-//!    a lower transaction finds it. A reader is told at most once per change, and re-validates by
+//!    a lower transaction finds it; not so those of a value that hardly changes, before its first change. A reader is told at most once per change, and re-validates by
 //!    value: being told costs time, never correctness.
 //! 4. Entries are created, never removed, while a block runs; [`EntryId`]s stay valid.
 //! 5. At the commit cursor an observation is checked against `committed` alone, which nothing but
 //!    the commit step changes. That check decides; every earlier one is an optimisation.
 
+mod arena;
 pub mod bounds;
 mod cell;
 mod entry;
+mod guide;
 mod table;
 
 pub use bounds::Bounds;
 pub use cell::Cell;
 pub use entry::{Entry, Read};
+pub use guide::Guide;
 pub use table::{EntryId, Table};
 
 /// Position of a transaction in its block.

@@ -77,12 +77,16 @@ impl Account {
     }
 
     pub(crate) fn to_info(&self) -> Option<AccountInfo> {
+        self.clone().into_info()
+    }
+
+    pub(crate) fn into_info(self) -> Option<AccountInfo> {
         self.exists.then(|| AccountInfo {
             balance: self.balance,
             nonce: self.nonce,
             code_hash: self.code_hash,
             account_id: None,
-            code: Some(self.code.clone().unwrap_or_default()),
+            code: Some(self.code.unwrap_or_default()),
         })
     }
 
@@ -210,6 +214,11 @@ impl Cell for AccountCell {
         // Few readers use a balance itself, and nonces are predicted; the commit cursor finds those
         // to whom it matters.
         Self::worth_waiting(change)
+    }
+
+    fn hardly_changes(account: &Account) -> bool {
+        // Of a contract there is nothing worth telling but its end, or a delegation to another.
+        account.code.is_some()
     }
 }
 

@@ -1,11 +1,12 @@
 //! How the scheduler drives the EVM: coroutines, publishing and committing.
 
-use std::{cell::RefCell, task::Poll};
+use std::{cell::RefCell, rc::Rc, task::Poll};
 
 use super::{
     EvmMachine,
     cells::Account,
     fiber::{Command, Event, Fiber, Role},
+    guides::Guides,
     plain, scout, storage,
     trace::{Ending, Trace},
 };
@@ -36,12 +37,13 @@ pub(crate) enum Task {
 #[derive(Default)]
 pub(crate) struct Fibers {
     idle: Vec<Fiber>,
+    guides: Rc<RefCell<Guides>>,
 }
 
 impl Fibers {
     fn take(&mut self) -> Fiber {
         // Out of address space for a stack: nothing sensible is left to do on this worker.
-        let fresh = || Fiber::new().expect("a coroutine stack can be mapped");
+        let fresh = || Fiber::new(self.guides.clone()).expect("a coroutine stack can be mapped");
         self.idle.pop().unwrap_or_else(fresh)
     }
 

@@ -26,6 +26,7 @@ use revm::{
 
 use super::{
     EvmMachine,
+    guides::Guides,
     handler::{PooledEvm, WatchedHandler},
     notes::Notes,
     scout::{Gas, Scouting},
@@ -38,6 +39,7 @@ use crate::{
     engine::message,
     evm::{
         rules,
+        sequential::copy_transaction,
         shared::{self, Shared},
     },
     state::TxIndex,
@@ -84,9 +86,11 @@ pub(crate) struct Fiber {
 }
 
 impl Fiber {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    /// One of the coroutines that share these guides, all of one worker.
+    pub(crate) fn new(guides: Rc<RefCell<Guides>>) -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK_BYTES)?;
-        Ok(Self { coroutine: Coroutine::with_stack(stack, main), busy: false })
+        let body = move |yielder: &Yielder<_, _>, first| main(yielder, first, &guides);
+        Ok(Self { coroutine: Coroutine::with_stack(stack, body), busy: false })
     }
 
     pub(crate) fn resume(&mut self, command: Command) -> Event {
@@ -112,7 +116,7 @@ impl Drop for Fiber {
 }
 
 /// The coroutine's body: transactions until it is dropped.
-fn main(yielder: &Yielder<Command, Event>, first: Command) {
+fn main(yielder: &Yielder<Command, Event>, first: Command, guides: &Rc<RefCell<Guides>>) {
     let mut command = first;
     let mut evm: Option<PooledEvm<'_>> = None;
     loop {
@@ -134,7 +138,7 @@ fn main(yielder: &Yielder<Command, Event>, first: Command) {
                         evm.ctx.cfg = cfg;
                         evm
                     }
-                    other => other.insert(build(yielder, &run, cfg)),
+                    other => other.insert(build(yielder, &run, cfg, guides)),
                 };
                 block(yielder, evm, run, tx, role)
             }
@@ -187,12 +191,14 @@ fn build<'y>(
     yielder: &'y Yielder<Command, Event>,
     run: &Arc<Run<EvmMachine>>,
     cfg: CfgEnv,
+    guides: &Rc<RefCell<Guides>>,
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
     let spec = cfg.spec;
     let mut shared = Shared::new(run.machine.shared_config().cloned());
     shared.watch(run.control().cloned());
-    let mut journal = WatchedJournal::over(View::new(yielder, notes.clone()), notes, shared);
+    let view = View::new(yielder, notes.clone(), guides.clone());
+    let mut journal = WatchedJournal::over(view, notes, shared);
     journal.set_spec_id(spec);
     let context = Context {
         block: run.machine.block.env.clone(),
@@ -216,7 +222,7 @@ fn execute(
     tx: TxIndex,
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
-    evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
+    copy_transaction(&machine.block.transactions[tx.get()].env, &mut evm.ctx.tx);
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let executed = matches!(result, Ok(Ok(_)));
     let shared = evm.ctx.journaled_state.shared.end(executed);
@@ -242,8 +248,11 @@ fn execute(
                 Stop::Shared(trouble) => Ending::Shared(trouble.to_string()),
             },
             (None, Ok(result)) => {
-                let trace = Trace::executed(machine, tx, notes, &mut state, result)
-                    .with_shared(machine, shared);
+                let trace = {
+                    let guides = &mut *evm.ctx.journaled_state.db().guides().borrow_mut();
+                    Trace::executed(machine, guides, tx, notes, &mut state, result)
+                };
+                let trace = trace.with_shared(machine, shared);
                 evm.ctx.journaled_state.recycle(state);
                 return Attempt::Finished(trace);
             }
@@ -263,7 +272,7 @@ fn scout(
     scouting: Scouting,
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
-    evm.ctx.tx = machine.block.transactions[tx.get()].env.clone();
+    copy_transaction(&machine.block.transactions[tx.get()].env, &mut evm.ctx.tx);
     let limit = scouting.limit_gas(&evm.ctx.tx);
     let capped = limit < evm.ctx.tx.gas_limit;
     evm.ctx.tx.gas_limit = limit;

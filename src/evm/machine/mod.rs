@@ -24,6 +24,7 @@
 //! | `journal` | which fields are used |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
 //! | `fiber` | the coroutine |
+//! | `guides` | where a worker's coroutines found things lately |
 //! | `prelude` | an artificial first transaction, for tests |
 //! | `trace` | revm's final state as changes |
 //!
@@ -36,6 +37,7 @@ mod cells;
 mod drive;
 mod fiber;
 mod foresight;
+mod guides;
 mod handler;
 mod journal;
 mod notes;

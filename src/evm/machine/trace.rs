@@ -10,6 +10,7 @@ use revm::{
 use super::{
     EvmMachine,
     cells::{AccountChange, SlotCell, SlotKey, field},
+    guides::Guides,
     notes::Notes,
 };
 use crate::{
@@ -85,6 +86,7 @@ impl Trace {
     /// once more, which is noted.
     pub(crate) fn executed(
         machine: &EvmMachine,
+        guides: &mut Guides,
         tx: TxIndex,
         mut notes: Notes,
         state: &mut EvmState,
@@ -116,7 +118,7 @@ impl Trace {
                 let seen = &mut notes.accounts[at].seen;
                 seen.fields |= field::GENERATION;
                 let key = SlotKey { account: id.get(), generation: seen.generation, slot: *slot };
-                slots.push((machine.slots.intern(&key), value.present_value));
+                slots.push((machine.slots.intern_by(&mut guides.slots, &key), value.present_value));
             }
         }
         // Fees are not published: who looks at the beneficiary's balance is found at the cursor.

@@ -16,6 +16,7 @@ use super::{
     EvmMachine,
     cells::{Account, SlotKey, field},
     fiber::{Command, Event},
+    guides::Guides,
     notes::Notes,
     places,
     prelude::Place,
@@ -69,6 +70,7 @@ pub(crate) struct View<'y> {
     run: Option<Arc<Run<EvmMachine>>>,
     pub(super) tx: TxIndex,
     notes: Rc<RefCell<Notes>>,
+    guides: Rc<RefCell<Guides>>,
     pub(super) regions: RegionView,
     /// It only looks for what the transaction will read.
     pub(super) scouting: Option<Scouting>,
@@ -77,14 +79,27 @@ pub(crate) struct View<'y> {
 }
 
 impl<'y> View<'y> {
-    pub(crate) fn new(yielder: &'y Yielder<Command, Event>, notes: Rc<RefCell<Notes>>) -> Self {
-        let regions = RegionView::default();
-        Self { yielder, run: None, tx: TxIndex(0), notes, regions, scouting: None, waker: None }
+    pub(crate) fn new(
+        yielder: &'y Yielder<Command, Event>,
+        notes: Rc<RefCell<Notes>>,
+        guides: Rc<RefCell<Guides>>,
+    ) -> Self {
+        Self {
+            yielder,
+            run: None,
+            tx: TxIndex(0),
+            notes,
+            guides,
+            regions: RegionView::default(),
+            scouting: None,
+            waker: None,
+        }
     }
 
     /// Turns to a transaction.
     pub(crate) fn begin(&mut self, run: &Arc<Run<EvmMachine>>, tx: TxIndex) {
         if !self.run.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, run)) {
+            self.guides.borrow_mut().turn_to(run);
             self.run = Some(run.clone());
             self.waker = None;
         }
@@ -97,6 +112,12 @@ impl<'y> View<'y> {
     pub(crate) fn end_block(&mut self) {
         self.run = None;
         self.waker = None;
+        self.guides.borrow_mut().end_block();
+    }
+
+    /// What the worker remembers of the block's tables.
+    pub(super) fn guides(&self) -> &RefCell<Guides> {
+        &self.guides
     }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
@@ -264,7 +285,10 @@ impl<'y> View<'y> {
     }
 
     fn load_account(&mut self, address: Address) -> Result<(Account, usize), Stop> {
-        let id = self.run().machine.accounts.intern(&address);
+        let id = {
+            let guides = &mut *self.guides.borrow_mut();
+            self.run().machine.accounts.intern_by(&mut guides.accounts, &address)
+        };
         let query = Query::Account(address);
         let mut account = loop {
             if self.scouting.is_some() {
@@ -309,7 +333,10 @@ impl<'y> View<'y> {
             let account = note.id.get();
             (SlotKey { account, generation: note.seen.generation, slot }, note.seen.code_hash)
         };
-        let id = self.run().machine.slots.intern(&key);
+        let id = {
+            let guides = &mut *self.guides.borrow_mut();
+            self.run().machine.slots.intern_by(&mut guides.slots, &key)
+        };
         let query = Query::Slot(address, slot);
         let (mut waited, mut look_for_rivals) = (None, true);
         let value = loop {
@@ -354,7 +381,7 @@ impl Database for View<'_> {
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Stop> {
         self.check()?;
         let (account, at) = self.load_account(address)?;
-        let mut info = account.to_info();
+        let mut info = account.into_info();
         if let Some(config) = self.run().machine.shared_config()
             && config.precompile.0 == address.0
         {

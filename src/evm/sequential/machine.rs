@@ -83,7 +83,7 @@ impl From<StoreError> for Failure {
 
 /// `to.clone_from(from)`, but without a temporary, and keeping the memory of lists.
 #[inline]
-fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
+pub(crate) fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
     // Named one by one, so that a field that revm adds cannot be forgotten.
     let TxEnv {
         tx_type,

@@ -1,0 +1,34 @@
+//! What a worker remembers of the tables of its block. Its coroutines share it: they take turns.
+
+use super::{
+    EvmMachine,
+    cells::{AccountCell, SlotCell},
+};
+use crate::{context::Run, state::Guide, sync::Arc};
+
+/// The guides of one worker, for one block at a time.
+#[derive(Default)]
+pub(crate) struct Guides {
+    /// Whose tables they belong to. Held, so that no other block has its address meanwhile.
+    run: Option<Arc<Run<EvmMachine>>>,
+    pub(super) accounts: Guide<AccountCell>,
+    pub(super) slots: Guide<SlotCell>,
+}
+
+impl Guides {
+    /// From now on they are used for this block.
+    pub(super) fn turn_to(&mut self, run: &Arc<Run<EvmMachine>>) {
+        if !self.run.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, run)) {
+            self.end_block();
+            self.run = Some(run.clone());
+        }
+    }
+
+    /// Lets go of the block.
+    pub(super) fn end_block(&mut self) {
+        if self.run.take().is_some() {
+            self.accounts.forget();
+            self.slots.forget();
+        }
+    }
+}
