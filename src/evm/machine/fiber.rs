@@ -25,7 +25,7 @@ use revm::{
 };
 
 use super::{
-    EvmMachine,
+    EvmMachine, foresight,
     guides::Guides,
     handler::{PooledEvm, WatchedHandler},
     notes::Notes,
@@ -131,7 +131,9 @@ fn main(yielder: &Yielder<Command, Event>, first: Command, guides: &Rc<RefCell<G
                             && evm.ctx.journaled_state.shared.active()
                                 == run.machine.shared_config()
                             && evm.ctx.journaled_state.shared.is_watched()
-                                == run.control().is_some() =>
+                                == run.control().is_some()
+                            && evm.ctx.journaled_state.db().sees_hashes
+                                == run.machine.storage.is_slow() =>
                     {
                         evm.ctx.journaled_state.shared.watch(run.control().cloned());
                         evm.ctx.block = run.machine.block.env.clone();
@@ -197,7 +199,8 @@ fn build<'y>(
     let spec = cfg.spec;
     let mut shared = Shared::new(run.machine.shared_config().cloned());
     shared.watch(run.control().cloned());
-    let view = View::new(yielder, notes.clone(), guides.clone());
+    let mut view = View::new(yielder, notes.clone(), guides.clone());
+    view.sees_hashes = run.machine.storage.is_slow();
     let mut journal = WatchedJournal::over(view, notes, shared);
     journal.set_spec_id(spec);
     let context = Context {
@@ -211,6 +214,9 @@ fn build<'y>(
         error: Ok(()),
     };
     let mut evm = shared::build(context);
+    if run.machine.storage.is_slow() {
+        foresight::install(&mut evm);
+    }
     // Frames are 36 KiB each and made on demand: many coroutines wait, few are deep in calls.
     evm.frame_stack = FrameStack::new();
     evm
@@ -248,6 +254,10 @@ fn execute(
                 Stop::Shared(trouble) => Ending::Shared(trouble.to_string()),
             },
             (None, Ok(result)) => {
+                let hashed = &evm.ctx.journaled_state.db().preimages;
+                if hashed.are_wanted() {
+                    machine.learn_call(tx, &notes, hashed);
+                }
                 let trace = {
                     let guides = &mut *evm.ctx.journaled_state.db().guides().borrow_mut();
                     Trace::executed(machine, guides, tx, notes, &mut state, result)

@@ -26,14 +26,14 @@ use smallvec::SmallVec;
 use super::{
     EvmMachine,
     cells::{Account, SlotKey},
-    foresight::Foresight,
+    foresight::{Calls, Foresight, Pace},
     scout::Scouts,
 };
 use crate::{
     context::Run,
     engine::message,
     evm::reading::{Reading, Scouting},
-    state::EntryId,
+    state::{EntryId, TxIndex},
     store::{
         Answer, Flight, Pump, Query, Read, ReadResult, ReadTotals, Reads, Reply, StateStore,
         StoreError,
@@ -68,9 +68,12 @@ pub(crate) struct Storage {
     latency: Option<Duration>,
     /// Transactions up to here have been read ahead.
     prefetched: AtomicU32,
-    prefetching: Mutex<()>,
+    prefetching: Mutex<Pace>,
+    /// How often a context had to wait.
+    waits: AtomicU32,
     pub(super) scouts: Option<Scouts>,
     pub(super) foresight: Foresight,
+    pub(super) calls: Calls,
     /// What arrivals share. Apart from the run, whose own counts would otherwise go to and fro between
     /// the workers with every read.
     home: OnceLock<Arc<Home>>,
@@ -88,9 +91,11 @@ impl Storage {
             reads: Reads::new(reading.in_flight),
             latency,
             prefetched: AtomicU32::new(0),
-            prefetching: Mutex::new(()),
+            prefetching: Mutex::default(),
+            waits: AtomicU32::new(0),
             scouts: scouted.and_then(|latency| Scouts::new(latency, transactions)),
             foresight: Foresight::default(),
+            calls: Calls::new(if latency.is_some() { transactions } else { 0 }),
             home: OnceLock::new(),
             beneficiary: OnceLock::new(),
         }
@@ -104,6 +109,12 @@ impl Storage {
     /// How many scouts ran.
     pub(crate) fn scouts(&self) -> u64 {
         self.scouts.as_ref().map_or(0, Scouts::runs)
+    }
+
+    /// A context is about to wait.
+    pub(super) fn note_wait(&self) {
+        // Relaxed: how far ahead to read, which no correctness hangs on.
+        self.waits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the block has ended before its time, so that no answer is waited for.
@@ -262,8 +273,12 @@ fn land(run: &Arc<Run<EvmMachine>>, landings: impl IntoIterator<Item = Landing>)
         let keep = matches!(result, Ok(Answer::HasStorage(_) | Answer::BlockHash(_)));
         (target, result, keep)
     });
-    // Entries are filled, and delegates asked for, without the lock.
+    // Entries are filled, and what follows from them is asked for, without the lock.
     let landings: SmallVec<[_; 8]> = landings.collect();
+    machine.go_on_forecasting(landings.iter().filter_map(|(target, _, _)| match target {
+        Target::Slot(id) => Some(*id),
+        _ => None,
+    }));
     machine.storage.reads.land_and_pump(landings, run);
 }
 
@@ -297,7 +312,7 @@ impl EvmMachine {
     }
 
     /// Whether the answer lies in the entry that it belongs to, if there is one.
-    fn is_known(&self, target: Target) -> bool {
+    pub(super) fn is_known(&self, target: Target) -> bool {
         match target {
             Target::Account(id) => self.accounts.entry(id).with_committed(|_| ()).is_some(),
             Target::Slot(id) => self.slots.entry(id).with_committed(|_| ()).is_some(),
@@ -316,7 +331,7 @@ impl EvmMachine {
     }
 
     /// Queues a read that is known to come, if nothing of it is at hand.
-    fn ask_ahead(&self, query: Query, rank: u32) {
+    pub(super) fn ask_ahead(&self, query: Query, rank: u32) {
         let target = self.target_of(query);
         // An error at hand is found by whoever needs the location, if anybody does.
         if !self.is_known(target) && self.store.try_get(query).is_none() {
@@ -350,13 +365,14 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     // The frontier first: by the time the window is looked at it may lie beyond that.
     let frontier = run.scheduler.cursor().frontier().0;
     let started = run.scheduler.window_end();
-    let ahead = started.saturating_add(started - frontier);
-    let end = ahead.min(run.scheduler.len());
+    let most = started.saturating_add(started - frontier).min(run.scheduler.len());
     // Relaxed: a hint; whoever acts on it holds the lock and looks again.
-    if storage.prefetched.load(Ordering::Relaxed) >= end {
+    if storage.prefetched.load(Ordering::Relaxed) >= most {
         return;
     }
-    let Some(_guard) = storage.prefetching.try_lock() else { return };
+    let Some(mut pace) = storage.prefetching.try_lock() else { return };
+    let waits = storage.waits.load(Ordering::Relaxed);
+    let end = frontier + pace.ahead(frontier, waits, most.saturating_sub(frontier));
     let mut reads = Vec::new();
     loop {
         let from = storage.prefetched.load(Ordering::Relaxed);
@@ -369,6 +385,7 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
             for query in reads.drain(..) {
                 machine.ask_ahead(query, tx);
             }
+            machine.foresee_call(TxIndex(tx));
         }
         storage.prefetched.store(to, Ordering::Relaxed);
         pump(run);

@@ -16,6 +16,7 @@ use super::{
     EvmMachine,
     cells::{Account, SlotKey, field},
     fiber::{Command, Event},
+    foresight::Preimages,
     guides::Guides,
     notes::Notes,
     places,
@@ -74,6 +75,10 @@ pub(crate) struct View<'y> {
     pub(super) regions: RegionView,
     /// It only looks for what the transaction will read.
     pub(super) scouting: Option<Scouting>,
+    /// What the transaction hashed, if something is to be learned from it.
+    pub(super) preimages: Preimages,
+    /// Whether the machine's instructions note what they hash.
+    pub(super) sees_hashes: bool,
     /// Of the last transaction of this block that waited here for the store.
     waker: Option<(TxIndex, Waker)>,
 }
@@ -92,6 +97,8 @@ impl<'y> View<'y> {
             guides,
             regions: RegionView::default(),
             scouting: None,
+            preimages: Preimages::default(),
+            sees_hashes: false,
             waker: None,
         }
     }
@@ -104,6 +111,9 @@ impl<'y> View<'y> {
             self.waker = None;
         }
         self.tx = tx;
+        if self.sees_hashes {
+            self.preimages.begin(run.machine.storage.calls.wants(tx));
+        }
         self.regions.clear();
         self.notes.borrow_mut().clear();
     }
@@ -225,7 +235,13 @@ impl<'y> View<'y> {
     /// of its account or slot.
     #[cold]
     fn fetch(&mut self, target: Target) -> Result<Option<Answer>, Stop> {
-        let Some(flight) = self.ask(target, self.tx.0) else { return Ok(None) };
+        let (run, tx) = (self.run(), self.tx);
+        let ask = || {
+            run.machine.forecast(tx);
+            storage::ask(run, target, tx.0)
+        };
+        let Some(flight) = self.yielder.on_parent_stack(ask) else { return Ok(None) };
+        self.run().machine.storage.note_wait();
         let waker = self.waker();
         if let Some(scouts) = &self.run().machine.storage.scouts
             && scouts.note_wait(self.tx)

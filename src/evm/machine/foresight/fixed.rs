@@ -21,7 +21,7 @@ const MOST: usize = 16;
 
 /// Slots by code.
 #[derive(Default)]
-pub(super) struct Foresight {
+pub(in super::super) struct Foresight {
     codes: Mutex<HashMap<B256, Code, RandomState>>,
 }
 
@@ -35,7 +35,12 @@ struct Code {
 impl Foresight {
     /// Notes that a slot of a contract of that code is waited for, and says which others of its slots
     /// to ask for.
-    pub(super) fn note(&self, code: B256, account: u32, slot: U256) -> SmallVec<[U256; 8]> {
+    pub(in super::super) fn note(
+        &self,
+        code: B256,
+        account: u32,
+        slot: U256,
+    ) -> SmallVec<[U256; 8]> {
         let mut codes = self.codes.lock();
         let code = codes.entry(code).or_default();
         let asked = code.asked.entry(account).or_default();

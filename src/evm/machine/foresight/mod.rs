@@ -1,0 +1,36 @@
+//! What transactions will read, from what others like them have read.
+//!
+//! ```text
+//!  prefetch ── forecast(tx) ──► words of the call ──► places ──► queued reads
+//!                  ▲                                                │ a slot that names a contract
+//!                  └───────────────── landed ◄──────────────────────┘
+//!  a transaction ends ── learn ──► recipe of its function
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `fixed` | slots at fixed places, by code: asked for where a context first waits for one |
+//! | `place` | a location as it follows from the words of a call, such as an entry of a mapping |
+//! | `preimages` | what a transaction hashed, which tells how it came to its slots |
+//! | `recipe` | what calls of one function read |
+//! | `calls` | the functions that a block calls, and who waits for a value to go on |
+//! | `forecast` | asking for all that, and learning it |
+//! | `pace` | how far ahead |
+//!
+//! All of it is guesses: one that is wrong costs a read, and nothing waits for any of it. It exists only
+//! over a slow store, is bounded by function and by transaction, and is forgotten with the block.
+
+mod calls;
+mod fixed;
+mod forecast;
+mod pace;
+mod place;
+mod preimages;
+mod recipe;
+
+pub(super) use self::{
+    calls::Calls,
+    fixed::Foresight,
+    pace::Pace,
+    preimages::{Preimages, install},
+};
