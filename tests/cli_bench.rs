@@ -19,12 +19,13 @@ use fixture::{Fixture, RECIPIENT};
 use serde_json::{Value, json};
 
 /// Every field of a JSON line.
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 31] = [
     "direct_txs",
     "equals_sequential",
     "gas_used",
     "incarnations",
     "limit",
+    "machine",
     "parallel_cpu_us",
     "parallel_peak_bytes",
     "parallel_us",
@@ -34,6 +35,7 @@ const FIELDS: [&str; 29] = [
     "ratio_high",
     "ratio_low",
     "ratio_to_limit",
+    "ratio_to_machine",
     "repeat",
     "scenario",
     "seed",
@@ -120,6 +122,7 @@ fn one_object_for_each_scenario_size_and_number_of_threads() {
         keys.sort_unstable();
         keys
     };
+    let cores = std::thread::available_parallelism().unwrap().get();
     let mut found = Vec::new();
     for row in &rows {
         assert_eq!(keys(row), FIELDS);
@@ -131,6 +134,7 @@ fn one_object_for_each_scenario_size_and_number_of_threads() {
         assert!(number("ratio") <= number("ratio_high"), "{row}");
         assert!(number("limit") >= 0.99 && number("gas_used") > 0.0, "{row}");
         assert!(number("incarnations") >= number("txs"), "{row}");
+        assert_eq!(row["machine"].is_null(), row["threads"] == 1 || cores == 1, "{row}");
         if cfg!(target_os = "linux") {
             assert!(number("parallel_cpu_us") > 0.0 && number("sequential_cpu_us") > 0.0);
             assert!(number("parallel_peak_bytes") < 1e9, "{row}");

@@ -15,11 +15,14 @@ use super::{Cell, EntryId};
 /// first-level cache with the machine.
 const KNOWN: usize = 128;
 
+/// A key that was met, if one was.
+type Known<C> = Option<(<C as Cell>::Key, EntryId)>;
+
 /// The memory of one worker, for one table. Belongs to whoever uses it, and to one table from its
 /// first use to [`Guide::forget`].
 pub struct Guide<C: Cell> {
     /// By the hash of the key; the one met last stays. Empty until there is something to remember.
-    known: Box<[Option<(C::Key, EntryId)>]>,
+    known: Box<[Known<C>]>,
     /// Places that only this guide gives away.
     pub(super) fresh: Range<u32>,
 }

@@ -10,14 +10,14 @@ use chorus::{
     sync::time::{Duration, Instant},
 };
 
-use super::clock::processor_time;
+use super::{clock::processor_time, copies::Copies};
 use crate::{
     arguments::Path,
     check::{Answer, difference},
 };
 
-/// One engine per number of threads.
-pub(super) struct Engines(Vec<(usize, Engine)>);
+/// One engine per number of threads, and what the machine is measured by.
+pub(super) struct Engines(Vec<(usize, Engine, Option<Copies>)>);
 
 impl Engines {
     /// Starts their workers. Idle ones use no processor time.
@@ -26,7 +26,9 @@ impl Engines {
         threads: &[usize],
         path: Path,
     ) -> Result<Self, EngineError> {
-        let start = |threads: &usize| Ok((*threads, engine(work, *threads, path)?));
+        let start = |threads: &usize| {
+            Ok((*threads, engine(work, *threads, path)?, Copies::start(work, *threads)?))
+        };
         threads.iter().map(start).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -53,12 +55,20 @@ pub(super) struct Spent {
 pub(super) struct Pair {
     pub(super) sequential: Spent,
     pub(super) parallel: Spent,
+    /// How many copies of the baseline were made at once, and in what time.
+    pub(super) copies: Option<(usize, Duration)>,
     pub(super) statistics: Statistics,
 }
 
 impl Pair {
     pub(super) fn ratio(&self) -> f64 {
         self.sequential.time.as_secs_f64() / self.parallel.time.as_secs_f64().max(1e-9)
+    }
+
+    /// How many times faster the machine was on copies side by side than on one after another.
+    pub(super) fn machine(&self) -> Option<f64> {
+        let (copies, time) = self.copies?;
+        Some(self.sequential.time.as_secs_f64() * copies as f64 / time.as_secs_f64().max(1e-9))
     }
 }
 
@@ -102,7 +112,7 @@ impl Bench {
     ) -> Result<Self, BlockError> {
         let expected: Answer = Ok(one_by_one(work)?);
         let mut measured = Vec::new();
-        for (threads, engine) in engines.0 {
+        for (threads, engine, copies) in engines.0 {
             engine.forget();
             let difference = difference(&expected, &execute(work, &engine));
             let mut of_engine =
@@ -110,7 +120,8 @@ impl Bench {
             for round in 0..repeat * (1 + u32::from(warm)) {
                 tick();
                 if of_engine.difference.is_none() {
-                    of_engine.round(work, &engine, &expected, round % 2 == 0, round < repeat);
+                    let (first, forgets) = (round % 2 == 0, round < repeat);
+                    of_engine.round(work, (&engine, copies.as_ref()), &expected, first, forgets);
                 }
             }
             measured.push(of_engine);
@@ -120,11 +131,11 @@ impl Bench {
 }
 
 impl Measured {
-    /// One run of the engine and one of the baseline.
+    /// One run of the engine and one of the baseline, and then of copies of it.
     fn round(
         &mut self,
         work: &Contention,
-        engine: &Engine,
+        (engine, copies): (&Engine, Option<&Copies>),
         expected: &Answer,
         baseline_first: bool,
         forgets: bool,
@@ -148,7 +159,8 @@ impl Measured {
             difference(expected, &reference).map(|_| "two sequential runs differ".to_owned())
         });
         let statistics = answer.map(|outcome| outcome.statistics).unwrap_or_default();
-        let pair = Pair { sequential, parallel, statistics };
+        let copies = copies.filter(|_| forgets).map(Copies::run);
+        let pair = Pair { sequential, parallel, copies, statistics };
         if forgets { self.pairs.push(pair) } else { self.warm.push(pair) }
     }
 }

@@ -12,6 +12,7 @@
 //! | `arguments` | what the command line says |
 //! | `cases` | which blocks to run: scenarios at sizes, directories |
 //! | `measure` | paired runs of baseline and engine |
+//! | `copies` | what the machine gives: the baseline on every thread at once |
 //! | `clock` | processor time |
 //! | `peak` | peak memory |
 //! | `estimate` | a median and its interval |
@@ -27,6 +28,7 @@ mod arguments;
 mod cases;
 mod chart;
 mod clock;
+mod copies;
 mod estimate;
 mod list;
 mod measure;

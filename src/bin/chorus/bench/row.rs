@@ -40,6 +40,10 @@ pub(super) struct Row {
     /// The best ratio that the block's dependencies allow.
     pub(super) limit: f64,
     pub(super) ratio_to_limit: f64,
+    /// How many times faster the machine was on as many copies of the baseline side by side as there are
+    /// threads (cores, if they are fewer) than on one after another; null for one.
+    pub(super) machine: Option<f64>,
+    pub(super) ratio_to_machine: Option<f64>,
     pub(super) incarnations: u64,
     pub(super) suspensions: u64,
     pub(super) wasted_gas: u64,
@@ -67,6 +71,16 @@ impl Row {
             .then(|| Estimate::of(&measured.warm.iter().map(Pair::ratio).collect::<Vec<_>>()));
         let warm_ratio = |part: fn(Estimate) -> f64| warm.map(|warm| rounded(part(warm), 1e4));
         let path = |parallel| if parallel { "parallel" } else { "direct" };
+        let paired = |of: fn(&Pair) -> Option<f64>| {
+            pairs
+                .iter()
+                .map(of)
+                .collect::<Option<Vec<_>>>()
+                .filter(|all| !all.is_empty())
+                .map(median)
+        };
+        let machine = paired(Pair::machine);
+        let to_machine = paired(|pair| Some(pair.ratio() / pair.machine()?.max(1e-9)));
         let (parameters, seed) = match case {
             Case::Scenario { settings, seed, .. } => (settings.iter().collect(), Some(*seed)),
             Case::Directory(_) => (BTreeMap::new(), None),
@@ -101,6 +115,8 @@ impl Row {
             warm_path: warm.map(|_| path(middle(&measured.warm).parallel)),
             limit: rounded(limit, 1e4),
             ratio_to_limit: rounded(ratio.median / limit.max(1e-9), 1e4),
+            machine: machine.map(|machine| rounded(machine, 1e4)),
+            ratio_to_machine: to_machine.map(|ratio| rounded(ratio, 1e4)),
             incarnations: statistics.incarnations,
             suspensions: statistics.suspensions,
             wasted_gas: statistics.wasted_gas,

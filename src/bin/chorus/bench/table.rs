@@ -10,7 +10,7 @@ use comfy_table::{
 use super::row::Row;
 use crate::table::{duration, means, thousands};
 
-pub(super) const HEADINGS: [&str; 15] = [
+pub(super) const HEADINGS: [&str; 16] = [
     "scenario",
     "txs",
     "threads",
@@ -20,6 +20,7 @@ pub(super) const HEADINGS: [&str; 15] = [
     "warm",
     "limit",
     "of limit",
+    "machine",
     "incarnations",
     "suspensions",
     "wasted gas",
@@ -53,6 +54,11 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     if ratios.len() > 1 {
         writeln!(out, "Ratio to sequential: {}.", means(&ratios))?;
     }
+    let machine: Vec<f64> = rows.iter().filter_map(|row| row.machine).collect();
+    if machine.len() > 1 {
+        let side_by_side = "The machine's own, copies of the baseline side by side";
+        writeln!(out, "{side_by_side}: {}.", means(&machine))?;
+    }
     match rows.iter().filter(|row| !row.equals_sequential).count() {
         0 => writeln!(out, "Every run equals the sequential one."),
         wrong => writeln!(out, "{wrong} rows do NOT equal the sequential run."),
@@ -60,7 +66,7 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A row as text, in the order of the headings.
-pub(super) fn cells(row: &Row) -> [String; 15] {
+pub(super) fn cells(row: &Row) -> [String; 16] {
     let arrow = |one: Option<String>, other: Option<String>| match one.zip(other) {
         Some((one, other)) => format!("{one} → {other}"),
         None => "–".to_owned(),
@@ -75,6 +81,7 @@ pub(super) fn cells(row: &Row) -> [String; 15] {
         row.warm_ratio.map_or_else(|| "–".to_owned(), |warm| format!("{warm:.2}")),
         format!("{:.2}", row.limit),
         format!("{:.0} %", row.ratio_to_limit * 100.0),
+        row.machine.map_or_else(|| "–".to_owned(), |machine| format!("{machine:.2}")),
         thousands(row.incarnations),
         thousands(row.suspensions),
         format!("{:.1} %", row.wasted_share * 100.0),

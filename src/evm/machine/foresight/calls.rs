@@ -21,6 +21,9 @@ use crate::{
 /// Of a transaction's word: its reads have been forecast.
 const FORECAST: u32 = 1 << 31;
 
+/// Transactions, each with a step of its function.
+type Steps = SmallVec<[(TxIndex, u8); 1]>;
+
 /// The functions of a block.
 #[derive(Default)]
 pub(in super::super) struct Calls {
@@ -29,7 +32,7 @@ pub(in super::super) struct Calls {
     /// [`FORECAST`].
     transactions: Box<[AtomicU32]>,
     /// By slot: the transactions, with the step, whose forecast goes on when its value is there.
-    pending: Mutex<HashMap<EntryId, SmallVec<[(TxIndex, u8); 1]>, RandomState>>,
+    pending: Mutex<HashMap<EntryId, Steps, RandomState>>,
 }
 
 #[derive(Default)]
