@@ -9,9 +9,9 @@
 //! | publish, commit later | timelines of two workers: medians; the commit at once where there are none |
 //! | look, spin, wake, notify | `idle` |
 //!
-//! All of these but the last row's are then lengthened alike until one virtual core takes as long as one
-//! worker did, because shortest and median times leave out what is seldom, and what one transaction
-//! leaves to the next in the caches.
+//! What is from one worker is then lengthened until one virtual core takes as long as one worker did,
+//! because shortest and median times leave out what is seldom, and what one transaction leaves to the
+//! next in the caches.
 //!
 //! Timelines cost time themselves; what they say is scaled by how much longer a run with one takes.
 //! Of whole runs the shortest counts, and of those on one thread only the share in which they had a
@@ -126,7 +126,8 @@ fn fit(block: &mut Block, costs: &mut Costs, measured: Duration) {
     }
     let factor = measured.div_duration_f64(outcome.time).clamp(1.0 / MOST_LEFT_OUT, MOST_LEFT_OUT);
     block.set_times(&block.times().iter().map(|time| time.mul_f64(factor)).collect::<Vec<_>>());
-    for cost in [&mut costs.start, &mut costs.commit, &mut costs.publish, &mut costs.commit_later] {
+    // What only several workers pay is measured where they pay it.
+    for cost in [&mut costs.start, &mut costs.commit] {
         *cost = cost.mul_f64(factor);
     }
 }
