@@ -36,6 +36,13 @@ pub(crate) const MODELS: &[Model] = &[
         weakenings: &["entry.fill-once"],
         run: a_late_fill_does_not_undo_a_commit,
     },
+    Model {
+        name: "what_was_read_without_the_lock_is_checked_at_the_cursor",
+        threads: 2,
+        bound: 4,
+        weakenings: &["entry.touch"],
+        run: what_was_read_without_the_lock_is_checked_at_the_cursor,
+    },
 ];
 
 /// A number that is overwritten and observed as a whole.
@@ -147,4 +154,54 @@ fn a_late_fill_does_not_undo_a_commit() {
         assert_eq!(filler.join().unwrap(), told.contains(&reader));
     }
     assert_eq!(entry.committed(), Some(11));
+}
+
+/// A number that hardly changes: nobody who reads it before its first change is told of that.
+struct Fixed;
+
+impl Cell for Fixed {
+    type Key = u32;
+    type Value = u32;
+    type Change = Set;
+    type Seen = u32;
+
+    fn apply(value: &mut u32, change: &Set) {
+        *value = change.0;
+    }
+
+    fn holds(value: &u32, seen: &u32) -> bool {
+        value == seen
+    }
+
+    fn hardly_changes(_: &u32) -> bool {
+        true
+    }
+}
+
+/// A transaction changes what another reads beside it. Once the first has committed, the check says
+/// whether the second saw the change; and whoever begins after that sees it.
+fn what_was_read_without_the_lock_is_checked_at_the_cursor() {
+    let entry = Arc::new(Entry::<Fixed>::default());
+    entry.fill(10);
+    let committed = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let (entry, committed) = (entry.clone(), committed.clone());
+        move || {
+            entry.publish(LOW, Set(11), &mut Vec::new());
+            entry.commit(LOW);
+            committed.store(true, Release);
+        }
+    });
+    let begun_after = committed.load(Acquire);
+    let Read::Value(seen) = entry.read(READER) else { panic!("the value is known") };
+    assert!(matches!(seen, 10 | 11));
+    if committed.load(Acquire) {
+        assert_eq!(entry.holds(&seen), seen == 11);
+        assert_eq!(entry.may_hold(READER, &seen), seen == 11);
+    }
+    assert!(!begun_after || seen == 11);
+    writer.join().unwrap();
+    assert!(entry.holds(&11) && !entry.holds(&10));
+    assert_eq!(entry.read(READER), Read::Value(11));
+    assert_eq!(entry.difference(|before, now| (*before, *now)), Some((10, 11)));
 }

