@@ -1,6 +1,7 @@
 //! Asking for what a transaction will probably read, and learning it.
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
+use smallvec::SmallVec;
 
 use super::{
     super::{EvmMachine, cells::SlotKey, notes::Notes, storage::Target},
@@ -18,9 +19,26 @@ enum Asked {
     /// Its value is known.
     Known(U256),
     /// It is on its way.
-    Underway(EntryId),
+    Underway,
     /// The store has an error at hand.
     Failed,
+}
+
+/// The numbers of the contracts of a call, most of which have several slots.
+#[derive(Default)]
+struct Numbers(SmallVec<[(Address, u32); 8]>);
+
+impl Numbers {
+    fn get(&mut self, machine: &EvmMachine, address: Address) -> u32 {
+        match self.0.iter().find(|(known, _)| *known == address) {
+            Some((_, number)) => *number,
+            None => {
+                let number = machine.accounts.intern(&address).get();
+                self.0.push((address, number));
+                number
+            }
+        }
+    }
 }
 
 impl EvmMachine {
@@ -53,6 +71,7 @@ impl EvmMachine {
     fn follow(&self, tx: TxIndex, recipe: &Recipe, landed: Option<(u8, U256)>) {
         let Some(call) = Call::of(&self.block.transactions[tx.get()].env) else { return };
         let mut values = [None; STEPS];
+        let mut numbers = Numbers::default();
         let mut fresh = 0u64;
         if let Some((at, value)) = landed {
             let Some(value) = named_by(value) else { return };
@@ -73,13 +92,15 @@ impl EvmMachine {
                 }
                 Location::Slot(address, slot) => (address, slot),
             };
-            let asked = self.ask_slot(Query::Slot(address, slot), tx);
+            let account = numbers.get(self, address);
+            let id = self.slots.intern(&SlotKey { account, generation: 0, slot });
+            let asked = self.ask_slot(id, Query::Slot(address, slot), tx);
             if recipe.wanted & 1 << at == 0 {
                 continue;
             }
             let value = match asked {
                 Asked::Known(value) => Some(value),
-                Asked::Underway(id) => self.value_or_wait(id, tx, at as u8),
+                Asked::Underway => self.value_or_wait(id, tx, at as u8),
                 Asked::Failed => None,
             };
             if let Some(value) = value.and_then(named_by) {
@@ -114,9 +135,7 @@ impl EvmMachine {
         }
     }
 
-    fn ask_slot(&self, query: Query, tx: TxIndex) -> Asked {
-        let target = self.target_of(query);
-        let Target::Slot(id) = target else { return Asked::Failed };
+    fn ask_slot(&self, id: EntryId, query: Query, tx: TxIndex) -> Asked {
         if let Some(value) = self.slots.entry(id).with_committed(|value| *value) {
             return Asked::Known(value);
         }
@@ -126,9 +145,9 @@ impl EvmMachine {
                 Err(_) => Asked::Failed,
             },
             None => {
-                let known = || self.is_known(target);
-                let _ = self.storage.reads.ask_unless(target, tx.0, known);
-                Asked::Underway(id)
+                let target = Target::Slot(id);
+                let _ = self.storage.reads.ask_unless(target, tx.0, || self.is_known(target));
+                Asked::Underway
             }
         }
     }
