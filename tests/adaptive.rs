@@ -1,8 +1,8 @@
 //! What the engine leaves to itself: paths, workers, speculation. Whatever it chooses, the result is that
 //! of one transaction after another.
 #![cfg(feature = "evm")]
-// A test may start threads of its own.
-#![allow(clippy::disallowed_methods)]
+// A test may use std, and start threads of its own.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::{
     sync::{
@@ -172,7 +172,6 @@ fn a_worker_that_is_off_its_core_when_its_turn_comes_lets_the_others_waste_no_mo
         let outcome = engine.execute(&work.block, &store).unwrap();
         assert_same(&outcome, &expected, "wasteful");
         let (wasted, most) = (outcome.statistics.wasted_gas, allowed(&work, &outcome, WINDOW));
-        eprintln!("{at}: {wasted} {most} direct {}", outcome.statistics.direct);
         assert!(wasted <= most, "{wasted} gas of {}, read {at}", expected.gas_used);
     }
 }

@@ -32,9 +32,6 @@ pub struct Guide<C: Cell> {
     pub(super) fresh: Range<u32>,
 }
 
-/// A key with its id, or room for one.
-type Known<C> = Option<(<C as Cell>::Key, EntryId)>;
-
 impl<C: Cell> Default for Guide<C> {
     fn default() -> Self {
         Self { known: Box::default(), fresh: 0..0 }

@@ -64,7 +64,7 @@ pub struct LatencyStore {
     stopwatch: Stopwatch,
 }
 
-/// When each location is at hand, by its hash: a fifth of what the locations themselves would take, so
+/// When each location is at hand, by its hash: a third of what the locations themselves would take, so
 /// that most of it stays in the cache. Two of a million have the same hash once in 30 million runs, and
 /// then the second is at hand with the first.
 type Shard = Mutex<HashTable<(u64, Instant)>>;

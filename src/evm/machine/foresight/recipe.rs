@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_found_under_the_lower_of_two_is_named_for_either_order() {
         let mut recipe = Recipe::default();
-        let tokens = |at: u8| if at % 2 == 0 { [at, at + 100] } else { [at + 100, at] };
+        let tokens = |at: u8| if at.is_multiple_of(2) { [at, at + 100] } else { [at + 100, at] };
         for at in 1..20 {
             let (env, reads, hashed) = swap(at + 200, tokens(at));
             recipe.learn(&Call::of(&env).expect("it is a call"), &reads, &hashed);
