@@ -281,6 +281,16 @@ mod tests {
     }
 
     #[test]
+    fn one_of_eight_unknown_blocks_is_looked_at() {
+        let lessons = Lessons::default();
+        let looked_at = || (0..16).filter(|_| lessons.is_curious()).collect::<Vec<_>>();
+        assert_eq!(looked_at(), [7, 15]);
+        lessons.is_curious();
+        lessons.forget();
+        assert_eq!(looked_at(), [7, 15]);
+    }
+
+    #[test]
     fn the_table_does_not_grow() {
         let lessons = Lessons::default();
         for number in 1..100_000_u64 {

@@ -5,7 +5,7 @@
 //!            ┌─ cannot gain, or never did ────────────────► one by one ──────────────► end
 //!   opening ─┼─ unknown ─► one by one, measured (Sample) ──────┘ │ worth it    ▲
 //!   Lessons  │                                                   ▼             │ not worth it
-//!            └─ a store that makes it wait, or it gained ─► workers, with a Credit ───► end
+//!            └─ a slow store, or it gained, or promises ─► workers, with a Credit ───► end
 //! ```
 //!
 //! A block may change from one path to the other where everything below some transaction is

@@ -109,8 +109,18 @@ mod tests {
     fn one_worker_or_one_transaction_leaves_nothing_to_choose() {
         let swaps = block("amm", 200);
         assert_eq!(opening(&swaps, 1, None, false), Opening::Direct);
-        assert_eq!(opening(&swaps, 2, None, false), Opening::Sample);
+        assert_eq!(opening(&swaps, 2, None, false), Opening::Promising);
         assert_eq!(opening(&block("amm", 1), 2, None, false), Opening::Direct);
+    }
+
+    #[test]
+    fn what_promises_little_is_sampled_first() {
+        // 250,000 gas each at the most.
+        assert_eq!(opening(&block("amm", 23), 2, None, false), Opening::Sample);
+        assert_eq!(opening(&block("amm", 24), 2, None, false), Opening::Promising);
+        assert_eq!(opening(&block("nonces", 1_000), 2, None, false), Opening::Sample);
+        let each = promised_time(&block("amm", 100));
+        assert!((each - 30e-6).abs() < 1e-9, "{each}");
     }
 
     #[test]
