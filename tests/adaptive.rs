@@ -119,7 +119,7 @@ fn allowed(work: &Contention, outcome: &BlockOutcome, window: u32) -> u64 {
     let mean = outcome.gas_used / 1_000;
     let promised: u64 = work.block.transactions.iter().map(|tx| tx.env.gas_limit).sum();
     let committed = 1_000 - outcome.statistics.direct;
-    (committed / 2 + u64::from(window)) * mean + promised * 16 / 2_000 + promised / 32
+    (committed / 2 + 8 + u64::from(window)) * mean + promised * 16 / 2_000 + promised / 96
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //!   earned    gas committed, and an allowance: a 16th of the block, 16 transactions at the most
-//!   spent     2 × gas executed and thrown away, beyond a 16th of what the block may use
+//!   spent     2 × gas executed and thrown away, beyond a 48th of what the block may use, and what so many
+//!             transactions as the allowance may use
 //!           + what a transaction takes on average, for each time that one waited for another
 //!             (more if transactions are short, because a wait takes time of its own)
 //! ```
@@ -35,6 +36,8 @@ use crate::context::{Review, Totals};
 /// How many transactions' gas may be spent beyond what is earned, at the most, and of the block.
 const ALLOWANCE: f64 = 16.0;
 const ALLOWED_SHARE: f64 = 1.0 / 16.0;
+/// Gas that may be thrown away for nothing, of what the block may use.
+const FREE_SHARE: f64 = 1.0 / 48.0;
 /// What gas thrown away counts.
 const WASTE: f64 = 2.0;
 /// Time that a wait takes besides the transaction that is waited for, in seconds.
@@ -54,8 +57,6 @@ pub(crate) struct Credit {
     allowance: f64,
     /// Gas that may be spent in vain for nothing.
     free: f64,
-    /// Gas that a transaction may use, on average.
-    promised: f64,
     every: u32,
     /// How many transactions were committed before anything ran in parallel, and their gas.
     before: (u32, u64),
@@ -73,7 +74,6 @@ impl Credit {
             wait: 1.0 + WAIT / each,
             allowance: (transactions as f64 * ALLOWED_SHARE).min(ALLOWANCE),
             free: 0.0,
-            promised: 1.0,
             every: (transactions as u32 / PARTS).clamp(1, EVERY),
             before: (0, 0),
             then,
@@ -83,8 +83,8 @@ impl Credit {
 
     /// The same in a block that may use so much gas.
     pub(crate) fn in_block_of(self, transactions: usize, gas: u64) -> Self {
-        let promised = gas as f64 / transactions.max(1) as f64;
-        Self { free: gas as f64 * ALLOWED_SHARE, promised, ..self }
+        let each = gas as f64 / transactions.max(1) as f64;
+        Self { free: gas as f64 * FREE_SHARE + self.allowance * each, ..self }
     }
 
     /// The account of speculation that begins after `committed` transactions, which used `gas`.
@@ -138,7 +138,7 @@ impl Credit {
             return Review::GoOn;
         }
         let (gas, mean) = self.earned(committed, gas);
-        self.weigh(gas + self.allowance * mean.max(self.promised), wasted, 0.0, workers)
+        self.weigh(gas + self.allowance * mean, wasted, 0.0, workers)
     }
 
     /// What becomes of speculation when its credit is spent.
@@ -220,10 +220,10 @@ mod tests {
     #[test]
     fn whoever_wastes_while_nothing_commits_is_reined_in() {
         let credit = Credit::new(1_000, None, Review::HandOver).in_block_of(1_000, 100_000_000);
-        // Nothing is earned yet but the allowances: 16 transactions' promise, and a 16th of the block's.
-        assert_eq!(credit.review_waste(0, 0, 3_500_000, 4), GOES_ON);
-        assert_eq!(credit.review_waste(0, 0, 3_925_000, 4), Review::Window(16));
-        assert_eq!(credit.review_waste(0, 0, 3_925_001, 4), Review::HandOver);
+        // Nothing is earned yet, but half of 16 transactions' promise and of a 48th of the block's is free.
+        assert_eq!(credit.review_waste(0, 0, 1_841_000, 4), GOES_ON);
+        assert_eq!(credit.review_waste(0, 0, 1_842_000, 4), Review::HandOver);
+        assert_eq!(credit.review_waste(16, 800_000, 2_500_000, 4), Review::Window(16));
         let waits = Totals { suspensions: 1_000, ..Totals::default() };
         assert_eq!(credit.review(16, 800_000, &waits, 4), Review::HandOver);
         assert_eq!(credit.review_waste(16, 800_000, 0, 4), GOES_ON, "waits are not its business");

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alloy_primitives::{Address, Bytes};
 
-use super::{Failure, Machine, SequentialState, epilogue, prologue};
+use super::{Failure, Machine, SequentialState, by_ref::ByRef, epilogue, prologue};
 use crate::{
     context::StopReason,
     engine::{Alone, Conduct, SharedMemory, message},
@@ -58,14 +58,14 @@ impl Sequential {
         store: &S,
         policy: InvalidPolicy,
     ) -> Result<BlockOutcome, BlockError> {
-        self.execute_under(block, store, policy, &Conduct::default())
+        self.execute_under(block, &ByRef(store), policy, &Conduct::default())
     }
 
     /// The same, until somebody stops it.
-    pub(crate) fn execute_under<S: StateStore + ?Sized>(
+    pub(crate) fn execute_under(
         &mut self,
         block: &Block,
-        store: &S,
+        store: &dyn StateStore,
         policy: InvalidPolicy,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
@@ -107,7 +107,7 @@ impl Sequential {
         policy: InvalidPolicy,
         shared: Option<SharedRegions<'a>>,
     ) -> Result<BlockOutcome, BlockError> {
-        run(block, store, policy, shared, None, &Conduct::default())
+        run(block, &ByRef(store), policy, shared, None, &Conduct::default())
     }
 
     fn transfers(&self, block: &Block, precompile: Option<Address>) -> Option<Transfers> {
@@ -163,9 +163,9 @@ pub(crate) struct Tail {
     pub(crate) times: [Duration; 2],
 }
 
-fn run<'a, S: StateStore + ?Sized>(
+fn run<'a>(
     block: &'a Block,
-    store: &'a S,
+    store: &'a dyn StateStore,
     policy: InvalidPolicy,
     shared: Option<SharedRegions<'a>>,
     transfers: Option<Transfers>,
@@ -179,9 +179,9 @@ fn run<'a, S: StateStore + ?Sized>(
 
 /// Executes a block, at least its beginning: `watch` sees what has come of the transactions, from the
 /// second one on, and says whether the rest is to be left to others.
-pub(crate) fn begin<'a, S: StateStore + ?Sized>(
+pub(crate) fn begin<'a>(
     block: &'a Block,
-    store: &'a S,
+    store: &'a dyn StateStore,
     policy: InvalidPolicy,
     shared: Option<SharedRegions<'a>>,
     transfers: Option<Transfers>,
@@ -229,10 +229,10 @@ pub(crate) fn begin<'a, S: StateStore + ?Sized>(
 
 /// Executes the rest of a block after the transactions that are done: `adopt` is given the state before the block
 /// and makes it what they left.
-pub(crate) fn finish<'a, S: StateStore + ?Sized>(
+pub(crate) fn finish<'a>(
     block: &'a Block,
-    store: &'a S,
-    adopt: impl FnOnce(&mut SequentialState<'a, S>),
+    store: &'a dyn StateStore,
+    adopt: impl FnOnce(&mut SequentialState<'a, dyn StateStore + 'a>),
     policy: InvalidPolicy,
     conduct: &Conduct<TransactionOutcome>,
     mut done: Done,

@@ -20,6 +20,7 @@
 //! diff as the version before the first transaction; it runs the epilogue over a store that shows
 //! its committed state and lays that diff over the block's.
 
+mod by_ref;
 mod cached;
 mod dao;
 mod epilogue;
