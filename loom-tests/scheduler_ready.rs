@@ -95,7 +95,7 @@ fn no_returned_index_is_hidden() {
     for returner in returners {
         returner.join().unwrap();
     }
-    while ready.has_work(0) {
+    while ready.has_work(u32::MAX) {
         taken.push(ready.pop_returned(u32::MAX).expect("the hint promises an index"));
     }
     taken.sort_unstable();

@@ -2,7 +2,7 @@
 
 use super::{Cell, Entry};
 use crate::sync::{
-    OnceLock,
+    OnceCell, OnceLock,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -14,12 +14,12 @@ const CHUNKS: usize = 23;
 
 /// Places for entries, by number.
 pub(super) struct Arena<C: Cell> {
-    chunks: [OnceLock<Box<[Leaf<C>]>>; CHUNKS],
+    chunks: [OnceCell<Box<[Leaf<C>]>>; CHUNKS],
     /// How many places are given away.
     len: AtomicU32,
 }
 
-type Leaf<C> = OnceLock<Box<[Slot<C>]>>;
+type Leaf<C> = OnceCell<Box<[Slot<C>]>>;
 
 /// A place: an entry, and what it is the entry of.
 pub(super) struct Slot<C: Cell> {
@@ -39,7 +39,7 @@ where
     C::Value: Default,
 {
     pub(super) fn new() -> Self {
-        Self { chunks: std::array::from_fn(|_| OnceLock::new()), len: AtomicU32::new(0) }
+        Self { chunks: std::array::from_fn(|_| OnceCell::new()), len: AtomicU32::new(0) }
     }
 
     /// How many places are given away. Acquire, for those who look at all of them in the end.
@@ -85,7 +85,7 @@ where
     fn leaf(&self, number: u32) -> &[Slot<C>] {
         let (chunk, leaf, _) = locate(number);
         let leaves = self.chunks[chunk]
-            .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect());
+            .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceCell::new()).collect());
         leaves[leaf].get_or_init(|| {
             (0..LEAF).map(|_| Slot { key: OnceLock::new(), entry: Entry::default() }).collect()
         })

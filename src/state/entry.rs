@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use super::{Cell, TxIndex};
 use crate::sync::{
-    Mutex, OnceLock,
+    Mutex, OnceCell,
     atomic::{AtomicBool, AtomicU32, Ordering},
     weakened,
 };
@@ -55,7 +55,7 @@ struct Pending<C: Cell> {
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 pub struct Entry<C: Cell> {
     /// The value before the block, from when it is known, or what a blind write found for it.
-    first: OnceLock<C::Value>,
+    first: OnceCell<C::Value>,
     /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.
     touched: AtomicBool,
     /// How much the location is contended: raised when a change came too late for a reader, lowered
@@ -83,7 +83,7 @@ struct Inner<C: Cell> {
 impl<C: Cell> Default for Entry<C> {
     fn default() -> Self {
         Self {
-            first: OnceLock::new(),
+            first: OnceCell::new(),
             touched: AtomicBool::new(false),
             contended: AtomicU32::new(0),
             inner: Mutex::new(Inner {

@@ -11,6 +11,52 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
 
+/// A cell that is written once, which orders whoever reads it after whoever wrote it, as the standard one
+/// does; only that loom sees it here. Needed where what is written holds something of loom's.
+#[derive(Debug)]
+pub struct OnceCell<T> {
+    written: atomic::AtomicBool,
+    value: std::sync::OnceLock<T>,
+}
+
+impl<T> OnceCell<T> {
+    /// An empty cell.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { written: atomic::AtomicBool::new(false), value: std::sync::OnceLock::new() }
+    }
+
+    /// What was written, if anything was.
+    pub fn get(&self) -> Option<&T> {
+        if self.written.load(atomic::Ordering::Acquire) { self.value.get() } else { None }
+    }
+
+    /// Writes, unless somebody has.
+    ///
+    /// # Errors
+    ///
+    /// The value, if somebody has.
+    pub fn set(&self, value: T) -> Result<(), T> {
+        // Loom changes threads before the swap and not after it, so both are one step.
+        self.written.swap(true, atomic::Ordering::AcqRel);
+        self.value.set(value)
+    }
+
+    /// What was written, which is what `make` makes if nothing was.
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        if self.get().is_none() {
+            let _ = self.set(make());
+        }
+        self.value.get_or_init(|| unreachable!("it has just been written"))
+    }
+}
+
+impl<T> Default for OnceCell<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.
 pub type RandomState = foldhash::fast::FixedState;
 

@@ -18,7 +18,8 @@
 //! - [`Arc`], [`Weak`] and [`OnceLock`] are the standard ones everywhere. No protocol here takes
 //!   an ordering from a reference count or from the initialisation of a cell: what the count
 //!   guards is dropped, never reused, and a cell holds a value that is the same whoever wrote it.
-//!   An explorer that tracked them would only multiply the interleavings.
+//!   An explorer that tracked them would only multiply the interleavings. [`OnceCell`] is for what holds
+//!   atomics or locks of its own, which loom lets nobody touch who is not ordered after their making.
 //! - Time is the standard clock everywhere. A model must not branch on it.
 //!
 //! Clippy's `disallowed-types` and `disallowed-methods` keep the rest of the library from taking

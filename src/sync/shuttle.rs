@@ -9,6 +9,8 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
+/// The same: this explorer follows no memory.
+pub type OnceCell<T> = std::sync::OnceLock<T>;
 
 /// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.
 pub type RandomState = foldhash::fast::FixedState;

@@ -5,6 +5,8 @@ pub use std::sync::{Arc, Weak};
 
 /// A cell that is written once.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
+/// A [`OnceLock`] whose contents an explorer follows from the thread that wrote them to those that read.
+pub type OnceCell<T> = std::sync::OnceLock<T>;
 /// What tables of keys hash with: a seed of its own for each.
 pub type RandomState = foldhash::fast::RandomState;
 /// A lock without poisoning: a panic under the guard releases it.
