@@ -103,7 +103,8 @@ impl Workers {
         let mut plan = Plan::default();
         if let Some(true) = gains {
             let promised = || Outlook::new(count, promised_time(block), workers);
-            plan.workers = Some(outlook.unwrap_or_else(promised).workers);
+            let workers = outlook.unwrap_or_else(promised).workers;
+            plan.workers = Some(workers);
             plan.each = outlook.map(|outlook| outlook.each);
             if expected.is_some_and(|expected| expected.waste > MUCH_WASTE) {
                 plan.window = Some(Credit::few(workers));

@@ -17,11 +17,10 @@
 //! ([`Cell::hardly_changes`]): a lock and a list that all workers write to, for each call, to tell of
 //! what the commit cursor finds as well. Once a change was known of, they are.
 
-use std::collections::VecDeque;
-
-use smallvec::SmallVec;
-
-use super::{Cell, TxIndex};
+use super::{
+    Cell, Read, TxIndex,
+    inner::{Inner, Pending},
+};
 use crate::sync::{
     Mutex, OnceCell,
     atomic::{AtomicBool, AtomicU32, Ordering},
@@ -32,25 +31,6 @@ use crate::sync::{
 const CONTENDED: u32 = 2;
 /// The same, at most, however many waits were worth it.
 const MOST_CONTENDED: u32 = 8;
-
-/// What a read finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read<V> {
-    /// The value as of all lower transactions that have published.
-    Value(V),
-    /// A lower transaction is known to write here and has not done so yet.
-    Blocked(TxIndex),
-    /// The value before the block is not known yet, and no lower transaction replaced it: ask the
-    /// store, then [`Entry::fill`].
-    Unknown,
-}
-
-/// A change by an uncommitted transaction.
-struct Pending<C: Cell> {
-    writer: TxIndex,
-    estimate: bool,
-    change: C::Change,
-}
 
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 pub struct Entry<C: Cell> {
@@ -64,119 +44,14 @@ pub struct Entry<C: Cell> {
     inner: Mutex<Inner<C>>,
 }
 
-struct Inner<C: Cell> {
-    /// The committed value, once a commit changed it.
-    now: Option<C::Value>,
-    /// What counts as the value before the block, if that is not `first`.
-    rebased: Option<Box<C::Value>>,
-    /// By writer. They leave in front, when they are committed.
-    pending: VecDeque<Pending<C>>,
-    /// How many of them are worth waiting for.
-    weighty: usize,
-    /// Who changed the committed value last.
-    last_writer: Option<TxIndex>,
-    readers: SmallVec<[TxIndex; 4]>,
-    /// Transactions that wait for a rival here. They have read nothing, so no change is news to them.
-    queue: Vec<TxIndex>,
-}
-
 impl<C: Cell> Default for Entry<C> {
     fn default() -> Self {
         Self {
             first: OnceCell::new(),
             touched: AtomicBool::new(false),
             contended: AtomicU32::new(0),
-            inner: Mutex::new(Inner {
-                now: None,
-                rebased: None,
-                pending: VecDeque::new(),
-                weighty: 0,
-                last_writer: None,
-                readers: SmallVec::new(),
-                queue: Vec::new(),
-            }),
+            inner: Mutex::default(),
         }
-    }
-}
-
-impl<C: Cell> Inner<C> {
-    /// Folds the changes below `reader` over the committed value, which is `first` if no commit
-    /// changed it.
-    fn resolve(&self, first: Option<&C::Value>, reader: TxIndex) -> Read<C::Value> {
-        let committed = self.now.as_ref().or(first);
-        let mut value: Option<C::Value> = None;
-        for pending in &self.pending {
-            if pending.writer >= reader {
-                break;
-            }
-            if pending.estimate {
-                if C::worth_waiting(&pending.change) {
-                    return Read::Blocked(pending.writer);
-                }
-                continue;
-            }
-            if value.is_none() {
-                match committed {
-                    Some(committed) => value = Some(committed.clone()),
-                    None => return Read::Unknown,
-                }
-            }
-            if let Some(value) = &mut value {
-                C::apply(value, &pending.change);
-            }
-        }
-        match value.or_else(|| committed.cloned()) {
-            Some(value) => Read::Value(value),
-            None => Read::Unknown,
-        }
-    }
-
-    fn position(&self, writer: TxIndex) -> Result<usize, usize> {
-        // Nearly always the last, or the only one.
-        match self.pending.back() {
-            None => Err(0),
-            Some(last) if last.writer < writer => Err(self.pending.len()),
-            Some(last) if last.writer == writer => Ok(self.pending.len() - 1),
-            Some(_) => self.pending.binary_search_by_key(&writer, |pending| pending.writer),
-        }
-    }
-
-    /// Puts a change in its place, which is that of the writer's earlier one if there is such.
-    fn put(&mut self, change: Pending<C>) {
-        let weighs = usize::from(C::worth_waiting(&change.change));
-        match self.position(change.writer) {
-            Ok(at) => {
-                self.weighty -= usize::from(C::worth_waiting(&self.pending[at].change));
-                self.pending[at] = change;
-            }
-            Err(at) => {
-                if self.pending.is_empty() {
-                    // Most locations never have a second one.
-                    self.pending.reserve_exact(1);
-                }
-                self.pending.insert(at, change);
-            }
-        }
-        self.weighty += weighs;
-    }
-
-    /// Takes the writer's change out.
-    fn take(&mut self, writer: TxIndex) -> Option<Pending<C>> {
-        let at = self.position(writer).ok()?;
-        let taken = self.pending.remove(at)?;
-        self.weighty -= usize::from(C::worth_waiting(&taken.change));
-        if self.pending.is_empty() {
-            // The next entry to be written has a use for the memory, which is in the cache.
-            self.pending = VecDeque::new();
-        }
-        Some(taken)
-    }
-
-    /// Appends the readers above `writer` to `told`; says whether there are any.
-    fn tell(&self, writer: TxIndex, told: &mut Vec<TxIndex>) -> bool {
-        let before = told.len();
-        told.extend(self.readers.iter().copied().filter(|reader| *reader > writer));
-        told.len() > before
     }
 }
 
@@ -371,11 +246,6 @@ where
         if let Some(pending) = inner.take(writer) {
             debug_assert!(!pending.estimate, "an estimate is not a result");
             self.change_committed(&mut inner, &pending.change);
-            // Most locations are written once: the next ones find this memory warm. A location that
-            // is written again keeps it.
-            if inner.last_writer.is_none() && inner.pending.is_empty() {
-                inner.pending = VecDeque::new();
-            }
             inner.last_writer = Some(writer);
         }
         // Transactions up to the writer are done with this entry.

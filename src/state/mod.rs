@@ -20,9 +20,10 @@
 //! 2. A transaction has at most one pending change per entry. It is *published* or an *estimate*:
 //!    what an aborted incarnation wrote, kept so that readers wait rather than run into it, or what
 //!    a hint predicts.
-//! 3. Whoever reads an entry, other than by a peek or a glance, is in `readers` before it leaves the entry's lock, so a later change by
-//!    a lower transaction finds it; not so those of a value that hardly changes, before its first change. A reader is told at most once per change, and re-validates by
-//!    value: being told costs time, never correctness.
+//! 3. Whoever reads an entry, other than by a peek or a glance, is in `readers` before it leaves the
+//!    entry's lock, so a later change by a lower transaction finds it; not so those of a value that
+//!    hardly changes, before its first change. A reader is told at most once per change, and
+//!    re-validates by value: being told costs time, never correctness.
 //! 4. Entries are created, never removed, while a block runs; [`EntryId`]s stay valid.
 //! 5. At the commit cursor an observation is checked against `committed` alone, which nothing but
 //!    the commit step changes. That check decides; every earlier one is an optimisation.
@@ -32,12 +33,14 @@ pub mod bounds;
 mod cell;
 mod entry;
 mod guide;
+mod inner;
 mod table;
 
 pub use bounds::Bounds;
 pub use cell::Cell;
-pub use entry::{Entry, Read};
+pub use entry::Entry;
 pub use guide::Guide;
+pub use inner::Read;
 pub use table::{EntryId, Table};
 
 /// Position of a transaction in its block.

@@ -94,10 +94,8 @@ impl Machine for EvmMachine {
     #[inline]
     fn review(&self, run: &Run<Self>, committed: u32) -> Review {
         match &self.credit {
-            Some(credit) if credit.is_due(committed) || run.scheduler.is_restrained() => {
-                if run.scheduler.is_restrained() {
-                    return credit.end();
-                }
+            Some(credit) if run.scheduler.is_restrained() => credit.end(),
+            Some(credit) if credit.is_due(committed) => {
                 let gas = self.committed.lock().sums.gas_used;
                 credit.review(committed, gas, &run.totals(), run.workers())
             }

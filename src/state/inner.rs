@@ -1,0 +1,138 @@
+//! What the lock of an entry guards: the committed value, and the changes on top of it.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use super::{Cell, TxIndex};
+
+/// What a read finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read<V> {
+    /// The value as of all lower transactions that have published.
+    Value(V),
+    /// A lower transaction is known to write here and has not done so yet.
+    Blocked(TxIndex),
+    /// The value before the block is not known yet, and no lower transaction replaced it: ask the
+    /// store, then [`Entry::fill`](super::Entry::fill).
+    Unknown,
+}
+
+/// A change by an uncommitted transaction.
+pub(super) struct Pending<C: Cell> {
+    pub(super) writer: TxIndex,
+    pub(super) estimate: bool,
+    pub(super) change: C::Change,
+}
+
+/// What the lock of an entry guards.
+pub(super) struct Inner<C: Cell> {
+    /// The committed value, once a commit changed it.
+    pub(super) now: Option<C::Value>,
+    /// What counts as the value before the block, if that is not `first`.
+    pub(super) rebased: Option<Box<C::Value>>,
+    /// By writer. They leave in front, when they are committed.
+    pub(super) pending: VecDeque<Pending<C>>,
+    /// How many of them are worth waiting for.
+    pub(super) weighty: usize,
+    /// Who changed the committed value last.
+    pub(super) last_writer: Option<TxIndex>,
+    pub(super) readers: SmallVec<[TxIndex; 4]>,
+    /// Transactions that wait for a rival here. They have read nothing, so no change is news to them.
+    pub(super) queue: Vec<TxIndex>,
+}
+
+impl<C: Cell> Default for Inner<C> {
+    fn default() -> Self {
+        Self {
+            now: None,
+            rebased: None,
+            pending: VecDeque::new(),
+            weighty: 0,
+            last_writer: None,
+            readers: SmallVec::new(),
+            queue: Vec::new(),
+        }
+    }
+}
+
+impl<C: Cell> Inner<C> {
+    /// Folds the changes below `reader` over the committed value, which is `first` if no commit
+    /// changed it.
+    pub(super) fn resolve(&self, first: Option<&C::Value>, reader: TxIndex) -> Read<C::Value> {
+        let committed = self.now.as_ref().or(first);
+        let mut value: Option<C::Value> = None;
+        for pending in &self.pending {
+            if pending.writer >= reader {
+                break;
+            }
+            if pending.estimate {
+                if C::worth_waiting(&pending.change) {
+                    return Read::Blocked(pending.writer);
+                }
+                continue;
+            }
+            if value.is_none() {
+                match committed {
+                    Some(committed) => value = Some(committed.clone()),
+                    None => return Read::Unknown,
+                }
+            }
+            if let Some(value) = &mut value {
+                C::apply(value, &pending.change);
+            }
+        }
+        match value.or_else(|| committed.cloned()) {
+            Some(value) => Read::Value(value),
+            None => Read::Unknown,
+        }
+    }
+
+    pub(super) fn position(&self, writer: TxIndex) -> Result<usize, usize> {
+        // Nearly always the last, or the only one.
+        match self.pending.back() {
+            None => Err(0),
+            Some(last) if last.writer < writer => Err(self.pending.len()),
+            Some(last) if last.writer == writer => Ok(self.pending.len() - 1),
+            Some(_) => self.pending.binary_search_by_key(&writer, |pending| pending.writer),
+        }
+    }
+
+    /// Puts a change in its place, which is that of the writer's earlier one if there is such.
+    pub(super) fn put(&mut self, change: Pending<C>) {
+        let weighs = usize::from(C::worth_waiting(&change.change));
+        match self.position(change.writer) {
+            Ok(at) => {
+                self.weighty -= usize::from(C::worth_waiting(&self.pending[at].change));
+                self.pending[at] = change;
+            }
+            Err(at) => {
+                if self.pending.is_empty() {
+                    // Most locations never have a second one.
+                    self.pending.reserve_exact(1);
+                }
+                self.pending.insert(at, change);
+            }
+        }
+        self.weighty += weighs;
+    }
+
+    /// Takes the writer's change out.
+    pub(super) fn take(&mut self, writer: TxIndex) -> Option<Pending<C>> {
+        let at = self.position(writer).ok()?;
+        let taken = self.pending.remove(at)?;
+        self.weighty -= usize::from(C::worth_waiting(&taken.change));
+        if self.pending.is_empty() {
+            // The next entry to be written has a use for the memory, which is in the cache.
+            self.pending = VecDeque::new();
+        }
+        Some(taken)
+    }
+
+    /// Appends the readers above `writer` to `told`; says whether there are any.
+    pub(super) fn tell(&self, writer: TxIndex, told: &mut Vec<TxIndex>) -> bool {
+        let before = told.len();
+        told.extend(self.readers.iter().copied().filter(|reader| *reader > writer));
+        told.len() > before
+    }
+}
