@@ -12,9 +12,8 @@ use super::{
         Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening, promised_gas,
         promised_time,
     },
-    sequential::{self, Begun, Done, Pace, Watch},
+    sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
     shared::in_force,
-    transfer::Transfers,
     workers::{Plan, Workers},
 };
 
@@ -155,9 +154,9 @@ impl Workers {
         conduct: &Conduct<TransactionOutcome>,
         look: Watch<'_>,
     ) -> Result<Begun, BlockError> {
-        let transfers = Transfers::new(block, None);
+        let shortcuts = Some(Shortcuts::new(block, None));
         let policy = self.config.policy;
-        sequential::begin(block, store, policy, None, transfers, conduct, Some(look))
+        sequential::begin(block, store, policy, None, shortcuts, conduct, Some(look))
     }
 
     /// See [`Engine::execute_in_parts`](super::Engine::execute_in_parts).

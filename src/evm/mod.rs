@@ -66,6 +66,7 @@ mod engine;
 pub mod footprint;
 pub mod input;
 mod journal;
+mod keccak_cache;
 mod known_reads;
 pub mod limit;
 mod machine;

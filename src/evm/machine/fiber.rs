@@ -38,7 +38,7 @@ use crate::{
     context::{Attempt, Run},
     engine::message,
     evm::{
-        rules,
+        keccak_cache, rules,
         sequential::copy_transaction,
         shared::{self, Shared},
     },
@@ -208,12 +208,13 @@ fn build<'y>(
         tx: Default::default(),
         cfg,
         journaled_state: journal,
-        chain: (),
+        chain: guides.borrow().hashes.clone(),
         // Its memory grows with use: most contexts that wait have used little.
         local: LocalContext { shared_memory_buffer: Rc::default(), ..LocalContext::default() },
         error: Ok(()),
     };
     let mut evm = shared::build(context);
+    keccak_cache::install(&mut evm.instruction);
     if run.machine.storage.is_slow() {
         foresight::install(&mut evm);
     }

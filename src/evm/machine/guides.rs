@@ -1,10 +1,10 @@
-//! What a worker remembers of the tables of its block. Its coroutines share it: they take turns.
+//! What a worker remembers of the tables of its block, and of what was hashed in it. Its coroutines share it: they take turns.
 
 use super::{
     EvmMachine,
     cells::{AccountCell, SlotCell},
 };
-use crate::{context::Run, state::Guide, sync::Arc};
+use crate::{context::Run, evm::keccak_cache::SharedKeccakCache, state::Guide, sync::Arc};
 
 /// The guides of one worker, for one block at a time.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Guides {
     run: Option<Arc<Run<EvmMachine>>>,
     pub(super) accounts: Guide<AccountCell>,
     pub(super) slots: Guide<SlotCell>,
+    /// What was hashed.
+    pub(super) hashes: SharedKeccakCache,
 }
 
 impl Guides {
@@ -29,6 +31,7 @@ impl Guides {
         if self.run.take().is_some() {
             self.accounts.forget();
             self.slots.forget();
+            self.hashes.borrow_mut().clear();
         }
     }
 }

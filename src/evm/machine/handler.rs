@@ -16,12 +16,13 @@ use revm::{
 };
 
 use super::{
-    super::shared::SharedEvm,
+    super::{keccak_cache::SharedKeccakCache, shared::SharedEvm},
     view::{Stop, View},
     watched::WatchedJournal,
 };
 
-pub(crate) type EvmContext<'y> = Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, ()>;
+pub(crate) type EvmContext<'y> =
+    Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, SharedKeccakCache>;
 pub(crate) type PooledEvm<'y> = SharedEvm<EvmContext<'y>>;
 pub(crate) type ExecutionError = EVMError<Stop, InvalidTransaction>;
 

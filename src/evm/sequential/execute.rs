@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alloy_primitives::{Address, Bytes};
 
-use super::{Failure, Machine, SequentialState, by_ref::ByRef, epilogue, prologue};
+use super::{Failure, Machine, SequentialState, Shortcuts, by_ref::ByRef, epilogue, prologue};
 use crate::{
     context::StopReason,
     engine::{Alone, Conduct, SharedMemory, message},
@@ -13,7 +13,6 @@ use crate::{
         StateDiff, StateStore, Statistics, TransactionOutcome,
         rules::BlockSums,
         shared::{SharedRegions, check_sidecars, in_force},
-        transfer::Transfers,
     },
     sync::{
         Arc,
@@ -25,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Sequential {
     memory: Option<Arc<SharedMemory>>,
-    /// Plain transfers do without revm.
+    /// Plain transfers do without revm, and hashes are remembered.
     past_revm: bool,
 }
 
@@ -42,7 +41,7 @@ impl Sequential {
         Self { memory: Some(memory), past_revm: false }
     }
 
-    /// Lets plain transfers do without revm. It is a reference no more.
+    /// Takes the [`Shortcuts`]. It is a reference no more.
     pub(crate) fn past_revm(self) -> Self {
         Self { past_revm: true, ..self }
     }
@@ -74,15 +73,15 @@ impl Sequential {
         let memory = memory.filter(|memory| in_force(Some(memory.chain()), block).is_some());
         let Some((regions, memory)) = memory.and_then(|m| Some((m.begin_direct(number)?, m)))
         else {
-            return run(block, store, policy, None, self.transfers(block, None), conduct);
+            return run(block, store, policy, None, self.shortcuts(block, None), conduct);
         };
         check_sidecars(block, memory.chain())?;
         let config = memory.chain().clone();
-        let transfers = self.transfers(block, Some(Address::new(config.precompile.0)));
+        let shortcuts = self.shortcuts(block, Some(Address::new(config.precompile.0)));
         let mut regions = regions;
         regions.attach_to_block(block.sidecars.as_slice().into());
         let shared = SharedRegions { config, regions: &mut regions };
-        let mut ended = run(block, store, policy, Some(shared), transfers, conduct);
+        let mut ended = run(block, store, policy, Some(shared), shortcuts, conduct);
         match &mut ended {
             Ok(outcome) => outcome.regions = Some(regions.finish()),
             Err(error) => {
@@ -110,8 +109,8 @@ impl Sequential {
         run(block, &ByRef(store), policy, shared, None, &Conduct::default())
     }
 
-    fn transfers(&self, block: &Block, precompile: Option<Address>) -> Option<Transfers> {
-        self.past_revm.then(|| Transfers::new(block, precompile)).flatten()
+    fn shortcuts(&self, block: &Block, precompile: Option<Address>) -> Option<Shortcuts> {
+        self.past_revm.then(|| Shortcuts::new(block, precompile))
     }
 }
 
@@ -168,10 +167,10 @@ fn run<'a>(
     store: &'a dyn StateStore,
     policy: InvalidPolicy,
     shared: Option<SharedRegions<'a>>,
-    transfers: Option<Transfers>,
+    shortcuts: Option<Shortcuts>,
     conduct: &Conduct<TransactionOutcome>,
 ) -> Result<BlockOutcome, BlockError> {
-    match begin(block, store, policy, shared, transfers, conduct, None)? {
+    match begin(block, store, policy, shared, shortcuts, conduct, None)? {
         Begun::Ended(outcome) => Ok(*outcome),
         Begun::Paused(_) => unreachable!("nobody asked for it"),
     }
@@ -184,13 +183,15 @@ pub(crate) fn begin<'a>(
     store: &'a dyn StateStore,
     policy: InvalidPolicy,
     shared: Option<SharedRegions<'a>>,
-    transfers: Option<Transfers>,
+    shortcuts: Option<Shortcuts>,
     conduct: &Conduct<TransactionOutcome>,
     watch: Option<Watch<'_>>,
 ) -> Result<Begun, BlockError> {
     let begin = Instant::now();
     let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
-    machine.let_past_revm(transfers);
+    if let Some(shortcuts) = shortcuts {
+        machine.let_past_revm(shortcuts);
+    }
     machine.expect(block.transactions.len());
     prologue(&mut machine, block)?;
     let prologue_end = Instant::now();
@@ -239,7 +240,7 @@ pub(crate) fn finish<'a>(
 ) -> Result<Tail, BlockError> {
     let begin = Instant::now();
     let mut machine = Machine::with_control(block, store, None, conduct.control.clone());
-    machine.let_past_revm(Transfers::new(block, None));
+    machine.let_past_revm(Shortcuts::new(block, None));
     machine.expect(block.transactions.len());
     adopt(machine.state());
     let (mut machine, _) = transact_until(machine, block, policy, conduct, &mut done, None)?;

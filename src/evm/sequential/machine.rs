@@ -17,6 +17,7 @@ use crate::{
     context::Control,
     evm::{
         Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
+        keccak_cache::{self, SharedKeccakCache},
         rules::cfg_env,
         shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
         transfer::Transfers,
@@ -31,6 +32,7 @@ pub(crate) type SequentialContext<'a, S> = Context<
     CfgEnv,
     SequentialState<'a, S>,
     CollisionJournal<SequentialState<'a, S>>,
+    SharedKeccakCache,
 >;
 
 /// Why a transaction or a system call has no result.
@@ -117,6 +119,20 @@ pub(crate) fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
     to.authorization_list.clone_from(authorization_list);
 }
 
+/// What the engine leaves out where a block goes one by one. The sequential reference, to which everything is
+/// compared, takes none of it.
+pub(crate) struct Shortcuts {
+    /// Which transactions do without revm, if any may.
+    transfers: Option<Transfers>,
+}
+
+impl Shortcuts {
+    /// Those of a block, whose precompile of shared memory is given if that is in force.
+    pub(crate) fn new(block: &Block, precompile: Option<Address>) -> Self {
+        Self { transfers: Transfers::new(block, precompile) }
+    }
+}
+
 /// An EVM set up for a block, and the block's state.
 #[allow(missing_debug_implementations, reason = "revm's EVM has none that would help")]
 pub struct Machine<'a, S: StateStore + ?Sized> {
@@ -158,7 +174,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             tx: TxEnv::default(),
             cfg: CfgEnv::default(),
             journaled_state: journal,
-            chain: (),
+            chain: SharedKeccakCache::default(),
             local: LocalContext::default(),
             error: Ok(()),
         };
@@ -173,9 +189,10 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         self.state().reserve(2 * transactions + 8);
     }
 
-    /// Lets plain transfers do without revm.
-    pub(crate) fn let_past_revm(&mut self, transfers: Option<Transfers>) {
-        self.transfers = transfers;
+    /// Takes shortcuts from now on.
+    pub(crate) fn let_past_revm(&mut self, shortcuts: Shortcuts) {
+        self.transfers = shortcuts.transfers;
+        keccak_cache::install(&mut self.evm.instruction);
     }
 
     /// Runs a transaction as [`transact`](Self::transact) does, or without revm if that is allowed.

@@ -34,7 +34,7 @@ mod transfer;
 pub use epilogue::epilogue;
 pub use execute::Sequential;
 pub(crate) use execute::{Begun, Done, Head, Pace, Tail, Watch, begin, finish};
-pub(crate) use machine::copy_transaction;
 pub use machine::{Failure, Machine};
+pub(crate) use machine::{Shortcuts, copy_transaction};
 pub use prologue::prologue;
 pub use state::SequentialState;

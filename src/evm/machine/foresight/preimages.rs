@@ -2,19 +2,19 @@
 //!
 //! Solidity puts the entry of a mapping at the hash of its key and the mapping's own place, 64 bytes. Who
 //! sees those bytes knows how a slot's number came about. They are noted while a function is being
-//! learned, in blocks over a slow store; other blocks run on the stock instruction.
+//! learned, in blocks over a slow store; in others, hashes are only remembered ([`keccak_cache`]).
 
 use alloy_primitives::U256;
 use revm::{
     bytecode::opcode as op,
     context::JournalTr,
     interpreter::{
-        Instruction, InstructionContext, InstructionExecResult, instructions::system,
-        interpreter::EthInterpreter,
+        Instruction, InstructionContext, InstructionExecResult, interpreter::EthInterpreter,
     },
 };
 
 use super::super::handler::{EvmContext, PooledEvm};
+use crate::evm::keccak_cache;
 
 /// How many hashes are noted of one transaction.
 const MOST: usize = 128;
@@ -81,7 +81,10 @@ fn keccak256(
         }
         _ => None,
     };
-    system::keccak256(InstructionContext { interpreter: &mut *interpreter, host: &mut *host })?;
+    keccak_cache::instruction(InstructionContext {
+        interpreter: &mut *interpreter,
+        host: &mut *host,
+    })?;
     if let Some(offset) = wanted
         && let Ok(offset) = usize::try_from(offset)
         && let Some(hash) = interpreter.stack.data().last()
