@@ -7,10 +7,10 @@ use crate::{
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
+    Block, BlockError, BlockOutcome, Sequential, StateStore, TransactionOutcome,
     adapt::{
-        Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, opening, promised_gas,
-        promised_time,
+        Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, is_chain, is_monotonous,
+        opening, promised_gas, promised_time,
     },
     sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
     shared::in_force,
@@ -19,10 +19,15 @@ use super::{
 
 /// Former blocks have to have gained so much for another to begin on the workers.
 const LEAST_GAIN: f64 = 1.05;
-/// What a block counts that began on the workers and ended without them, if not less.
+/// What a block counts that began on the workers and ended without them, if not less, or that was a chain.
 const GAVE_UP: f64 = 0.9;
 /// Gas thrown away by gas used, from which on little is started at a time.
 const MUCH_WASTE: f64 = 0.25;
+/// How many transactions are rehearsed where nothing can be handed over.
+const REHEARSED: usize = 6;
+/// Of blocks with so many times more.
+const LARGE: usize = 16;
+
 impl Workers {
     /// Executes a block by the path that suits it.
     pub(super) fn execute_adaptively(
@@ -51,7 +56,8 @@ impl Workers {
         self.config.learning.then_some(&self.lessons)
     }
 
-    /// Executes a block that cannot change its path: on the workers, unless others like it did not gain.
+    /// Executes a block that cannot change its path: on the workers, unless others like it did not gain, or a
+    /// rehearsal shows that it is a chain.
     fn execute_whole(
         &self,
         block: &Arc<Block>,
@@ -64,6 +70,17 @@ impl Workers {
         if let (Some(lessons), Some(true)) = (self.lessons(), gain.map(|gain| gain < LEAST_GAIN)) {
             lessons.pardon(block);
             return self.execute_direct(block, &**store, conduct);
+        }
+        let is_large = block.transactions.len() >= REHEARSED * LARGE;
+        if gain.is_none() && is_large && is_monotonous(block) {
+            let sequential = Sequential::with_shared_memory(self.config.memory.clone());
+            let linked = sequential.rehearse(block, &**store, REHEARSED, conduct.control.clone());
+            if linked.is_some_and(|linked| is_chain(linked, REHEARSED - 1)) {
+                if let Some(lessons) = self.lessons() {
+                    lessons.learn_gain(block, GAVE_UP, 0.0);
+                }
+                return self.execute_direct(block, &**store, conduct);
+            }
         }
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
         let credit =
@@ -114,8 +131,12 @@ impl Workers {
             let mut look = |done: &Done| sample.look(done);
             match self.begin(block, &**store, conduct, &mut look)? {
                 Begun::Ended(outcome) => {
-                    if let (Some(false), Some(lessons)) = (gains, lessons) {
-                        lessons.pardon(block);
+                    match lessons {
+                        Some(lessons) if gains == Some(false) => lessons.pardon(block),
+                        Some(lessons) if sample.found_chain() => {
+                            lessons.learn_gain(block, GAVE_UP, 0.0);
+                        }
+                        _ => {}
                     }
                     return Ok(*outcome);
                 }

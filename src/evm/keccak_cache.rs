@@ -6,6 +6,9 @@
 //! of every two one was computed less than 48 hashes before. So very few entries are enough, and more of them
 //! gain nothing (32 to 1,024 measured: the direct path took 4 % less time than without, with each).
 //!
+//! To look in vain takes a tenth of a hash. Where nothing repeats (mints, each to another owner; loops of
+//! hashes), that came to 3 to 5 % of a block, so after a row of misses the cache rests for a while.
+//!
 //! The inputs are compared whole, so what is remembered is never wrong; what falls on the place of another
 //! replaces it. The sequential reference does not use it: it runs revm's own instruction.
 
@@ -26,6 +29,10 @@ use revm::{
 const ENTRIES: usize = 64;
 /// The longest input that is remembered, in bytes: three words are what a Uniswap pool is found by.
 const LONGEST: usize = 96;
+/// After so many misses in a row ...
+const PATIENCE: u32 = 32;
+/// ... so many hashes are computed without looking.
+const REST: u32 = 512;
 
 /// Where the EVMs of one worker find it; they take turns.
 pub(crate) type SharedKeccakCache = Rc<RefCell<KeccakCache>>;
@@ -34,6 +41,10 @@ pub(crate) type SharedKeccakCache = Rc<RefCell<KeccakCache>>;
 #[derive(Debug, Default)]
 pub(crate) struct KeccakCache {
     entries: Vec<Entry>,
+    /// Misses since the latest hit.
+    misses: u32,
+    /// How many hashes are still to be computed without looking.
+    resting: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +64,13 @@ impl KeccakCache {
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        (self.misses, self.resting) = (0, 0);
+    }
+
+    /// Whether to look for the next hash at all.
+    fn is_worth_it(&mut self) -> bool {
+        self.resting = self.resting.saturating_sub(1);
+        self.resting == 0
     }
 
     /// The hash of one to [`LONGEST`] bytes.
@@ -61,7 +79,13 @@ impl KeccakCache {
             self.entries.resize(ENTRIES, Entry::EMPTY);
         }
         let entry = &mut self.entries[place(input)];
-        if usize::from(entry.length) != input.len() || entry.input[..input.len()] != *input {
+        if usize::from(entry.length) == input.len() && entry.input[..input.len()] == *input {
+            self.misses = 0;
+        } else {
+            self.misses += 1;
+            if self.misses == PATIENCE {
+                (self.misses, self.resting) = (0, REST);
+            }
             entry.hash = keccak256(input).into();
             entry.input[..input.len()].copy_from_slice(input);
             entry.length = input.len() as u8;
@@ -70,15 +94,31 @@ impl KeccakCache {
     }
 }
 
-/// Where an input is remembered: FxHash, of which the high bits are the good ones.
+/// Where an input is remembered: the high bits of its words' products with odd numbers, which a processor
+/// computes side by side. What falls on one place only hashes again.
 fn place(input: &[u8]) -> usize {
-    const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
-    let mut state = input.len() as u64;
-    let mut add = |word: u64| state = (state.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    // The fractions of the square roots of the first primes, as in SHA-384 and SHA-512.
+    const FACTORS: [u64; LONGEST / 8] = [
+        0x6a09_e667_f3bc_c909,
+        0xbb67_ae85_84ca_a73b,
+        0x3c6e_f372_fe94_f82b,
+        0xa54f_f53a_5f1d_36f1,
+        0x510e_527f_ade6_82d1,
+        0x9b05_688c_2b3e_6c1f,
+        0x1f83_d9ab_fb41_bd6b,
+        0x5be0_cd19_137e_2179,
+        0xcbbb_9d5d_c105_9ed9,
+        0x629a_292a_367c_d507,
+        0x9159_015a_3070_dd17,
+        0x152f_ecd8_f70e_5939,
+    ];
     let (words, rest) = input.as_chunks::<8>();
-    words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
-    rest.iter().for_each(|byte| add(u64::from(*byte)));
-    (state >> (u64::BITS - ENTRIES.ilog2())) as usize
+    let terms = words.iter().zip(FACTORS);
+    let sum = terms.map(|(word, factor)| u64::from_le_bytes(*word).wrapping_mul(factor));
+    let rest = rest.iter().fold(input.len() as u64, |state, byte| state << 8 | u64::from(*byte));
+    let sum = sum.fold(rest.wrapping_mul(FACTORS[0]), u64::wrapping_add);
+    // What differs in high bytes only has to reach the high bits of the sum's last product, too.
+    ((sum ^ sum >> 32).wrapping_mul(FACTORS[1]) >> (u64::BITS - ENTRIES.ilog2())) as usize
 }
 
 /// Replaces the instruction that hashes. What it costs stays.
@@ -98,8 +138,8 @@ where
     H: ContextTr<Chain = SharedKeccakCache> + Host,
 {
     let InstructionContext { interpreter, host } = context;
-    let Some((offset, length)) = short_input(interpreter.stack.data(), interpreter.memory.size())
-    else {
+    let short = short_input(interpreter.stack.data(), interpreter.memory.size());
+    let Some((offset, length)) = short.filter(|_| host.chain().borrow_mut().is_worth_it()) else {
         return system::keccak256(InstructionContext { interpreter, host });
     };
     if !interpreter.gas.record_regular_cost(host.gas_params().keccak256_cost(length)) {
@@ -143,6 +183,22 @@ mod tests {
         }
         cache.clear();
         assert_eq!(cache.hash(&[0]), U256::from_be_bytes(keccak256([0]).0));
+    }
+
+    #[test]
+    fn it_rests_after_a_row_of_misses_and_looks_again() {
+        let mut cache = KeccakCache::default();
+        for input in 0..PATIENCE {
+            assert!(cache.is_worth_it(), "{input}");
+            cache.hash(&input.to_be_bytes());
+        }
+        let rested = (0..2 * REST).take_while(|_| !cache.is_worth_it()).count();
+        assert_eq!(rested, REST as usize - 1);
+        // A hit within the row keeps it awake.
+        for input in 0..2 * PATIENCE {
+            assert!(cache.is_worth_it(), "{input}");
+            cache.hash(&(input / 2).to_be_bytes());
+        }
     }
 
     #[test]

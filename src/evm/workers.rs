@@ -345,14 +345,14 @@ impl Workers {
         let Committed { transactions, sums, .. } = machine.take_committed();
         let parallel = transactions.len() as u64 - u64::from(machine.first.0);
         let handed_over = Instant::now();
-        let done = Done { sums, transactions };
+        let done = Done { sums, transactions, linked: 0 };
         let policy = self.config.policy;
         let (block, store) = (&*machine.block, &*machine.store);
         let adopt = |state: &mut _| relay::adopt(machine, state);
         let Tail { done, requests, diff, times } =
             sequential::finish(block, store, adopt, policy, conduct, done)?;
         let totals = run.totals();
-        let Done { sums, transactions } = done;
+        let Done { sums, transactions, .. } = done;
         let direct = transactions.len() as u64 - parallel;
         Ok(BlockOutcome {
             statistics: Statistics {

@@ -36,6 +36,8 @@ pub struct DirectRegions {
     sidecars: [Arc<[Arc<Sidecar>]>; 2],
     sums: RegionSums,
     pools: Option<Arc<Pools>>,
+    /// Nobody is told of what is denied.
+    rehearsing: bool,
 }
 
 impl DirectRegions {
@@ -53,6 +55,7 @@ impl DirectRegions {
             sidecars: Default::default(),
             sums: RegionSums::default(),
             pools: None,
+            rehearsing: false,
         }
     }
 
@@ -60,6 +63,13 @@ impl DirectRegions {
     #[must_use]
     pub fn with_pools(mut self, pools: Arc<Pools>) -> Self {
         self.pools = Some(pools);
+        self
+    }
+
+    /// The same for a rehearsal, of which nobody hears: what is denied in it is denied once more.
+    #[must_use]
+    pub(crate) fn rehearsing(mut self) -> Self {
+        self.rehearsing = true;
         self
     }
 
@@ -95,7 +105,7 @@ impl DirectRegions {
             let page = self.pages.entry(change.key).or_insert_with(before);
             PageCell::apply(page, &change.what);
         }
-        for denied in &effects.denied {
+        for denied in effects.denied.iter().filter(|_| !self.rehearsing) {
             denied.audit();
         }
         self.sums.add(&effects.usage, &effects.used);

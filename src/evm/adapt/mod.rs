@@ -34,6 +34,6 @@ mod sample;
 pub(crate) use self::{
     credit::Credit,
     lessons::Lessons,
-    opening::{Opening, WORTH_SUSPENDING, opening, promised_gas, promised_time},
-    sample::{Outlook, Sample},
+    opening::{Opening, WORTH_SUSPENDING, is_monotonous, opening, promised_gas, promised_time},
+    sample::{Outlook, Sample, is_chain},
 };

@@ -20,6 +20,9 @@ const PROMISING: u64 = 6_000_000;
 /// Seconds for a unit of gas that a call may need, at the least of real blocks.
 const PROMISED_RATE: f64 = 120e-12;
 
+/// How many transactions are looked at for what they call.
+const GLANCES: usize = 64;
+
 /// How a block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
@@ -52,7 +55,7 @@ pub(crate) fn opening(
         Some(latency) if !latency.is_zero() => Opening::Direct,
         _ if workers < 2 || block.transactions.len() < 2 => Opening::Direct,
         None if !whole => match gas_of_calls(block) {
-            PROMISING.. => Opening::Promising,
+            PROMISING.. if !is_monotonous(block) => Opening::Promising,
             _ => Opening::Sample,
         },
         _ => match gas_of_calls(block) {
@@ -70,6 +73,23 @@ pub(crate) fn promised_time(block: &Block) -> f64 {
 /// Whether it is nearly certainly a transfer of ether to an account without code.
 pub(super) fn is_plain(tx: &Transaction) -> bool {
     tx.env.data.is_empty() && tx.env.kind.is_call()
+}
+
+/// Whether nearly all transactions call a function of the same name. Such a block was made for one occasion, a
+/// mint or a drop, and what they have in common may be all that they do: it is worth a look at the first ones.
+/// Of the
+/// transactions of a real block no function makes much more than a half.
+pub(crate) fn is_monotonous(block: &Block) -> bool {
+    fn name(tx: &Transaction) -> Option<&[u8]> {
+        tx.env.data.get(..4)
+    }
+    let step = block.transactions.len().div_ceil(GLANCES).max(1);
+    let glances = || block.transactions.iter().step_by(step);
+    // If one makes three quarters, one of these four is it.
+    let all = glances().count();
+    glances().step_by(all.div_ceil(4)).any(|one| {
+        name(one).is_some() && glances().filter(|tx| name(tx) == name(one)).count() * 4 >= all * 3
+    })
 }
 
 /// The gas that transactions may need together.
@@ -107,20 +127,30 @@ mod tests {
 
     #[test]
     fn one_worker_or_one_transaction_leaves_nothing_to_choose() {
-        let swaps = block("amm", 200);
-        assert_eq!(opening(&swaps, 1, None, false), Opening::Direct);
-        assert_eq!(opening(&swaps, 2, None, false), Opening::Promising);
+        let calls = block("mixed", 200);
+        assert_eq!(opening(&calls, 1, None, false), Opening::Direct);
+        assert_eq!(opening(&calls, 2, None, false), Opening::Promising);
         assert_eq!(opening(&block("amm", 1), 2, None, false), Opening::Direct);
     }
 
     #[test]
     fn what_promises_little_is_sampled_first() {
-        // 250,000 gas each at the most.
-        assert_eq!(opening(&block("amm", 23), 2, None, false), Opening::Sample);
-        assert_eq!(opening(&block("amm", 24), 2, None, false), Opening::Promising);
+        assert_eq!(opening(&block("mixed", 20), 2, None, false), Opening::Sample);
+        assert_eq!(opening(&block("mixed", 200), 2, None, false), Opening::Promising);
         assert_eq!(opening(&block("nonces", 1_000), 2, None, false), Opening::Sample);
         let each = promised_time(&block("amm", 100));
         assert!((each - 30e-6).abs() < 1e-9, "{each}");
+    }
+
+    #[test]
+    fn what_is_all_of_one_kind_is_sampled_first_whatever_it_promises() {
+        for name in ["amm", "erc20"] {
+            let one = block(name, 400);
+            assert!(is_monotonous(&one), "{name}");
+            assert_eq!(opening(&one, 2, None, false), Opening::Sample, "{name}");
+        }
+        let several = block("mixed", 400);
+        assert!(!is_monotonous(&several) && !is_monotonous(&block("nonces", 400)));
     }
 
     #[test]

@@ -16,6 +16,9 @@
 //! each transaction (toll). `d` goes by the latest part of the sample, since the first transactions
 //! find cold caches.
 //!
+//! Where nearly every transaction changes what the one before it changed, workers would wait for each other, so
+//! the sample goes on for as long as that does.
+//!
 //! On the way some calls are timed by themselves, for [`super::Lessons`].
 
 use super::{
@@ -115,7 +118,10 @@ pub(crate) struct Sample<'a> {
     begin: Option<Instant>,
     from: usize,
     next: usize,
+    /// How many transactions before that were linked to the one before them.
+    linked: u32,
     outlook: Option<Outlook>,
+    found_chain: bool,
 }
 
 impl<'a> Sample<'a> {
@@ -131,13 +137,20 @@ impl<'a> Sample<'a> {
             begin: None,
             from: 1,
             next: 1,
+            linked: 0,
             outlook: None,
+            found_chain: false,
         }
     }
 
     /// What the sample said in the end.
     pub(crate) fn outlook(&self) -> Option<Outlook> {
         self.outlook
+    }
+
+    /// Whether workers would have gained, had the transactions not been linked.
+    pub(crate) fn found_chain(&self) -> bool {
+        self.found_chain
     }
 
     /// Looks at what has come of the transactions so far.
@@ -152,7 +165,7 @@ impl<'a> Sample<'a> {
             self.next = 2;
             return Pace::Watch;
         };
-        let pace = self.judge(count, begin.elapsed());
+        let pace = self.judge(count, begin.elapsed(), done.linked);
         if self.from == count {
             self.begin = Some(Instant::now());
         }
@@ -185,15 +198,17 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Judges by the latest transactions before `count`, which took `time`.
-    fn judge(&mut self, count: usize, time: Duration) -> Pace {
+    /// Judges by the latest transactions before `count`, which took `time`, and by how many of all were linked
+    /// to the one before them.
+    fn judge(&mut self, count: usize, time: Duration, linked: u32) -> Pace {
         self.next = count + count.div_ceil(2);
         if time < LEAST_SAMPLE {
             return Pace::Watch;
         }
         let transactions = &self.block.transactions;
         let seen = Mix::of(transactions[self.from..count].iter());
-        self.from = count;
+        let chain = is_chain(linked - self.linked, count - self.from);
+        (self.from, self.linked) = (count, linked);
         let rest = &transactions[count..];
         let step = rest.len().div_ceil(GLANCES).max(1);
         let left = Mix::of(rest.iter().step_by(step));
@@ -201,11 +216,21 @@ impl<'a> Sample<'a> {
         let outlook = Outlook::new(rest.len(), each, self.workers);
         self.outlook = Some(outlook);
         match outlook.gains() {
+            // Each would wait for the one before; the next part may be another thing.
+            true if chain => {
+                self.found_chain = true;
+                Pace::Watch
+            }
             true => Pace::HandOver,
             false if rest.len() as f64 * each < START => Pace::Settled,
             false => Pace::Watch,
         }
     }
+}
+
+/// Whether so many transactions, of which some are linked to the one before them, leave nothing to do beside.
+pub(crate) fn is_chain(linked: u32, transactions: usize) -> bool {
+    linked as usize * 4 > transactions * 3
 }
 
 impl Drop for Sample<'_> {
@@ -241,7 +266,7 @@ mod tests {
     fn judged(name: &str, size: usize, count: usize, micros: u64) -> Pace {
         let (block, _) =
             Workload::by_name(name).expect("a workload").with_transactions(size).build(1);
-        Sample::new(&block, 2, None).judge(count, Duration::from_micros(micros))
+        Sample::new(&block, 2, None).judge(count, Duration::from_micros(micros), 0)
     }
 
     #[test]
@@ -260,6 +285,17 @@ mod tests {
     fn few_long_ones_that_are_left_are_not_worth_waking_anybody() {
         assert_eq!(judged("amm", 20, 19, 600), Pace::Settled);
         assert_eq!(judged("amm", 40, 19, 600), Pace::HandOver);
+    }
+
+    #[test]
+    fn a_chain_goes_on_one_by_one_until_it_ends() {
+        let (block, _) =
+            Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
+        let mut sample = Sample::new(&block, 2, None);
+        let time = Duration::from_micros(400);
+        assert_eq!(sample.judge(8, time, 7), Pace::Watch);
+        assert_eq!(sample.judge(12, time, 11), Pace::Watch);
+        assert_eq!(sample.judge(18, time, 15), Pace::HandOver, "two of six were by themselves");
     }
 
     #[test]

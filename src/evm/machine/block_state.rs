@@ -107,7 +107,7 @@ impl EvmMachine {
 
     /// Leaves out the first transactions, which were executed before.
     pub(crate) fn begin_after(&mut self, done: Done) {
-        let Done { sums, transactions } = done;
+        let Done { sums, transactions, .. } = done;
         self.first = TxIndex(transactions.len() as u32);
         let committed = self.committed.get_mut();
         (committed.sums, committed.transactions) = (sums, transactions);

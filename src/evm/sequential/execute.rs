@@ -6,7 +6,7 @@ use alloy_primitives::{Address, Bytes};
 
 use super::{Failure, Machine, SequentialState, Shortcuts, by_ref::ByRef, epilogue, prologue};
 use crate::{
-    context::StopReason,
+    context::{Control, StopReason},
     engine::{Alone, Conduct, SharedMemory, message},
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
@@ -93,6 +93,35 @@ impl Sequential {
         ended
     }
 
+    /// Runs the first `count` transactions of a block with shared memory to see how many of them change what the
+    /// one before them changed. Nothing comes of it. `None` if that cannot be told.
+    pub(crate) fn rehearse(
+        &self,
+        block: &Block,
+        store: &dyn StateStore,
+        count: usize,
+        control: Option<Arc<Control>>,
+    ) -> Option<u32> {
+        let memory = self.memory.as_ref()?;
+        let config = in_force(Some(memory.chain()), block)?;
+        let mut regions = memory.begin_direct(block.env.number.saturating_to())?.rehearsing();
+        regions.attach_to_block(block.sidecars.as_slice().into());
+        let shared = Some(SharedRegions { config, regions: &mut regions });
+        let mut linked = None;
+        let mut look = |done: &Done| {
+            if done.transactions.len() < count {
+                return Pace::Watch;
+            }
+            linked = Some(done.linked);
+            Pace::HandOver
+        };
+        let mut conduct = Conduct::default();
+        conduct.control = control;
+        let policy = InvalidPolicy::Skip;
+        begin(block, store, policy, shared, None, &conduct, Some(&mut look)).ok()?;
+        linked
+    }
+
     /// Executes a block over the state and the regions it starts from. The regions are left as they
     /// are when the block ends.
     ///
@@ -119,6 +148,8 @@ impl Sequential {
 pub(crate) struct Done {
     pub(crate) sums: BlockSums,
     pub(crate) transactions: Vec<TransactionOutcome>,
+    /// How many of them changed what the one before them changed, as far as somebody watched.
+    pub(crate) linked: u32,
 }
 
 /// Whether to go on one by one, asked after each transaction of a block that may be handed over.
@@ -209,7 +240,7 @@ pub(crate) fn begin<'a>(
     let epilogue_end = Instant::now();
 
     let diff = machine.into_state().diff();
-    let Done { sums, transactions } = done;
+    let Done { sums, transactions, .. } = done;
     Ok(Begun::Ended(Box::new(BlockOutcome {
         statistics: Statistics {
             parallel: false,
@@ -307,13 +338,18 @@ fn transact<S: StateStore + ?Sized>(
         conduct.attach(alone, |limit| alone.limit_commits(limit));
     }
     let first = done.transactions.len();
+    machine.state().links.watch(watch.is_some());
     for (index, transaction) in block.transactions.iter().enumerate().skip(first) {
         if let Some(seen) = &mut watch
             && index > first
         {
+            done.linked = machine.state().links.count();
             match seen(done) {
                 Pace::Watch => {}
-                Pace::Settled => watch = None,
+                Pace::Settled => {
+                    watch = None;
+                    machine.state().links.watch(false);
+                }
                 Pace::HandOver => return Ok(true),
             }
         }

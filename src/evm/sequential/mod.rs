@@ -25,6 +25,7 @@ mod cached;
 mod dao;
 mod epilogue;
 mod execute;
+mod links;
 mod machine;
 mod prologue;
 mod requests;

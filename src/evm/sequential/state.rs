@@ -8,7 +8,10 @@ use revm::{
     state::{Account, AccountId, AccountInfo, EvmState},
 };
 
-use super::cached::{Cached, Slot, normalise};
+use super::{
+    cached::{Cached, Slot, normalise},
+    links::Links,
+};
 use crate::{
     evm::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
@@ -41,6 +44,8 @@ pub struct SequentialState<'a, S: ?Sized> {
     shared: Option<(Address, &'a mut DirectRegions)>,
     /// The block itself runs, without shared memory.
     paused: bool,
+    /// Whether transactions depend on each other.
+    pub(crate) links: Links,
 }
 
 impl<S: ?Sized> std::fmt::Debug for SequentialState<'_, S> {
@@ -61,6 +66,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             failure: None,
             shared: None,
             paused: false,
+            links: Links::default(),
         }
     }
 
@@ -85,6 +91,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
     /// Applies what a transaction did to regions.
     pub(crate) fn commit_regions(&mut self, effects: Effects) {
         if let Some((_, regions)) = &mut self.shared {
+            self.links.note_regions(&effects);
             regions.apply(effects);
         }
     }
@@ -135,6 +142,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
                 self.apply(address, account)?;
             }
         }
+        self.links.turn();
         Ok(())
     }
 
@@ -161,6 +169,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         }
         for (key, slot) in account.storage {
             if slot.is_changed() {
+                self.links.note_slot(position, key);
                 cached
                     .slots
                     .entry(key)

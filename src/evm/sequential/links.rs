@@ -1,0 +1,117 @@
+//! Whether transactions that run one by one could have run beside each other.
+//!
+//! A transaction that changes what the one before it changed is taken to be linked to it: nearly always it read
+//! that first, as a counter, a pool's reserves or a recipient's balance is read. A transaction that only reads what
+//! the one before it changed is not noticed, so this finds the usual chains and proves nothing.
+//!
+//! Fees and nonces are not looked at: the engine's versions do not serialise fees, and a sender's transactions
+//! follow each other in few blocks only.
+
+use alloy_primitives::U256;
+
+use crate::region::{content::PageKey, mask::WordMask, session::Effects};
+
+/// What the latest two transactions changed, and how many were linked to the one before them.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// Nothing is noted before somebody asks for it.
+    wanted: bool,
+    before: Changes,
+    now: Changes,
+    linked: u32,
+}
+
+#[derive(Debug, Default)]
+struct Changes {
+    /// By the account's position in the state.
+    slots: Vec<(usize, U256)>,
+    pages: Vec<(PageKey, WordMask)>,
+}
+
+impl Changes {
+    fn clear(&mut self) {
+        self.slots.clear();
+        self.pages.clear();
+    }
+
+    fn meet(&self, other: &Self) -> bool {
+        self.slots.iter().any(|slot| other.slots.contains(slot))
+            || self.pages.iter().any(|(page, words)| {
+                other.pages.iter().any(|(key, written)| key == page && written.0 & words.0 != 0)
+            })
+    }
+}
+
+/// No more slots of a transaction are looked at: comparing takes the square of it.
+const MOST: usize = 16;
+
+impl Links {
+    /// Begins to look, or stops.
+    pub(crate) fn watch(&mut self, wanted: bool) {
+        self.wanted = wanted;
+    }
+
+    /// How many transactions were linked to the one before them.
+    pub(crate) fn count(&self) -> u32 {
+        self.linked
+    }
+
+    /// The transaction that is being committed changed a slot.
+    #[inline]
+    pub(super) fn note_slot(&mut self, account: usize, key: U256) {
+        if self.wanted && self.now.slots.len() < MOST {
+            self.now.slots.push((account, key));
+        }
+    }
+
+    /// It did this to regions.
+    #[inline]
+    pub(super) fn note_regions(&mut self, effects: &Effects) {
+        if self.wanted {
+            let changes = effects.page_changes.iter().take(MOST);
+            self.now.pages.extend(changes.map(|change| (change.key, change.what.written)));
+        }
+    }
+
+    /// It is committed.
+    #[inline]
+    pub(super) fn turn(&mut self) {
+        if self.wanted {
+            self.linked += u32::from(self.before.meet(&self.now));
+            std::mem::swap(&mut self.before, &mut self.now);
+            self.now.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_linked_by_a_slot_that_the_one_before_it_changed() {
+        let mut links = Links::default();
+        let mut commit = |slots: &[(usize, u64)]| {
+            links.watch(true);
+            slots.iter().for_each(|(account, key)| links.note_slot(*account, U256::from(*key)));
+            links.turn();
+            links.count()
+        };
+        assert_eq!(commit(&[(1, 1), (1, 2)]), 0);
+        assert_eq!(commit(&[(2, 2), (1, 2)]), 1);
+        assert_eq!(commit(&[(1, 1)]), 1, "what the one before the last changed is no link");
+        assert_eq!(commit(&[]), 1);
+        assert_eq!(commit(&[(1, 1)]), 1, "one that changed nothing lies between");
+    }
+
+    #[test]
+    fn nothing_is_noted_that_nobody_asked_for() {
+        let mut links = Links::default();
+        for _ in 0..3 {
+            links.note_slot(1, U256::ONE);
+            links.turn();
+        }
+        assert_eq!(links.count(), 0);
+        assert!(links.before.slots.is_empty() && links.now.slots.is_empty());
+    }
+}
