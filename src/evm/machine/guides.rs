@@ -3,6 +3,7 @@
 use super::{
     EvmMachine,
     cells::{AccountCell, SlotCell},
+    codes::Codes,
 };
 use crate::{context::Run, state::Guide, sync::Arc};
 
@@ -13,6 +14,7 @@ pub(crate) struct Guides {
     run: Option<Arc<Run<EvmMachine>>>,
     pub(super) accounts: Guide<AccountCell>,
     pub(super) slots: Guide<SlotCell>,
+    pub(super) codes: Codes,
 }
 
 impl Guides {
@@ -29,6 +31,7 @@ impl Guides {
         if self.run.take().is_some() {
             self.accounts.forget();
             self.slots.forget();
+            self.codes.forget();
         }
     }
 }
