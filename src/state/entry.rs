@@ -66,12 +66,6 @@ where
         if self.touched.load(Ordering::Acquire) { None } else { self.first.get() }
     }
 
-    /// Whether nobody has provided a value or touched the entry. Who has asked the store meanwhile looks
-    /// again, so it does not matter what comes up in between.
-    fn is_unknown(&self) -> bool {
-        self.first.get().is_none() && !self.touched.load(Ordering::Acquire)
-    }
-
     /// Makes it known that there is more to the entry than its first value. Under the lock.
     fn touch(&self) {
         // Relaxed: written under the lock only.
@@ -105,16 +99,18 @@ where
         reader: TxIndex,
         clone: impl FnOnce(&C::Value) -> C::Value,
     ) -> Read<C::Value> {
-        match self.untouched() {
-            Some(value) if C::hardly_changes(value) => Read::Value(clone(value)),
-            _ => self.read_locked(reader),
+        if !self.touched.load(Ordering::Acquire) {
+            match self.first.get() {
+                // The reader asks the store and looks again: whatever comes up meanwhile, it finds then.
+                None => return Read::Unknown,
+                Some(value) if C::hardly_changes(value) => return Read::Value(clone(value)),
+                Some(_) => {}
+            }
         }
+        self.read_locked(reader)
     }
 
     fn read_locked(&self, reader: TxIndex) -> Read<C::Value> {
-        if self.is_unknown() {
-            return Read::Unknown;
-        }
         let mut inner = self.inner.lock();
         let read = inner.resolve(self.first.get(), reader);
         if weakened("entry.reader-locked") {
