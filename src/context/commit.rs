@@ -206,7 +206,11 @@ impl<M: Machine> Run<M> {
             self.doomed(at, M::work(&trace));
             return Step::NotYet;
         }
-        let previous = self.traces[at.get()].lock().previous.take();
+        // Only an abort leaves one.
+        let previous = match self.scheduler.phase(at).incarnation() {
+            0 => None,
+            _ => self.traces[at.get()].lock().previous.take(),
+        };
         let result = self.machine.commit(at, trace, false, previous, told);
         self.note_commit(me, at, begin, &result);
         let phase = self.scheduler.phase(at);

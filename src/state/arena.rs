@@ -2,7 +2,7 @@
 
 use super::{Cell, Entry};
 use crate::sync::{
-    OnceCell, OnceLock,
+    OnceBrief, OnceCell,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -23,7 +23,7 @@ type Leaf<C> = OnceCell<Box<[Slot<C>]>>;
 
 /// A place: an entry, and what it is the entry of.
 pub(super) struct Slot<C: Cell> {
-    pub(super) key: OnceLock<C::Key>,
+    pub(super) key: OnceBrief<C::Key>,
     pub(super) entry: Entry<C>,
 }
 
@@ -80,6 +80,16 @@ where
         Some(&self.chunks.get(chunk)?.get()?[leaf].get()?[offset])
     }
 
+    /// All places that are given away and made, in their order.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &Slot<C>)> {
+        let len = self.len();
+        (0..len).step_by(LEAF as usize).flat_map(move |first| {
+            let (chunk, leaf, _) = locate(first);
+            let leaf = self.chunks[chunk].get().and_then(|leaves| leaves[leaf].get());
+            (first..len).zip(leaf.into_iter().flatten())
+        })
+    }
+
     /// The leaf of a place, which is made if need be.
     #[cold]
     fn leaf(&self, number: u32) -> &[Slot<C>] {
@@ -87,7 +97,7 @@ where
         let leaves = self.chunks[chunk]
             .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceCell::new()).collect());
         leaves[leaf].get_or_init(|| {
-            (0..LEAF).map(|_| Slot { key: OnceLock::new(), entry: Entry::default() }).collect()
+            (0..LEAF).map(|_| Slot { key: OnceBrief::new(), entry: Entry::default() }).collect()
         })
     }
 }

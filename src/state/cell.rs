@@ -1,6 +1,11 @@
 //! What a versioned location holds.
 
-use std::{fmt::Debug, hash::Hash};
+use std::{
+    fmt::Debug,
+    hash::{BuildHasher, Hash},
+};
+
+use crate::sync::RandomState;
 
 /// The type of a versioned location: its key, its value, how transactions change it and what they
 /// remember of having looked at it.
@@ -13,6 +18,13 @@ pub trait Cell: Sized + 'static {
     type Change: Clone + Send + Sync;
     /// What a transaction depended on: a value, some fields of it, or a predicate.
     type Seen: Send;
+
+    /// The hash of a key, for a table with that seed. For keys whose own way to hash costs more than it
+    /// need.
+    #[inline]
+    fn hash(key: &Self::Key, seed: &RandomState) -> u64 {
+        seed.hash_one(key)
+    }
 
     /// Applies a change. Changes reach a value in block order. `apply` must be total: it is also
     /// called speculatively, on values that the change's author never saw.

@@ -88,10 +88,26 @@ where
     /// one that hardly changes and nobody has touched it yet.
     #[inline]
     pub fn read(&self, reader: TxIndex) -> Read<C::Value> {
-        match self.untouched() {
-            Some(value) if C::hardly_changes(value) => Read::Value(value.clone()),
-            _ => self.read_locked(reader),
+        self.read_by(reader, C::Value::clone)
+    }
+
+    /// The same, for a reader with a way of its own to clone a value that hardly changes, as it was before
+    /// the block: whatever such a value shares, most transactions clone.
+    #[inline]
+    pub fn read_by(
+        &self,
+        reader: TxIndex,
+        clone: impl FnOnce(&C::Value) -> C::Value,
+    ) -> Read<C::Value> {
+        if !self.touched.load(Ordering::Acquire) {
+            match self.first.get() {
+                // The reader asks the store and looks again: whatever comes up meanwhile, it finds then.
+                None => return Read::Unknown,
+                Some(value) if C::hardly_changes(value) => return Read::Value(clone(value)),
+                Some(_) => {}
+            }
         }
+        self.read_locked(reader)
     }
 
     fn read_locked(&self, reader: TxIndex) -> Read<C::Value> {
@@ -164,10 +180,11 @@ where
             let next = if wrote { (contended + 1).min(MOST_CONTENDED) } else { contended - 1 };
             self.contended.store(next, Ordering::Relaxed);
         }
-        let looked = inner.readers.iter().chain(&inner.queue).copied();
+        let queue = inner.rare.as_ref().map_or(&[][..], |rare| rare.queue.as_slice());
+        let looked = inner.readers.iter().chain(queue).copied();
         let rival = looked.filter(|other| *other < reader && !has_published(*other)).max();
-        if rival.is_some() && !inner.queue.contains(&reader) {
-            inner.queue.push(reader);
+        if rival.is_some() && !queue.contains(&reader) {
+            inner.rare.get_or_insert_default().queue.push(reader);
         }
         rival
     }
@@ -248,9 +265,7 @@ where
             self.change_committed(&mut inner, &pending.change);
             inner.last_writer = Some(writer);
         }
-        // Transactions up to the writer are done with this entry.
-        inner.readers.retain(|reader| *reader > writer);
-        inner.queue.retain(|reader| *reader > writer);
+        inner.leave(writer);
     }
 
     /// Applies a change at the commit cursor without publishing it first, and tells the readers.
@@ -263,8 +278,7 @@ where
         if C::worth_telling(change) {
             self.raise(inner.tell(writer, told));
         }
-        inner.readers.retain(|reader| *reader > writer);
-        inner.queue.retain(|reader| *reader > writer);
+        inner.leave(writer);
     }
 
     /// Sets what the location held before the block, unless that is known, and what it holds now. For
@@ -280,7 +294,7 @@ where
     /// block.
     pub fn rebase(&self) {
         let mut inner = self.inner.lock();
-        inner.rebased = inner.now.clone().map(Box::new);
+        inner.rare.get_or_insert_default().rebased = inner.now.clone();
     }
 
     /// The committed value, if known.
@@ -294,7 +308,8 @@ where
             return None;
         }
         let inner = self.inner.lock();
-        let base = inner.rebased.as_deref().or(self.first.get())?;
+        let rebased = inner.rare.as_ref().and_then(|rare| rare.rebased.as_ref());
+        let base = rebased.or(self.first.get())?;
         Some(compare(base, inner.now.as_ref()?))
     }
 

@@ -29,29 +29,40 @@ pub(super) struct Pending<C: Cell> {
 pub(super) struct Inner<C: Cell> {
     /// The committed value, once a commit changed it.
     pub(super) now: Option<C::Value>,
-    /// What counts as the value before the block, if that is not `first`.
-    pub(super) rebased: Option<Box<C::Value>>,
     /// By writer. They leave in front, when they are committed.
     pub(super) pending: VecDeque<Pending<C>>,
     /// How many of them are worth waiting for.
-    pub(super) weighty: usize,
+    pub(super) weighty: u32,
     /// Who changed the committed value last.
     pub(super) last_writer: Option<TxIndex>,
     pub(super) readers: SmallVec<[TxIndex; 4]>,
+    /// What few entries have: apart, because a block has many entries.
+    pub(super) rare: Option<Box<Rare<C>>>,
+}
+
+/// What few entries have.
+pub(super) struct Rare<C: Cell> {
+    /// What counts as the value before the block, if that is not `first`.
+    pub(super) rebased: Option<C::Value>,
     /// Transactions that wait for a rival here. They have read nothing, so no change is news to them.
     pub(super) queue: Vec<TxIndex>,
+}
+
+impl<C: Cell> Default for Rare<C> {
+    fn default() -> Self {
+        Self { rebased: None, queue: Vec::new() }
+    }
 }
 
 impl<C: Cell> Default for Inner<C> {
     fn default() -> Self {
         Self {
             now: None,
-            rebased: None,
             pending: VecDeque::new(),
             weighty: 0,
             last_writer: None,
             readers: SmallVec::new(),
-            queue: Vec::new(),
+            rare: None,
         }
     }
 }
@@ -61,6 +72,9 @@ impl<C: Cell> Inner<C> {
     /// changed it.
     pub(super) fn resolve(&self, first: Option<&C::Value>, reader: TxIndex) -> Read<C::Value> {
         let committed = self.now.as_ref().or(first);
+        if self.pending.is_empty() {
+            return committed.map_or(Read::Unknown, |value| Read::Value(value.clone()));
+        }
         let mut value: Option<C::Value> = None;
         for pending in &self.pending {
             if pending.writer >= reader {
@@ -100,10 +114,10 @@ impl<C: Cell> Inner<C> {
 
     /// Puts a change in its place, which is that of the writer's earlier one if there is such.
     pub(super) fn put(&mut self, change: Pending<C>) {
-        let weighs = usize::from(C::worth_waiting(&change.change));
+        let weighs = u32::from(C::worth_waiting(&change.change));
         match self.position(change.writer) {
             Ok(at) => {
-                self.weighty -= usize::from(C::worth_waiting(&self.pending[at].change));
+                self.weighty -= u32::from(C::worth_waiting(&self.pending[at].change));
                 self.pending[at] = change;
             }
             Err(at) => {
@@ -119,14 +133,30 @@ impl<C: Cell> Inner<C> {
 
     /// Takes the writer's change out.
     pub(super) fn take(&mut self, writer: TxIndex) -> Option<Pending<C>> {
+        if self.pending.is_empty() {
+            return None;
+        }
         let at = self.position(writer).ok()?;
         let taken = self.pending.remove(at)?;
-        self.weighty -= usize::from(C::worth_waiting(&taken.change));
+        self.weighty -= u32::from(C::worth_waiting(&taken.change));
         if self.pending.is_empty() {
             // The next entry to be written has a use for the memory, which is in the cache.
             self.pending = VecDeque::new();
         }
         Some(taken)
+    }
+
+    /// Transactions up to `committed` are done with this entry.
+    pub(super) fn leave(&mut self, committed: TxIndex) {
+        match self.readers.as_slice() {
+            // Nearly always nobody else has looked.
+            [] => {}
+            [only] if *only <= committed => self.readers.clear(),
+            _ => self.readers.retain(|reader| *reader > committed),
+        }
+        if let Some(rare) = &mut self.rare {
+            rare.queue.retain(|reader| *reader > committed);
+        }
     }
 
     /// Appends the readers above `writer` to `told`; says whether there are any.

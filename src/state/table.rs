@@ -19,8 +19,6 @@
 //! entries that doubled in size, a block of 1,346 transfers stalled for 0.1 ms at each of the last.
 //! Nobody waits for the leaf of a guide, and those of arena 0 are made ahead of need.
 
-use std::hash::BuildHasher;
-
 use crossbeam_utils::CachePadded;
 use hashbrown::HashTable;
 
@@ -55,6 +53,8 @@ pub struct Table<C: Cell> {
     /// Places given away one by one, and by the leaf.
     arenas: [Arena<C>; 2],
     hasher: RandomState,
+    /// Entries that a shard makes room for with its first one.
+    expected: usize,
 }
 
 impl<C: Cell> Default for Table<C>
@@ -72,7 +72,13 @@ where
 {
     /// An empty table.
     pub fn new() -> Self {
+        Self::expecting(0)
+    }
+
+    /// An empty table that will probably get so many entries: its index need not grow on the way.
+    pub fn expecting(entries: usize) -> Self {
         Self {
+            expected: entries.div_ceil(SHARDS),
             shards: (0..SHARDS).map(|_| CachePadded::new(Mutex::new(HashTable::new()))).collect(),
             arenas: [Arena::new(), Arena::new()],
             hasher: RandomState::default(),
@@ -81,13 +87,13 @@ where
 
     /// The id of `key`, if it has an entry.
     pub fn find(&self, key: &C::Key) -> Option<EntryId> {
-        let hash = self.hasher.hash_one(key);
+        let hash = C::hash(key, &self.hasher);
         self.find_in(&self.shard(hash).lock(), hash, key)
     }
 
     /// The id of `key`, whose entry is made if there is none.
     pub fn intern(&self, key: &C::Key) -> EntryId {
-        self.intern_hashed(self.hasher.hash_one(key), key, || {
+        self.intern_hashed(C::hash(key, &self.hasher), key, || {
             let id = EntryId(self.arenas[0].give(1));
             self.arenas[0].look_ahead(id.0);
             id
@@ -96,7 +102,7 @@ where
 
     /// The same for a worker with a guide that was made for this table, or has forgotten another.
     pub fn intern_by(&self, guide: &mut Guide<C>, key: &C::Key) -> EntryId {
-        let hash = self.hasher.hash_one(key);
+        let hash = C::hash(key, &self.hasher);
         if let Some(id) = guide.recall(hash, key) {
             return id;
         }
@@ -121,6 +127,9 @@ where
         let id = fresh();
         let unused = self.slot(id).key.set(key.clone()).is_ok();
         debug_assert!(unused, "places are given away once");
+        if shard.is_empty() {
+            shard.reserve(self.expected, |(hash, _)| *hash);
+        }
         shard.insert_unique(hash, (hash, id), |(hash, _)| *hash);
         id
     }
@@ -149,10 +158,12 @@ where
 
     /// Every entry with its key, in the order of the ids. For use while no transaction runs.
     pub fn iter(&self) -> impl Iterator<Item = (EntryId, &C::Key, &Entry<C>)> {
-        self.numbers().filter_map(|number| {
-            let slot = self.made(number)?;
-            Some((EntryId(number), slot.key.get()?, &slot.entry))
-        })
+        let [one_by_one, guided] = &self.arenas;
+        let guided = guided.slots().map(|(place, slot)| (place | GUIDED, slot));
+        one_by_one
+            .slots()
+            .chain(guided)
+            .filter_map(|(number, slot)| Some((EntryId(number), slot.key.get()?, &slot.entry)))
     }
 
     /// How many positions there are. For use while no transaction runs, as is [`Table::position`].
@@ -178,11 +189,6 @@ where
     #[inline]
     pub fn key(&self, id: EntryId) -> Option<&C::Key> {
         self.slot(id).key.get()
-    }
-
-    fn numbers(&self) -> impl Iterator<Item = u32> {
-        let [one_by_one, guided] = &self.arenas;
-        (0..one_by_one.len()).chain((0..guided.len()).map(|place| place | GUIDED))
     }
 
     /// A place whose leaf is there.

@@ -10,6 +10,8 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
+/// The same.
+pub type OnceBrief<T> = std::sync::OnceLock<T>;
 
 /// A cell that is written once, which orders whoever reads it after whoever wrote it, as the standard one
 /// does; only that loom sees it here. Needed where what is written holds something of loom's.

@@ -11,6 +11,8 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 pub type OnceLock<T> = std::sync::OnceLock<T>;
 /// The same: this explorer follows no memory.
 pub type OnceCell<T> = std::sync::OnceLock<T>;
+/// The same: who comes while it is written is told of by no schedule.
+pub type OnceBrief<T> = std::sync::OnceLock<T>;
 
 /// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.
 pub type RandomState = foldhash::fast::FixedState;

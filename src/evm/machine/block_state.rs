@@ -1,6 +1,7 @@
 //! The block, the multi-version state its transactions run on, and what is committed of it.
 
 use alloy_primitives::{Address, map::AddressMap};
+use crossbeam_utils::CachePadded;
 
 use super::{
     cells::{Account, AccountCell, SlotCell},
@@ -35,7 +36,8 @@ pub(crate) struct EvmMachine {
     /// The transaction before with the same sender.
     pub(super) same_sender: Box<[Option<TxIndex>]>,
     pub(super) policy: InvalidPolicy,
-    pub(super) committed: Mutex<Committed>,
+    /// Apart from what is only read while the block runs: each commit writes it.
+    pub(super) committed: CachePadded<Mutex<Committed>>,
     pub(crate) prelude: Option<Box<Prelude>>,
     /// Shared memory, if it is in force in the block.
     pub(crate) shared: Option<SharedBlock>,
@@ -68,7 +70,9 @@ impl EvmMachine {
         reading: &Reading,
     ) -> Self {
         let storage = Storage::new(&*store, reading, block.transactions.len());
-        let accounts = Table::new();
+        // A sender each, and a slot or two.
+        let transactions = block.transactions.len();
+        let accounts = Table::expecting(transactions);
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
         let mut last: AddressMap<TxIndex> =
@@ -81,16 +85,16 @@ impl EvmMachine {
             .collect();
         let precompile = shared.as_ref().map(|shared| shared.regions.config().precompile);
         let transfers = Transfers::new(&block, precompile.map(|bytes| Address::new(bytes.0)));
-        let committed = Mutex::new(Committed {
+        let committed = CachePadded::new(Mutex::new(Committed {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
-        });
+        }));
         Self {
             block,
             store,
             storage,
             accounts,
-            slots: Table::new(),
+            slots: Table::expecting(2 * transactions),
             beneficiary,
             same_sender,
             policy,

@@ -8,10 +8,15 @@
 //! changes, and slots are keyed by it: the slots of the new generation are fresh locations that read
 //! as zero. Reading a slot observes the generation.
 
+use std::hash::{BuildHasher, Hasher};
+
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::{bytecode::Bytecode, state::AccountInfo};
 
-use crate::state::{Bounds, Cell, bounds};
+use crate::{
+    state::{Bounds, Cell, bounds},
+    sync::RandomState,
+};
 
 impl bounds::Word for U256 {
     const ZERO: Self = U256::ZERO;
@@ -95,6 +100,19 @@ impl Account {
         self.nonce == 0 && self.balance.is_zero() && self.code_hash == KECCAK256_EMPTY
     }
 
+    /// What revm loads. It gets no code of an account without: the empty code is one object whose count
+    /// all workers would write to, for each account that is loaded and dropped, and nearly nobody asks for it.
+    pub(crate) fn into_loaded(self) -> Option<AccountInfo> {
+        let absent = self.code.is_none() && self.code_hash == KECCAK256_EMPTY;
+        self.exists.then(|| AccountInfo {
+            balance: self.balance,
+            nonce: self.nonce,
+            code_hash: self.code_hash,
+            account_id: None,
+            code: if absent { None } else { Some(self.code.unwrap_or_default()) },
+        })
+    }
+
     fn destroy(&mut self, generation: u32) {
         *self = Self { generation, ..Self::default() };
     }
@@ -159,6 +177,18 @@ impl Cell for AccountCell {
     type Value = Account;
     type Change = AccountChange;
     type Seen = AccountSeen;
+
+    #[inline]
+    fn hash(address: &Address, seed: &RandomState) -> u64 {
+        // By words: hashing bytes begins with how many there are.
+        let [a, b, c, d, e, f, g, h, rest @ ..] = &address.0.0;
+        let [i, j, k, l, m, n, o, p, last @ ..] = rest;
+        let mut hasher = seed.build_hasher();
+        hasher.write_u64(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));
+        hasher.write_u64(u64::from_le_bytes([*i, *j, *k, *l, *m, *n, *o, *p]));
+        hasher.write_u32(u32::from_le_bytes(*last));
+        hasher.finish()
+    }
 
     fn apply(account: &mut Account, change: &AccountChange) {
         match change {
@@ -239,6 +269,16 @@ impl Cell for SlotCell {
     type Value = U256;
     type Change = U256;
     type Seen = U256;
+
+    #[inline]
+    fn hash(key: &SlotKey, seed: &RandomState) -> u64 {
+        let mut hasher = seed.build_hasher();
+        for limb in key.slot.as_limbs() {
+            hasher.write_u64(*limb);
+        }
+        hasher.write_u64(u64::from(key.account) << 32 | u64::from(key.generation));
+        hasher.finish()
+    }
 
     fn apply(value: &mut U256, change: &U256) {
         *value = *change;

@@ -48,9 +48,9 @@ impl Fibers {
     }
 
     /// Runs what does not wait.
-    pub(super) fn run_once(&mut self, command: Command) {
+    pub(super) fn run_once(&mut self, run: &Arc<Run<EvmMachine>>, tx: TxIndex, role: Role) {
         let mut fiber = self.take();
-        let mut event = fiber.resume(command);
+        let mut event = fiber.run(run, tx, role);
         while matches!(event, Event::Waits) {
             event = fiber.resume(Command::Cancel);
         }
@@ -158,9 +158,8 @@ impl Machine for EvmMachine {
                     *task = Task::Plain;
                     return Poll::Ready(Attempt::Finished(trace));
                 }
-                let begin = Command::Run(run.clone(), *tx, Role::Context);
                 let mut fiber = worker.take();
-                let event = fiber.resume(begin);
+                let event = fiber.run(run, *tx, Role::Context);
                 *task = Task::Begun(fiber);
                 event
             }
@@ -211,7 +210,7 @@ impl Machine for EvmMachine {
 
     fn end_block(worker: &mut Fibers) {
         for fiber in &mut worker.idle {
-            fiber.resume(Command::EndBlock);
+            fiber.end_block();
         }
     }
 

@@ -50,8 +50,10 @@ const STACK_BYTES: usize = 256 * 1024;
 
 /// What a worker tells a coroutine.
 pub(crate) enum Command {
-    /// Run a transaction.
+    /// Run a transaction of this block.
     Run(Arc<Run<EvmMachine>>, TxIndex, Role),
+    /// Run another transaction of the same block.
+    Next(TxIndex, Role),
     /// Go on: what you wait for happened.
     Resume,
     /// Stop: the block ended.
@@ -83,6 +85,9 @@ pub(crate) struct Fiber {
     coroutine: Coroutine<Command, Event, ()>,
     /// It is in the middle of a transaction.
     busy: bool,
+    /// The block that it runs transactions of. Told once: the count of whoever has the block stands
+    /// beside what all workers read of it, so to count for each transaction takes that from them.
+    block: Option<Arc<Run<EvmMachine>>>,
 }
 
 impl Fiber {
@@ -90,7 +95,25 @@ impl Fiber {
     pub(crate) fn new(guides: Rc<RefCell<Guides>>) -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK_BYTES)?;
         let body = move |yielder: &Yielder<_, _>, first| main(yielder, first, &guides);
-        Ok(Self { coroutine: Coroutine::with_stack(stack, body), busy: false })
+        Ok(Self { coroutine: Coroutine::with_stack(stack, body), busy: false, block: None })
+    }
+
+    /// Runs a transaction, until it ends or waits.
+    pub(crate) fn run(&mut self, run: &Arc<Run<EvmMachine>>, tx: TxIndex, role: Role) -> Event {
+        let command = match &self.block {
+            Some(mine) if Arc::ptr_eq(mine, run) => Command::Next(tx, role),
+            _ => {
+                self.block = Some(run.clone());
+                Command::Run(run.clone(), tx, role)
+            }
+        };
+        self.resume(command)
+    }
+
+    /// Lets go of the block.
+    pub(crate) fn end_block(&mut self) {
+        self.block = None;
+        self.resume(Command::EndBlock);
     }
 
     pub(crate) fn resume(&mut self, command: Command) -> Event {
@@ -179,11 +202,10 @@ fn block(
             }
         };
         match yielder.suspend(Event::Done(attempt)) {
-            Command::Run(next, at, why)
-                if Arc::ptr_eq(&next, &run) && !evm.ctx.journaled_state.poisoned =>
-            {
-                (tx, role) = (at, why);
+            Command::Next(at, why) if evm.ctx.journaled_state.poisoned => {
+                return Command::Run(run, at, why);
             }
+            Command::Next(at, why) => (tx, role) = (at, why),
             other => return other,
         }
     }

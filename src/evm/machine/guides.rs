@@ -1,8 +1,10 @@
-//! What a worker remembers of the tables of its block, and of what was hashed in it. Its coroutines share it: they take turns.
+//! What a worker remembers of the tables of its block, of code that it called and of what it hashed. Its
+//! coroutines share it: they take turns.
 
 use super::{
     EvmMachine,
     cells::{AccountCell, SlotCell},
+    codes::Codes,
 };
 use crate::{context::Run, evm::keccak_cache::SharedKeccakCache, state::Guide, sync::Arc};
 
@@ -15,6 +17,8 @@ pub(crate) struct Guides {
     pub(super) slots: Guide<SlotCell>,
     /// What was hashed.
     pub(super) hashes: SharedKeccakCache,
+    /// Copies of code.
+    pub(super) codes: Codes,
 }
 
 impl Guides {
@@ -32,6 +36,7 @@ impl Guides {
             self.accounts.forget();
             self.slots.forget();
             self.hashes.borrow_mut().clear();
+            self.codes.forget();
         }
     }
 }

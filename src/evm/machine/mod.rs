@@ -25,6 +25,7 @@
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
 //! | `fiber` | the coroutine |
 //! | `guides` | where a worker's coroutines found things lately |
+//! | `codes` | a worker's own copies of code that is called often |
 //! | `prelude` | an artificial first transaction, for tests |
 //! | `trace` | revm's final state as changes |
 //!
@@ -34,6 +35,7 @@
 
 mod block_state;
 mod cells;
+mod codes;
 mod drive;
 mod fiber;
 mod foresight;

@@ -5,6 +5,7 @@
 
 use alloy_primitives::{Address, U256};
 use revm::state::{AccountId, AccountInfo};
+use smallvec::SmallVec;
 
 use super::cells::{Account, AccountSeen, field};
 use crate::state::EntryId;
@@ -22,7 +23,7 @@ pub(crate) struct AccountNote {
 pub(crate) struct Notes {
     pub(crate) accounts: Vec<AccountNote>,
     /// Slots with the values seen.
-    pub(crate) slots: Vec<(EntryId, U256)>,
+    pub(crate) slots: SmallVec<[(EntryId, U256); 4]>,
     /// The fee of a beneficiary that the transaction did not load.
     pub(crate) reward: Option<U256>,
     /// Gas spent when the incarnation stopped before its end.

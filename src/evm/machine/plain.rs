@@ -22,6 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
 use revm::primitives::hardfork::SpecId;
+use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
@@ -129,8 +130,8 @@ pub(super) fn execute(run: &Run<EvmMachine>, tx: TxIndex) -> Option<Box<Trace>> 
             ],
             ..Notes::default()
         },
-        accounts: vec![(from, Some(amounts.debit(&transfer))), (to, Some(amounts.credit()))],
-        slots: Vec::new(),
+        accounts: [(from, Some(amounts.debit(&transfer))), (to, Some(amounts.credit()))].into(),
+        slots: SmallVec::new(),
         reward: amounts.reward_change(machine, tx),
         ending: Ending::Executed(transfers.result()),
         regions: None,

@@ -30,7 +30,7 @@ use super::{
     EvmMachine,
     cells::{Account, SlotKey},
     drive::Fibers,
-    fiber::{Command, Role},
+    fiber::Role,
     storage::Target,
     view::{Stop, View},
 };
@@ -252,7 +252,7 @@ pub(super) fn scout(run: &Arc<Run<EvmMachine>>, worker: &mut Fibers, me: usize) 
     let patient = waits >= LONG && waits > own;
     let Some(scouting) = scouts.begin(tx, me, patient) else { return true };
     let begin = run.recorder().map(|recorder| recorder.now());
-    worker.run_once(Command::Run(run.clone(), tx, Role::Scout(scouting)));
+    worker.run_once(run, tx, Role::Scout(scouting));
     if let Some((recorder, begin)) = run.recorder().zip(begin) {
         recorder.note(me, Event::Scouted(tx.0, begin));
     }

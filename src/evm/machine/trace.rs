@@ -1,6 +1,8 @@
 //! What a finished incarnation leaves: observations, writes, result.
 
 use alloy_primitives::KECCAK256_EMPTY;
+use smallvec::SmallVec;
+
 use revm::{
     context::result::{ExecutionResult, InvalidTransaction},
     primitives::hardfork::SpecId,
@@ -44,8 +46,9 @@ pub(crate) enum Ending {
 /// Observations, writes and result of an incarnation.
 pub(crate) struct Trace {
     pub(crate) notes: Notes,
-    pub(crate) accounts: Vec<(EntryId, Option<AccountChange>)>,
-    pub(crate) slots: Vec<(EntryId, <SlotCell as Cell>::Change)>,
+    /// In place as far as most transactions go: to allocate takes longer than to move them.
+    pub(crate) accounts: SmallVec<[(EntryId, Option<AccountChange>); 2]>,
+    pub(crate) slots: SmallVec<[(EntryId, <SlotCell as Cell>::Change); 3]>,
     /// The fee of a beneficiary that the transaction did not load.
     pub(crate) reward: Option<AccountChange>,
     pub(crate) ending: Ending,
@@ -60,8 +63,8 @@ impl Trace {
     pub(crate) fn failed(notes: Notes, ending: Ending) -> Box<Self> {
         Box::new(Self {
             notes,
-            accounts: Vec::new(),
-            slots: Vec::new(),
+            accounts: SmallVec::new(),
+            slots: SmallVec::new(),
             reward: None,
             ending,
             regions: None,
@@ -94,8 +97,8 @@ impl Trace {
     ) -> Box<Self> {
         let state_clear = machine.block.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
         let generation = tx.0 + 1;
-        let mut accounts = Vec::with_capacity(4);
-        let mut slots = Vec::new();
+        let mut accounts = SmallVec::new();
+        let mut slots = SmallVec::new();
         for (address, account) in state.drain() {
             if !account.is_touched() {
                 if !state_clear && account.is_empty() {

@@ -312,7 +312,11 @@ impl<'y> View<'y> {
             }
             let machine = &self.run().machine;
             let entry = machine.accounts.entry(id);
-            match entry.read(self.tx) {
+            let clone = |account: &Account| match self.run().workers() {
+                1 => account.clone(),
+                _ => self.guides.borrow_mut().codes.clone_account(id, account),
+            };
+            match entry.read_by(self.tx, clone) {
                 Read::Value(account) => break account,
                 Read::Unknown => {
                     let info = match machine.store.try_account(address) {
@@ -397,7 +401,7 @@ impl Database for View<'_> {
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Stop> {
         self.check()?;
         let (account, at) = self.load_account(address)?;
-        let mut info = account.into_info();
+        let mut info = account.into_loaded();
         if let Some(config) = self.run().machine.shared_config()
             && config.precompile.0 == address.0
         {
