@@ -35,6 +35,8 @@ mod context_control;
 #[cfg(chorus_loom)]
 mod context_run;
 #[cfg(chorus_loom)]
+mod context_shares;
+#[cfg(chorus_loom)]
 mod engine_conductor;
 #[cfg(chorus_loom)]
 mod engine_shared;
@@ -104,6 +106,7 @@ mod models {
     const REGISTRY: &[(&str, &[Model])] = &[
         ("context_control", crate::context_control::MODELS),
         ("context_run", crate::context_run::MODELS),
+        ("context_shares", crate::context_shares::MODELS),
         ("engine_conductor", crate::engine_conductor::MODELS),
         ("engine_shared", crate::engine_shared::MODELS),
         ("engine_stream", crate::engine_stream::MODELS),

@@ -167,6 +167,12 @@ pub trait Machine: Send + Sync + Sized + 'static {
         false
     }
 
+    /// Called by worker 1 when it has left the block: a machine may have it help the caller with what is
+    /// left to do once all transactions are committed. Nobody waits for its return.
+    fn assist(run: &Arc<Run<Self>>) {
+        let _ = run;
+    }
+
     /// The block has been stopped before its end: wakes whoever waits for the machine outside of
     /// a context. Contexts find out by themselves.
     fn stopped(&self) {}

@@ -22,11 +22,13 @@ mod commit;
 mod control;
 mod machine;
 mod run;
+mod shares;
 mod waker;
 mod worker;
 
 pub use control::{Control, Halt, StopReason};
 pub use machine::{Attempt, Machine, Review};
 pub use run::{Conclusion, Counters, Run, Totals};
+pub use shares::Shares;
 pub(crate) use waker::context_waker;
 pub use worker::{Desk, Stride, work};

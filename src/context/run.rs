@@ -261,6 +261,11 @@ impl<M: Machine> Run<M> {
         }
     }
 
+    /// Parts it into the machine and the rest, to be freed apart.
+    pub fn into_parts(self) -> (M, impl Send + use<M>) {
+        (self.machine, (self.scheduler, self.traces, self.counters, self.recorder))
+    }
+
     /// How the block ended. Asked once, when the calling thread's work on it is done; nothing
     /// commits any more after it.
     ///

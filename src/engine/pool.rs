@@ -8,6 +8,21 @@
 //! woken workers on one core and took up to 3 ms to move one of them (measured on two cores, where
 //! whole blocks take that long).
 //!
+//! # Before and after a block
+//!
+//! To wake a thread takes 30 to 50 µs, and whoever has a block for the others has to set it up first. So
+//! he calls them ([`WorkerPool::call`]) before that, and they are up when the block is there:
+//!
+//! ```text
+//!   caller   call ─── sets up ───────► execute ───── works ──────┤ settles ─► discard ─► returns
+//!   worker        ··· wakes ─► looks ─────► works ───────────────┤ assists ─► looks ─► frees, sleeps
+//! ```
+//!
+//! A call is a message like a block, promises none, and leaves nothing to take back: a worker that was
+//! called looks for the next message for a short while ([`PATIENCE`]) and then sleeps as ever. So does
+//! worker 1 when it comes from a block and has assisted the caller ([`Machine::assist`]): what the block leaves
+//! behind goes to it to be freed, while it is awake, since to wake it would cost as much as it saves.
+//!
 //! # Supervision
 //!
 //! | what happens | what follows |
@@ -23,8 +38,10 @@ use crate::{
     context::{Machine, Run, work},
     sync::{
         Arc, Mutex, Weak,
-        channel::{Receiver, Sender, unbounded},
-        thread,
+        atomic::{AtomicBool, Ordering},
+        channel::{Receiver, RecvError, Sender, TryRecvError, unbounded},
+        hint, thread,
+        time::{Duration, Instant},
     },
 };
 
@@ -43,9 +60,28 @@ pub enum PoolError {
     },
 }
 
-/// A block for one worker. Weak: one that comes late has nothing to do with it.
-struct Job<M: Machine> {
-    run: Weak<Run<M>>,
+/// How long a worker that was called looks for a block before it sleeps. A set-up takes 10 to 100 µs,
+/// most of which pass while the worker wakes. A model does not look in vain.
+const PATIENCE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
+    true => Duration::ZERO,
+    false => Duration::from_micros(100),
+};
+/// The worker that assists the caller after the block. One is enough, and there may be more than cores.
+const ASSISTANT: usize = 1;
+/// How long it then looks for what the block leaves behind.
+const LEISURE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
+    true => Duration::ZERO,
+    false => Duration::from_micros(20),
+};
+
+/// A message for one worker.
+enum Job<M: Machine> {
+    /// A block is about to come, probably.
+    Call,
+    /// A block. Weak: one that comes late has nothing to do with it.
+    Block(Weak<Run<M>>),
+    /// What a block has left behind, to be freed.
+    Discard(Box<dyn Send>),
 }
 
 /// Ends the block with an error if its worker dies in it.
@@ -66,18 +102,22 @@ impl<M: Machine> Drop for Watch<'_, M> {
 /// A worker's thread.
 struct Seat<M: Machine> {
     jobs: Sender<Job<M>>,
+    /// It works, or looks for messages. A hint, read and written without an order.
+    awake: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
 }
 
 impl<M: Machine> Seat<M> {
     fn start(worker: usize, workers: usize) -> Result<Self, PoolError> {
-        // Unbounded, but bounded by its use: one block at a time sends one job.
+        // Unbounded, but bounded by its use: one block at a time sends a few jobs.
         let (jobs, receiver) = unbounded();
+        let awake = Arc::new(AtomicBool::new(false));
+        let up = awake.clone();
         let thread = thread::Builder::new()
             .name(format!("chorus-{worker}"))
-            .spawn(move || serve::<M>(&receiver, worker))
+            .spawn(move || serve::<M>(&receiver, worker, &up))
             .map_err(|reason| PoolError::Spawn { worker, workers, reason })?;
-        Ok(Self { jobs, thread })
+        Ok(Self { jobs, awake, thread })
     }
 }
 
@@ -109,6 +149,28 @@ impl<M: Machine> WorkerPool<M> {
         self.workers
     }
 
+    /// Wakes the other ones of the first `workers` workers, for a block that will probably come soon. They
+    /// stay awake for no longer than that should take.
+    pub fn call(&self, workers: usize) {
+        // While another block runs they are up.
+        let Some(seats) = self.seats.try_lock() else { return };
+        for seat in seats.iter().take(workers.saturating_sub(1)) {
+            // Who is gone is replaced when there is a block.
+            let _ = seat.jobs.send(Job::Call);
+        }
+    }
+
+    /// Has worker 1 free what a block has left behind, if it is awake. Else the caller does it.
+    pub fn discard(&self, remains: impl Send + 'static) {
+        // Nobody waits for the end of another block.
+        let Some(seats) = self.seats.try_lock() else { return };
+        if let Some(seat) = seats.get(ASSISTANT - 1)
+            && seat.awake.load(Ordering::Relaxed)
+        {
+            let _ = seat.jobs.send(Job::Discard(Box::new(remains)));
+        }
+    }
+
     /// Executes a block, with the calling thread as worker 0, and returns when the block has ended:
     /// [`Run::conclude`] says how. Another worker may hold on to the run a little longer, but not to
     /// any of its transactions unless the block ended early. A run that was made for fewer workers
@@ -117,7 +179,7 @@ impl<M: Machine> WorkerPool<M> {
         let mut seats = self.seats.lock();
         let others = run.workers().saturating_sub(1);
         for (at, seat) in seats.iter_mut().enumerate().take(others) {
-            if let Err(job) = seat.jobs.send(Job { run: Arc::downgrade(run) }) {
+            if let Err(job) = seat.jobs.send(Job::Block(Arc::downgrade(run))) {
                 self.replace(seat, at + 1, job.0);
             }
         }
@@ -144,6 +206,9 @@ fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Wor
         let mut watch = Watch { run, worker, left: false };
         work(run, worker, state);
         watch.left = true;
+        if worker == ASSISTANT {
+            M::assist(run);
+        }
     }));
     if worked.is_err() {
         tracing::error!(worker, "a worker panicked");
@@ -152,13 +217,42 @@ fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Wor
     }
 }
 
-fn serve<M: Machine>(jobs: &Receiver<Job<M>>, worker: usize) {
+fn serve<M: Machine>(jobs: &Receiver<Job<M>>, worker: usize, awake: &AtomicBool) {
     let mut state = M::Worker::default();
-    while let Ok(job) = jobs.recv() {
-        if let Some(run) = job.run.upgrade() {
-            work_watched(&run, worker, &mut state);
-        }
+    let mut patience = Duration::ZERO;
+    while let Ok(job) = receive(jobs, patience, awake) {
+        patience = match job {
+            Job::Call => PATIENCE,
+            Job::Block(run) => {
+                if let Some(run) = run.upgrade() {
+                    work_watched(&run, worker, &mut state);
+                }
+                if worker == ASSISTANT { LEISURE } else { Duration::ZERO }
+            }
+            Job::Discard(remains) => {
+                drop(remains);
+                Duration::ZERO
+            }
+        };
     }
+}
+
+/// Receives a message, and looks for it so long before it sleeps.
+fn receive<T>(jobs: &Receiver<T>, patience: Duration, awake: &AtomicBool) -> Result<T, RecvError> {
+    let begin = Instant::now();
+    let received = loop {
+        match jobs.try_recv() {
+            Ok(job) => break Ok(job),
+            Err(TryRecvError::Disconnected) => break Err(RecvError),
+            Err(TryRecvError::Empty) if begin.elapsed() < patience => hint::spin_loop(),
+            Err(TryRecvError::Empty) => {
+                awake.store(false, Ordering::Relaxed);
+                break jobs.recv();
+            }
+        }
+    };
+    awake.store(true, Ordering::Relaxed);
+    received
 }
 
 impl<M: Machine> Drop for WorkerPool<M> {

@@ -128,7 +128,14 @@ impl Workers {
         } else {
             let most = if gains == Some(false) { 1 } else { workers };
             let mut sample = Sample::new(block, most, lessons);
-            let mut look = |done: &Done| sample.look(done);
+            let mut look = |done: &Done| {
+                let pace = sample.look(done);
+                if pace == Pace::HandOver {
+                    let outlook = sample.outlook();
+                    self.pool.call(outlook.map_or(workers, |outlook| outlook.workers));
+                }
+                pace
+            };
             match self.begin(block, &**store, conduct, &mut look)? {
                 Begun::Ended(outcome) => {
                     match lessons {

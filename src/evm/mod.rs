@@ -24,7 +24,7 @@
 //! ```text
 //!  files, JSON ── input, chain ──► Block ──┐            ┌── direct ──► sequential ──┐
 //!  generator ──── workload ──────► Block ──┼─► Engine ──┤  adapt          ▲ relay ▼ ├─► BlockOutcome
-//!                                          │            └── machine, settle ────────┘     diff_hash
+//!                                          │            └── machine, settle, diff ──┘     diff_hash
 //!  state before the block ──► StateStore ──┘                (on crate::engine's workers)
 //! ```
 //!
@@ -41,7 +41,8 @@
 //! | `relay` | a block that changes from one path to the other |
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
-//! | `settle` | from versions to the block's state changes, prologue and epilogue included |
+//! | `settle` | the state as it is committed, for prologue and epilogue |
+//! | `diff` | from versions to the block's state changes |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
 //! | [`shared`] | shared memory: opcodes and precompile |
@@ -61,6 +62,7 @@ mod adapt;
 mod adaptive;
 mod block;
 mod chain;
+mod diff;
 mod diff_hash;
 mod engine;
 pub mod footprint;

@@ -1,16 +1,14 @@
-//! Before and after the transactions: what the prologue and the epilogue change, and what the block
-//! changed altogether.
+//! Before and after the transactions: what the prologue and the epilogue change.
 
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::state::AccountInfo;
 
 use super::{
-    AccountChange, StateDiff, StateStore, StoreError,
+    StateDiff, StateStore, StoreError,
     machine::{EvmMachine, SlotKey, VersionedAccount, storage},
 };
 use crate::{
     context::Run,
-    state::EntryId,
     store::{Query, ReadResult},
     sync::Arc,
 };
@@ -169,90 +167,4 @@ pub(crate) fn apply(
         }
     }
     Ok(())
-}
-
-/// What the block changed.
-///
-/// The calling thread does this alone, after the workers: what is large is made once and in its
-/// place, and what is sorted is small.
-pub(crate) fn diff(machine: &EvmMachine) -> StateDiff {
-    let mut storage = changed_storage(machine);
-    // Nearly always the first bytes of two addresses differ.
-    let mut order: Vec<(u64, &Address, EntryId)> = Vec::with_capacity(storage.len());
-    order.extend(machine.accounts.iter().filter_map(|(id, address, entry)| {
-        let changed = entry.difference(|_, _| ()).is_some();
-        let [a, b, c, d, e, f, g, h, ..] = address.0.0;
-        let first = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        let listed = changed || !storage[machine.accounts.position(id.get())].is_empty();
-        listed.then_some((first, address, id))
-    }));
-    order.sort_unstable_by(|(first, one, _), (second, other, _)| {
-        first.cmp(second).then_with(|| one.cmp(other))
-    });
-    let mut accounts = Vec::with_capacity(order.len());
-    for (_, address, id) in order {
-        let storage = &mut storage[machine.accounts.position(id.get())];
-        let changed = machine.accounts.entry(id).difference(|base, now| change(base, now, storage));
-        let changed = changed.unwrap_or_else(|| AccountChange {
-            storage: std::mem::take(storage),
-            ..Default::default()
-        });
-        if changed != AccountChange::default() {
-            accounts.push((*address, changed));
-        }
-    }
-    StateDiff { accounts }
-}
-
-/// The slots that the block changed and that are still there, in their order, by the position of
-/// their account.
-fn changed_storage(machine: &EvmMachine) -> Vec<Vec<(U256, U256)>> {
-    let accounts = &machine.accounts;
-    let mut counts = vec![0u32; accounts.places()];
-    let mut changed: Vec<(u32, U256, U256)> = Vec::with_capacity(machine.slots.places());
-    for (_, key, entry) in machine.slots.iter() {
-        let change = entry.difference(|base, now| (base != now).then_some(*now)).flatten();
-        // Slots of an older generation are gone with it; those of a new one started at zero.
-        let Some(now) = change else { continue };
-        let account = accounts.by_number(key.account);
-        let generation =
-            account.and_then(|entry| entry.with_committed(|account| account.generation));
-        if key.generation == generation.unwrap_or(0) {
-            let position = accounts.position(key.account);
-            counts[position] += 1;
-            changed.push((position as u32, key.slot, now));
-        }
-    }
-    let mut storage: Vec<Vec<(U256, U256)>> =
-        counts.into_iter().map(|count| Vec::with_capacity(count as usize)).collect();
-    for (position, slot, now) in changed {
-        storage[position as usize].push((slot, now));
-    }
-    for slots in &mut storage {
-        slots.sort_unstable_by_key(|(slot, _)| *slot);
-    }
-    storage
-}
-
-fn change(
-    base: &VersionedAccount,
-    now: &VersionedAccount,
-    storage: &mut Vec<(U256, U256)>,
-) -> AccountChange {
-    if !now.exists {
-        return AccountChange { wiped: base.exists, deleted: base.exists, ..Default::default() };
-    }
-    let wiped = base.exists && now.generation != 0;
-    let empty = VersionedAccount::default();
-    let from = if wiped { &empty } else { base };
-    AccountChange {
-        wiped,
-        deleted: false,
-        created: !base.exists,
-        balance: (now.balance != from.balance).then_some(now.balance),
-        nonce: (now.nonce != from.nonce).then_some(now.nonce),
-        code: (now.code_hash != from.code_hash)
-            .then(|| (now.code_hash, now.code.clone().unwrap_or_default())),
-        storage: std::mem::take(storage),
-    }
 }

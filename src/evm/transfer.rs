@@ -107,6 +107,12 @@ impl Transfers {
         .filter(|transfers| transfers.floor_gas <= transfers.gas)
     }
 
+    /// Whether the transaction looks like one. Most that do are, and no other is.
+    #[inline]
+    pub(crate) fn resembles(tx: &TxEnv) -> bool {
+        tx.kind.is_call() && tx.data.is_empty() && !tx.value.is_zero()
+    }
+
     /// The transfer that this transaction is, if it is one.
     #[inline]
     pub(crate) fn plan(&self, tx: &TxEnv) -> Option<Transfer> {

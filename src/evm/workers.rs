@@ -15,6 +15,7 @@ use super::{
     Block, BlockError, BlockOutcome, PartialOutcome, Sequential, StateDiff, StateStore, Statistics,
     StoreError, TransactionOutcome,
     adapt::{Credit, Lessons, WORTH_SUSPENDING},
+    diff,
     engine::EngineBuilder,
     machine::{Committed, EvmMachine, overdue, storage},
     reading::Patient,
@@ -131,6 +132,9 @@ impl Workers {
         mut plan: Plan,
     ) -> Result<BlockOutcome, BlockError> {
         let begin = Instant::now();
+        let workers = plan.workers.unwrap_or(self.pool.workers());
+        // More than there are cores would only keep the caller from its own.
+        self.pool.call(workers.min(self.cores));
         let shared = self.begin_shared(block)?;
         let reading = &self.config.reading;
         let mut machine =
@@ -145,7 +149,6 @@ impl Workers {
             machine.begin_after(head.done);
             (head.diff, head.times)
         });
-        let workers = plan.workers.unwrap_or(self.pool.workers());
         let run = self.begin_run(machine, conduct, workers, begin);
         if let Some(window) = plan.window {
             run.scheduler.restrain(window);
@@ -296,7 +299,9 @@ impl Workers {
         let epilogue_end = Instant::now();
         note(BlockPhase::Epilogue, transactions_end, epilogue_end);
 
-        let diff = settle::diff(machine);
+        let pieces = machine.pieces.get_or_init(|| diff::share_out(machine));
+        let pieces = pieces.finish(|at| diff::piece(machine, at));
+        let places = machine.accounts.places();
         let regions =
             machine.shared.as_ref().map(|shared| shared.regions.finish(committed.regions));
         let mut totals = run.totals();
@@ -304,27 +309,34 @@ impl Workers {
             totals.suspensions = prelude.waits();
             totals.incarnations -= 1;
         }
+        let mut statistics = Statistics {
+            parallel: true,
+            threads: run.workers(),
+            direct: u64::from(machine.first.0),
+            gave_up: run.scheduler.is_restrained(),
+            incarnations: totals.incarnations + u64::from(machine.first.0),
+            suspensions: totals.suspensions,
+            most_suspended: totals.most_suspended,
+            wasted_gas: totals.wasted,
+            reads: machine.storage.totals(),
+            scouts: machine.storage.scouts(),
+            phases: [
+                prologue_end - begin,
+                transactions_end - prologue_end,
+                epilogue_end - transactions_end,
+                Duration::ZERO,
+            ],
+        };
+        let recorded = run.recorder().is_some().then(|| run.clone());
+        self.let_go(run);
+        let diff = diff::assemble(pieces, places);
         let diff_end = Instant::now();
-        note(BlockPhase::Diff, epilogue_end, diff_end);
+        if let Some(recorder) = recorded.as_ref().and_then(|run| run.recorder()) {
+            recorder.note_phase(BlockPhase::Diff, epilogue_end, diff_end);
+        }
+        statistics.phases[3] = diff_end - epilogue_end;
         Ok(BlockOutcome {
-            statistics: Statistics {
-                parallel: true,
-                threads: run.workers(),
-                direct: u64::from(machine.first.0),
-                gave_up: run.scheduler.is_restrained(),
-                incarnations: totals.incarnations + u64::from(machine.first.0),
-                suspensions: totals.suspensions,
-                most_suspended: totals.most_suspended,
-                wasted_gas: totals.wasted,
-                reads: machine.storage.totals(),
-                scouts: machine.storage.scouts(),
-                phases: [
-                    prologue_end - begin,
-                    transactions_end - prologue_end,
-                    epilogue_end - transactions_end,
-                    diff_end - epilogue_end,
-                ],
-            },
+            statistics,
             transactions: committed.transactions,
             gas_used: committed.sums.gas_used,
             blob_gas_used: committed.sums.blob_gas_used,
@@ -332,6 +344,15 @@ impl Workers {
             diff,
             regions,
         })
+    }
+
+    /// Leaves what is large of a block to a worker to be freed. One that has not left the block yet
+    /// frees all of it.
+    fn let_go(&self, run: Arc<Run<EvmMachine>>) {
+        if let Some(run) = Arc::into_inner(run) {
+            let (machine, rest) = run.into_parts();
+            self.pool.discard((machine.into_tables(), rest));
+        }
     }
 
     /// Executes the rest of a block that the workers have let go of, between the two times given.
@@ -389,7 +410,7 @@ fn partial(machine: &EvmMachine, committed: Committed) -> PartialOutcome {
         transactions: committed.transactions,
         gas_used: committed.sums.gas_used,
         blob_gas_used: committed.sums.blob_gas_used,
-        diff: settle::diff(machine),
+        diff: diff::alone(machine),
         regions: shared.map(|shared| shared.regions.finish(committed.regions)),
     }
 }

@@ -34,6 +34,7 @@ enum Place {
     Commit,
     Retire,
     EndBlock,
+    Assist,
 }
 
 /// Panics when its thread ends it, if it has been in a panic; a second panic kills the thread.
@@ -110,6 +111,10 @@ impl Machine for Block {
         assert!(ENDS.take() != Some(Place::EndBlock), "told to panic");
     }
 
+    fn assist(run: &Arc<Run<Self>>) {
+        run.machine.at(Place::Assist, 9);
+    }
+
     fn validate(&self, tx: TxIndex, _: &u32) -> bool {
         self.at(Place::Validate, tx.0);
         true
@@ -165,6 +170,7 @@ fn a_panic_at_any_place_ends_the_block_and_not_the_pool() {
                 Place::Commit,
                 Place::Retire,
                 Place::EndBlock,
+                Place::Assist,
             ] {
                 for _ in 0..10 {
                     let (ended, committed) = execute(&pool, Some(place));
@@ -174,7 +180,7 @@ fn a_panic_at_any_place_ends_the_block_and_not_the_pool() {
                         Conclusion::Complete => {
                             assert!(matches!(
                                 place,
-                                Place::Publish | Place::Validate | Place::EndBlock
+                                Place::Publish | Place::Validate | Place::EndBlock | Place::Assist
                             ));
                         }
                         other => panic!("{place:?}: {other:?}"),
@@ -222,5 +228,38 @@ fn a_thread_that_died_is_replaced_before_the_next_block() {
         };
         let caller = thread::Builder::new().name("caller".into());
         caller.spawn(test).unwrap().join().unwrap();
+    });
+}
+
+/// Says when it is dropped.
+struct Remains(Arc<AtomicUsize>);
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_call_without_a_block_and_what_a_block_leaves_behind_harm_nobody() {
+    in_time(|| {
+        for workers in [1, 2, 4] {
+            let pool = WorkerPool::new(workers).unwrap();
+            let freed = Arc::new(AtomicUsize::new(0));
+            for round in 0..200 {
+                for _ in 0..round % 3 {
+                    // More than there are, too.
+                    pool.call(workers + round % 2);
+                }
+                if round % 5 > 0 {
+                    let (ended, committed) = execute(&pool, None);
+                    assert!(matches!(ended, Conclusion::Complete), "{ended:?}");
+                    assert!(committed.into_iter().eq(0..40));
+                }
+                pool.discard(Remains(freed.clone()));
+            }
+            drop(pool);
+            assert_eq!(freed.load(Ordering::Relaxed), 200, "each of them once");
+        }
     });
 }

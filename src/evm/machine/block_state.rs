@@ -1,7 +1,10 @@
 //! The block, the multi-version state its transactions run on, and what is committed of it.
 
-use alloy_primitives::{Address, map::AddressMap};
+use std::hash::BuildHasher;
+
+use alloy_primitives::Address;
 use crossbeam_utils::CachePadded;
+use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{
     cells::{Account, AccountCell, SlotCell},
@@ -11,10 +14,11 @@ use super::{
     trace::Trace,
 };
 use crate::{
+    context::Shares,
     engine::{Feed, shared::SharedBlock},
     evm::{
-        Block, InvalidPolicy, StateStore, TransactionOutcome, adapt::Credit, reading::Reading,
-        rules::BlockSums, sequential::Done, transfer::Transfers,
+        Block, InvalidPolicy, StateStore, TransactionOutcome, adapt::Credit, diff::Piece,
+        reading::Reading, rules::BlockSums, sequential::Done, transfer::Transfers,
     },
     region::{
         change::RegionSums,
@@ -22,7 +26,7 @@ use crate::{
         versions::{BlockRegions, RegionTrace},
     },
     state::{EntryId, Table, TxIndex},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceCell, OnceLock, RandomState},
 };
 
 /// The EVM with the block it executes.
@@ -33,8 +37,8 @@ pub(crate) struct EvmMachine {
     pub(crate) accounts: Table<AccountCell>,
     pub(crate) slots: Table<SlotCell>,
     pub(super) beneficiary: EntryId,
-    /// The transaction before with the same sender.
-    pub(super) same_sender: Box<[Option<TxIndex>]>,
+    /// Whether the sender of each transaction has sent one before, once somebody has asked.
+    sent_before: OnceLock<Box<[bool]>>,
     pub(super) policy: InvalidPolicy,
     /// Apart from what is only read while the block runs: each commit writes it.
     pub(super) committed: CachePadded<Mutex<Committed>>,
@@ -51,6 +55,8 @@ pub(crate) struct EvmMachine {
     pub(crate) batch: Option<u32>,
     /// When to stop speculating, if that is left to the engine.
     pub(crate) credit: Option<Credit>,
+    /// The pieces of the block's diff, once nothing changes any more.
+    pub(crate) pieces: OnceCell<Shares<Piece>>,
 }
 
 /// What the commit cursor has produced so far.
@@ -75,14 +81,6 @@ impl EvmMachine {
         let accounts = Table::expecting(transactions);
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
-        let mut last: AddressMap<TxIndex> =
-            AddressMap::with_capacity_and_hasher(block.transactions.len(), Default::default());
-        let same_sender = block
-            .transactions
-            .iter()
-            .enumerate()
-            .map(|(at, tx)| last.insert(tx.env.caller, TxIndex(at as u32)))
-            .collect();
         let precompile = shared.as_ref().map(|shared| shared.regions.config().precompile);
         let transfers = Transfers::new(&block, precompile.map(|bytes| Address::new(bytes.0)));
         let committed = CachePadded::new(Mutex::new(Committed {
@@ -96,7 +94,7 @@ impl EvmMachine {
             accounts,
             slots: Table::expecting(2 * transactions),
             beneficiary,
-            same_sender,
+            sent_before: OnceLock::new(),
             policy,
             committed,
             prelude: None,
@@ -106,6 +104,7 @@ impl EvmMachine {
             first: TxIndex(0),
             batch: None,
             credit: None,
+            pieces: OnceCell::new(),
         }
     }
 
@@ -130,6 +129,11 @@ impl EvmMachine {
         std::mem::take(&mut *self.committed.lock())
     }
 
+    /// What is large of it and nobody's outside of the block. The host's block and store are let go of.
+    pub(crate) fn into_tables(self) -> impl Send {
+        (self.accounts, self.slots)
+    }
+
     /// What the chain fixes of shared memory, if it is in force in the block.
     pub(crate) fn shared_config(&self) -> Option<&Arc<ChainConfig>> {
         self.shared.as_ref().map(|shared| shared.regions.config())
@@ -151,14 +155,46 @@ impl EvmMachine {
         account: &mut Account,
     ) -> bool {
         let env = &self.block.transactions[tx.get()].env;
-        let predict = address == env.caller
-            && account.nonce < env.nonce
-            && self.same_sender[tx.get()].is_some();
+        let predict =
+            address == env.caller && account.nonce < env.nonce && self.has_sent_before(tx);
         if predict {
             account.nonce = env.nonce;
             account.exists = true;
         }
         predict
+    }
+
+    /// Whether the sender of `tx` has sent an earlier transaction of the block.
+    fn has_sent_before(&self, tx: TxIndex) -> bool {
+        let sent = || {
+            let transactions = &self.block.transactions;
+            // What stands at the prelude's place sends nothing, whatever its sender's address.
+            let nothing = usize::from(self.prelude.is_some());
+            let hasher = RandomState::default();
+            let caller = |at: u32| &transactions[at as usize].env.caller;
+            let mut senders = HashTable::with_capacity(transactions.len());
+            let mut sent: Box<[bool]> = vec![false; transactions.len()].into();
+            for (at, sent) in sent.iter_mut().enumerate().skip(nothing) {
+                let at = at as u32;
+                let rehash = |other: &u32| hasher.hash_one(caller(*other));
+                let same = |other: &u32| caller(*other) == caller(at);
+                match senders.entry(rehash(&at), same, rehash) {
+                    Entry::Occupied(_) => *sent = true,
+                    Entry::Vacant(place) => drop(place.insert(at)),
+                }
+            }
+            sent
+        };
+        match self.sent_before.get() {
+            Some(sent) => sent[tx.get()],
+            // Who asks at the same time does not wait, and comes to the same.
+            None => {
+                let sent = sent();
+                let before = sent[tx.get()];
+                let _ = self.sent_before.set(sent);
+                before
+            }
+        }
     }
 
     /// Whether the observations may yet hold, going by what is published below `tx`.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     context::{Attempt, Machine, Review, Run},
-    evm::{BlockError, Executed, Invalid, InvalidPolicy, Transaction, TransactionOutcome},
+    evm::{BlockError, Executed, Invalid, InvalidPolicy, Transaction, TransactionOutcome, diff},
     observe::timeline,
     state::TxIndex,
     sync::Arc,
@@ -198,6 +198,10 @@ impl Machine for EvmMachine {
     #[inline]
     fn idle(run: &Arc<Run<Self>>, worker: &mut Fibers, me: usize) -> bool {
         scout::scout(run, worker, me)
+    }
+
+    fn assist(run: &Arc<Run<Self>>) {
+        diff::assist(run);
     }
 
     fn stopped(&self) {

@@ -39,9 +39,13 @@ use crate::{
     state::{EntryId, Read, TxIndex},
 };
 
-/// Whether the transaction is a transfer that is left to the commit step.
+/// Whether the transaction is probably a transfer that is left to the commit step. Asked of all before
+/// the block begins, on the calling thread; the workers look more closely ([`look_ahead`]).
 pub(super) fn runs_at_its_turn(machine: &EvmMachine, tx: TxIndex) -> bool {
-    machine.prelude.is_none() && !machine.storage.is_slow() && plan(machine, tx).is_some()
+    machine.prelude.is_none()
+        && machine.transfers.is_some()
+        && !machine.storage.is_slow()
+        && Transfers::resembles(&machine.block.transactions[tx.get()].env)
 }
 
 /// Whether that is still so, by what its accounts are. They are known afterwards.

@@ -119,10 +119,6 @@ impl Prelude {
                 writes.slots.insert(id, value);
             }
         }
-        // The placeholder sends nothing, whatever its sender's address.
-        for before in &mut machine.same_sender {
-            before.take_if(|before| *before == FIRST);
-        }
         let crowd = crowd.filter(|_| machine.block.transactions.len() > 1);
         let news = Mutex::new(News::default());
         machine.prelude = Some(Box::new(Self { writes, seed, crowd, news }));
