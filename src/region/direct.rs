@@ -67,6 +67,7 @@ impl DirectRegions {
     }
 
     /// The same for a rehearsal, of which nobody hears: what is denied in it is denied once more.
+    #[cfg(feature = "evm")]
     #[must_use]
     pub(crate) fn rehearsing(mut self) -> Self {
         self.rehearsing = true;
