@@ -43,6 +43,7 @@
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
 //! | `settle` | the state as it is committed, for prologue and epilogue |
 //! | `diff` | from versions to the block's state changes |
+//! | `keccak_cache` | hashes of short inputs, remembered |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
 //! | [`shared`] | shared memory: opcodes and precompile |
