@@ -177,6 +177,34 @@ fn a_worker_that_is_off_its_core_when_its_turn_comes_lets_the_others_waste_no_mo
 }
 
 #[test]
+fn a_chain_of_one_function_wakes_nobody() {
+    for name in ["nft", "erc20-to-one", "airdrop", "amm-one", "region-word"] {
+        let work = work(name, 300);
+        let expected = sequential(&work);
+        let engine = engine(&work, 2).build().unwrap();
+        for round in ["cold", "learned"] {
+            let outcome = execute(&work, &engine);
+            assert_same(&outcome, &expected, name);
+            let Statistics { parallel, direct, wasted_gas, .. } = outcome.statistics;
+            assert_eq!((parallel, direct, wasted_gas), (false, 300, 0), "{name}, {round}");
+        }
+    }
+}
+
+#[test]
+fn transactions_of_one_function_that_do_not_meet_are_spread() {
+    if thread::available_parallelism().unwrap().get() < 2 {
+        return;
+    }
+    for name in ["amm", "region-words"] {
+        let work = work(name, 300);
+        let outcome = execute(&work, &engine(&work, 2).build().unwrap());
+        assert_same(&outcome, &sequential(&work), name);
+        assert!(outcome.statistics.parallel, "{name}");
+    }
+}
+
+#[test]
 fn a_pinned_path_is_kept() {
     let work = work("wasteful", 200);
     let expected = sequential(&work);
