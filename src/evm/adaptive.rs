@@ -72,7 +72,9 @@ impl Workers {
             return self.execute_direct(block, &**store, conduct);
         }
         let is_large = block.transactions.len() >= REHEARSED * LARGE;
-        if gain.is_none() && is_large && is_monotonous(block) {
+        // A rehearsal waits for its reads, so they have to be at hand.
+        let is_fast = store.latency().is_none();
+        if gain.is_none() && is_large && is_fast && is_monotonous(block) {
             let sequential = Sequential::with_shared_memory(self.config.memory.clone());
             let linked = sequential.rehearse(block, &**store, REHEARSED, conduct.control.clone());
             if linked.is_some_and(|linked| is_chain(linked, REHEARSED - 1)) {

@@ -9,7 +9,7 @@ use alloy_primitives::{Address, U256};
 use chorus::{
     evm::{
         Block, BlockError, CancelToken, Engine, ExecuteOptions, Path, Scouting, StateStore,
-        StoreError, Withdrawal,
+        StoreError, Withdrawal, workload::Scenario,
     },
     store::{MemoryStore, Query, Read},
 };
@@ -17,7 +17,7 @@ use chorus::{
 use crate::{
     executor,
     patience::{in_time, timed},
-    stores::{at_once, said, slow},
+    stores::{at_once, brisk, said, slow},
     world::{CONTRACT, MINER, OWN_SLOT, TURNS, call, calls, expected, parallel, sender},
 };
 
@@ -30,8 +30,16 @@ fn mute(
     world: &Arc<MemoryStore>,
     mute: impl Fn(Query) -> bool + Send + Sync + 'static,
 ) -> Arc<dyn StateStore> {
+    slow(owing(world, mute))
+}
+
+/// How such a store fetches.
+fn owing(
+    world: &Arc<MemoryStore>,
+    mute: impl Fn(Query) -> bool + Send + Sync + 'static,
+) -> impl Fn(Vec<Read>) + Send + Sync + 'static {
     let (world, owed) = (world.clone(), Mutex::new(Vec::<Read>::new()));
-    slow(move |reads| {
+    move |reads| {
         for read in reads {
             if mute(read.query()) {
                 owed.lock().unwrap().push(read);
@@ -40,7 +48,7 @@ fn mute(
                 read.answer(result);
             }
         }
-    })
+    }
 }
 
 fn own_slot(i: u64) -> Query {
@@ -68,6 +76,23 @@ fn a_read_that_is_never_answered_ends_the_block_and_not_the_engine() {
                 assert_eq!(executor::difference(&expected(&block, &*world), &again), None);
             }
         }
+    });
+}
+
+/// Such blocks are rehearsed where everything is at hand.
+#[test]
+fn a_chain_with_shared_memory_does_not_wait_for_ever_before_it_begins() {
+    in_time(|| {
+        let scenario = Scenario::by_name("region-word").unwrap();
+        let work = scenario.build(200, 1, &scenario.settings([]).unwrap());
+        let query = Query::Account(work.block.transactions[3].env.caller);
+        let engine = Engine::builder().threads(2).policy(work.policy).read_timeout(Some(AFTER));
+        let engine = engine.shared_memory(work.memory.clone()).build().unwrap();
+        let store = brisk(owing(&work.store, move |asked| asked == query));
+        let (ended, took) = timed(|| engine.execute(&work.block, &store));
+        let error = StoreError::TimedOut { query, after: AFTER };
+        assert_eq!(ended.unwrap_err(), BlockError::Store { index: 3, error });
+        assert!(AFTER <= took && took < SOON, "{took:?}");
     });
 }
 
