@@ -36,6 +36,7 @@
 //! | `diff_hash` | a hash of the state changes that an outsider can recompute |
 //! | `engine` | the façade |
 //! | `workers` | what executes a block, by whichever path |
+//! | `finish` | the same, once the workers have let go of it |
 //! | `adapt` | which path, how many workers, and when to stop speculating: the judgement |
 //! | `adaptive` | the same: what follows from it |
 //! | `relay` | a block that changes from one path to the other |
@@ -66,6 +67,7 @@ mod chain;
 mod diff;
 mod diff_hash;
 mod engine;
+mod finish;
 pub mod footprint;
 pub mod input;
 mod journal;

@@ -131,7 +131,7 @@ fn measure(name: &str, (block, world): (Arc<Block>, Arc<MemoryStore>)) {
 
 /// Started by the test below in a process of its own, where nothing else takes memory.
 #[test]
-#[ignore = "a part of another test"]
+#[ignore = "a_context_in_flight_takes_no_more_than_64_kib runs it, in a process of its own"]
 fn child_that_measures() {
     match std::env::var("CHORUS_MEASURE").as_deref() {
         Ok("calls") => measure("calls", crowd(CROWD)),

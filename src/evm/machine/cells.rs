@@ -86,13 +86,9 @@ impl Account {
     }
 
     pub(crate) fn into_info(self) -> Option<AccountInfo> {
-        self.exists.then(|| AccountInfo {
-            balance: self.balance,
-            nonce: self.nonce,
-            code_hash: self.code_hash,
-            account_id: None,
-            code: Some(self.code.unwrap_or_default()),
-        })
+        let mut info = self.into_loaded()?;
+        info.code.get_or_insert_default();
+        Some(info)
     }
 
     /// EIP-161: no balance, no nonce, no code.

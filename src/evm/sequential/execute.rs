@@ -25,7 +25,7 @@ use crate::{
 pub struct Sequential {
     memory: Option<Arc<SharedMemory>>,
     /// Plain transfers do without revm, and hashes are remembered.
-    past_revm: bool,
+    takes_shortcuts: bool,
 }
 
 impl Sequential {
@@ -38,12 +38,12 @@ impl Sequential {
     /// they are: the outcome says what changes.
     #[must_use]
     pub fn with_shared_memory(memory: Arc<SharedMemory>) -> Self {
-        Self { memory: Some(memory), past_revm: false }
+        Self { memory: Some(memory), takes_shortcuts: false }
     }
 
     /// Takes the [`Shortcuts`]. It is a reference no more.
-    pub(crate) fn past_revm(self) -> Self {
-        Self { past_revm: true, ..self }
+    pub(crate) fn with_shortcuts(self) -> Self {
+        Self { takes_shortcuts: true, ..self }
     }
 
     /// Executes a block over the state it starts from.
@@ -139,7 +139,7 @@ impl Sequential {
     }
 
     fn shortcuts(&self, block: &Block, precompile: Option<Address>) -> Option<Shortcuts> {
-        self.past_revm.then(|| Shortcuts::new(block, precompile))
+        self.takes_shortcuts.then(|| Shortcuts::new(block, precompile))
     }
 }
 
@@ -221,7 +221,7 @@ pub(crate) fn begin<'a>(
     let begin = Instant::now();
     let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
     if let Some(shortcuts) = shortcuts {
-        machine.let_past_revm(shortcuts);
+        machine.take_shortcuts(shortcuts);
     }
     machine.expect(block.transactions.len());
     prologue(&mut machine, block)?;
@@ -271,7 +271,7 @@ pub(crate) fn finish<'a>(
 ) -> Result<Tail, BlockError> {
     let begin = Instant::now();
     let mut machine = Machine::with_control(block, store, None, conduct.control.clone());
-    machine.let_past_revm(Shortcuts::new(block, None));
+    machine.take_shortcuts(Shortcuts::new(block, None));
     machine.expect(block.transactions.len());
     adopt(machine.state());
     let (mut machine, _) = transact_until(machine, block, policy, conduct, &mut done, None)?;

@@ -190,7 +190,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     }
 
     /// Takes shortcuts from now on.
-    pub(crate) fn let_past_revm(&mut self, shortcuts: Shortcuts) {
+    pub(crate) fn take_shortcuts(&mut self, shortcuts: Shortcuts) {
         self.transfers = shortcuts.transfers;
         keccak_cache::install(&mut self.evm.instruction);
     }
