@@ -75,8 +75,10 @@ fn dependencies_are_as_the_names_say() {
     assert!(breadth("hot-spot", 100, &[("share", "0")]) > 3.0);
     assert!(breadth("beneficiary", 100, &[("share", "0")]) > 3.0);
     assert!(breadth("zipf", 200, &[("s", "3")]) < breadth("zipf", 200, &[("s", "0")]));
-    // Half of the work is one transaction's.
-    let giant = breadth("giant", 100, &[]);
+    // Half of the work is one transaction's. It is timed, and one interruption would decide: the median.
+    let mut giants: Vec<f64> = (0..5).map(|_| breadth("giant", 100, &[])).collect();
+    giants.sort_by(f64::total_cmp);
+    let giant = giants[2];
     assert!((1.4..2.9).contains(&giant), "{giant}");
 }
 
