@@ -65,7 +65,7 @@ fn an_early_index_is_handed_out_once_before_its_turn() {
         let pop = || ready.pop_fresh(END, u32::MAX, |_| 4);
         std::iter::repeat_with(pop).take_while(|r| !r.is_empty()).flatten().collect()
     }
-    let early = EarlyStarts::plan(&[1, 1, 9, 9], 0, 4);
+    let early = EarlyStarts::plan(&[1, 1, 9, 12], 0, 4);
     let ready = Arc::new(ReadyQueue::new(END).with_early_starts(early));
     let others = [(); 2].map(|()| {
         let ready = ready.clone();
