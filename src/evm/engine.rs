@@ -14,7 +14,7 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, InvalidPolicy, StateStore, TransactionOutcome,
     machine::{EvmMachine, Hollow, Prelude},
-    reading::{Reading, Scouting},
+    reading::{Reading, Scouting, is_far},
     workers::Workers,
 };
 
@@ -24,8 +24,6 @@ const WINDOW: u32 = 256;
 /// 1 ms a read, real blocks without scouts, a ratio of 15.5 instead of 14.3. At 100 µs processors are
 /// short rather than time, and it is 13.4 instead of 13.8.
 const FAR_WINDOW: u32 = 1024;
-/// From what latency on a store is far away.
-const FAR: Duration = Duration::from_micros(500);
 
 /// Configures an [`Engine`].
 #[derive(Clone, Debug)]
@@ -75,10 +73,11 @@ impl EngineBuilder {
     }
 
     /// How many reads of a slow store may be under way at a time; the transaction at the commit cursor
-    /// gets one more if need be. Default: 256, which suits two cores and a fast solid-state disk.
+    /// gets one more if need be. Default: 256, which suits two cores and a fast solid-state disk, and 1,024
+    /// where a read takes half a millisecond or more.
     #[must_use]
     pub fn reads_in_flight(mut self, reads: usize) -> Self {
-        self.reading.in_flight = reads;
+        self.reading.in_flight = Some(reads);
         self
     }
 
@@ -151,8 +150,7 @@ impl EngineBuilder {
 
     /// The window of a block that reads this store.
     pub(super) fn window_over(&self, store: &dyn StateStore) -> u32 {
-        let far = store.latency().is_some_and(|latency| latency >= FAR);
-        self.window.unwrap_or(if far { FAR_WINDOW } else { WINDOW })
+        self.window.unwrap_or(if is_far(store.latency()) { FAR_WINDOW } else { WINDOW })
     }
 
     /// Starts the workers.
@@ -162,7 +160,7 @@ impl EngineBuilder {
     /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
     pub fn build(self) -> Result<Engine, EngineError> {
         EngineError::check(self.threads, self.window.unwrap_or(WINDOW))?;
-        if self.reading.in_flight == 0 {
+        if self.reading.in_flight == Some(0) {
             return Err(EngineError::NoReads);
         }
         let timer = Arc::new(Timer::new());

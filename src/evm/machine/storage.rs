@@ -88,7 +88,7 @@ impl Storage {
         let latency = store.latency();
         let scouted = latency.filter(|_| reading.scouting == Scouting::Auto);
         Self {
-            reads: Reads::new(reading.in_flight),
+            reads: Reads::new(reading.in_flight_over(latency)),
             latency,
             prefetched: AtomicU32::new(0),
             prefetching: Mutex::default(),
