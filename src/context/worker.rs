@@ -102,7 +102,7 @@ impl<M: Machine> Desk<M> {
             return self.poll(run, worker, context);
         }
         if scheduler.awaits_turn() {
-            // To look ahead is for several workers: it takes half as long as the commit that it speeds up.
+            // To look ahead is for several workers: one alone would look at everything twice.
             run.commit_own(self.me);
         }
         let owes = M::serve(run);

