@@ -100,6 +100,13 @@ pub(crate) const MODELS: &[Model] = &[
         weakenings: &["turn.leave-rmw"],
         run: a_transaction_that_a_worker_takes_over_is_not_run_at_its_turn,
     },
+    Model {
+        name: "a_transaction_that_is_taken_over_beyond_the_window_waits_for_it",
+        threads: 2,
+        bound: 1,
+        weakenings: &["worker.release-offers"],
+        run: a_transaction_that_is_taken_over_beyond_the_window_waits_for_it,
+    },
 ];
 
 /// Lets go of its workers as soon as a transaction is committed.
@@ -368,6 +375,13 @@ static INCREMENT_AND_CHOOSE: &[Transaction] = &[
     Transaction { reads: 0, writes: |seen| (0, seen + 1) },
     Transaction { reads: 0, writes: |seen| (1 + seen as usize % 2, seen + 5) },
 ];
+
+/// The window is of two, and the last is the third. It is looked at all the same.
+fn a_transaction_that_is_taken_over_beyond_the_window_waits_for_it() {
+    let mut block = Block::new(INCREMENT_AND_CHOOSE, 4);
+    block.last = Last::TakenOver;
+    assert_eq!(execute(block), [1, 10, 6, 7]);
+}
 
 /// The last one has run, too early. The first runs on worker 0 and the second on worker 1, which
 /// publishes, because it is not its turn, or commits, because it is.

@@ -55,7 +55,7 @@ fn a_fresh_index_is_handed_out_once_and_in_order() {
     taken.sort_unstable();
     assert!(taken.into_iter().eq(0..END), "each index below the window's end, once");
     assert_eq!(ready.started(), END);
-    assert!(!ready.has_work(END) && ready.has_work(END + 1));
+    assert!(!ready.has_work(END, END) && ready.has_work(END, END + 1));
 }
 
 /// Three workers share a block whose last two transactions are to start first.
@@ -95,7 +95,7 @@ fn no_returned_index_is_hidden() {
     for returner in returners {
         returner.join().unwrap();
     }
-    while ready.has_work(u32::MAX) {
+    while ready.has_work(u32::MAX, u32::MAX) {
         taken.push(ready.pop_returned(u32::MAX).expect("the hint promises an index"));
     }
     taken.sort_unstable();

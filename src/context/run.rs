@@ -115,14 +115,14 @@ impl<M: Machine> Run<M> {
     pub fn new(machine: M, workers: usize, window: u32) -> Self {
         let transactions = machine.transactions();
         let first = machine.first().0;
-        let scheduler = Scheduler::starting_at(first, transactions, workers, window);
+        let turns =
+            (0..transactions).map(|tx| tx >= first && machine.runs_at_its_turn(TxIndex(tx)));
+        let turns: Vec<bool> = turns.collect();
+        let scheduler = Scheduler::with_turns(first, &turns, workers, window);
         // One worker starts them in order.
         let weights = if workers > 1 { machine.weights() } else { Vec::new() };
         let early = EarlyStarts::plan(&weights, first, workers);
         let scheduler = scheduler.with_early_starts(early);
-        for tx in (first..transactions).map(TxIndex).filter(|tx| machine.runs_at_its_turn(*tx)) {
-            scheduler.turn(tx).reserve();
-        }
         Self {
             scheduler,
             machine,

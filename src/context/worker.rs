@@ -12,7 +12,7 @@ use crate::{
     observe::timeline::Event,
     scheduler::Suspend,
     state::TxIndex,
-    sync::{Arc, RandomState, thread},
+    sync::{Arc, RandomState, thread, weakened},
 };
 
 /// A started context.
@@ -101,6 +101,10 @@ impl<M: Machine> Desk<M> {
         if let Some(context) = self.paused.take() {
             return self.poll(run, worker, context);
         }
+        if scheduler.awaits_turn() {
+            // To look ahead is for several workers: one alone would look at everything twice.
+            run.commit_own(self.me);
+        }
         let owes = M::serve(run);
         if scheduler.mailbox(self.me).has_mail() {
             scheduler.mailbox(self.me).drain(&mut self.mail);
@@ -133,24 +137,33 @@ impl<M: Machine> Desk<M> {
     fn next(&mut self, run: &Arc<Run<M>>, limit: u32) -> Option<TxIndex> {
         let scheduler = &run.scheduler;
         let limit = limit.min(self.batch.clone().next().unwrap_or(u32::MAX));
-        let end = scheduler.window_end();
         // The window may have shrunk since they started.
-        if let Some(tx) = scheduler.ready().pop_returned(limit.min(end)) {
+        if let Some(tx) = scheduler.ready().pop_returned(limit.min(scheduler.near_end())) {
             return Some(tx);
         }
         if !self.batch.is_empty() {
             return (self.batch.start <= limit).then(|| self.batch.next().map(TxIndex)).flatten();
         }
         let batch = |first| run.machine.batch(TxIndex(first));
-        self.batch = scheduler.ready().pop_fresh(end, limit, batch);
+        self.batch = scheduler.ready().pop_fresh(scheduler.window_end(), limit, batch);
         self.batch.next().map(TxIndex)
     }
 
     /// Acts on an offer of the ready queue.
     fn take(&mut self, run: &Arc<Run<M>>, worker: &mut M::Worker, tx: TxIndex) -> Stride {
         let (phase, turn) = (run.scheduler.phase(tx), run.scheduler.turn(tx));
-        if !turn.is_anyones() && (run.machine.still_runs_at_its_turn(tx) || !turn.release()) {
-            return Stride::On;
+        if !turn.is_anyones() {
+            let left = !turn.is_reserved() || run.machine.still_runs_at_its_turn(tx);
+            if left || !turn.release() {
+                return Stride::On;
+            }
+            if tx.0 >= run.scheduler.near_end() {
+                // It is found again when the window has got there.
+                if !weakened("worker.release-offers") {
+                    run.scheduler.offer(tx);
+                }
+                return Stride::On;
+            }
         }
         if let Some(first) = run.machine.let_first(tx)
             && phase.is_idle()

@@ -116,25 +116,35 @@ impl Transfers {
     /// The transfer that this transaction is, if it is one.
     #[inline]
     pub(crate) fn plan(&self, tx: &TxEnv) -> Option<Transfer> {
-        let TxKind::Call(to) = tx.kind else { return None };
+        if self.admits(tx) { self.assess(tx) } else { None }
+    }
+
+    /// Whether the transaction is one, but for what it can cost.
+    #[inline]
+    fn admits(&self, tx: &TxEnv) -> bool {
+        let TxKind::Call(to) = tx.kind else { return false };
         if !tx.data.is_empty() || tx.value.is_zero() || tx.tx_type > self.last_type {
-            return None;
+            return false;
         }
         let bare = tx.access_list.is_empty()
             && tx.blob_hashes.is_empty()
             && tx.authorization_list.is_empty();
         let reserved = to[..RESERVED].iter().all(|byte| *byte == 0) || self.precompile == Some(to);
         if !bare || reserved || to == tx.caller || self.precompile == Some(tx.caller) {
-            return None;
+            return false;
         }
         let chain = match tx.chain_id {
             Some(id) => id == self.chain_id,
             None => tx.tx_type == 0,
         };
         let gas = (self.gas..=self.gas_limit).contains(&tx.gas_limit);
-        if !chain || !gas || tx.nonce == u64::MAX {
-            return None;
-        }
+        chain && gas && tx.nonce != u64::MAX
+    }
+
+    /// What comes of a transaction that is known to be one, if it can be paid for.
+    #[inline]
+    pub(crate) fn assess(&self, tx: &TxEnv) -> Option<Transfer> {
+        let TxKind::Call(to) = tx.kind else { return None };
         // Without a priority fee, the price is both the most and what is paid.
         let priority = match tx.tx_type {
             PRIORITY_FEE => tx.gas_priority_fee.unwrap_or_default(),

@@ -19,11 +19,12 @@
 //!    made it is awake and looks for work before it sleeps, so all sleep only when nothing is left.
 //! 4. Transactions commit in block order, each once ([`CommitCursor`]).
 //! 5. Commits stall at the commit limit, if somebody sets one; whoever raises it wakes a worker.
-//! 6. At most `window` transactions at and above the frontier are started. The frontier is always
-//!    among them, so it can always run: progress. The window can shrink while the block runs, down to
-//!    the frontier alone ([`Scheduler::restrain`]), which wakes nobody: less may start than before.
+//! 6. Transactions start within the [`Window`] above the frontier, which bounds how many are started and
+//!    uncommitted, and which the frontier is always in, so it can always run: progress. The window can
+//!    shrink while the block runs, down to the frontier alone ([`Scheduler::restrain`]), which wakes nobody:
+//!    less may start than before.
 //! 7. A transaction is anyone's to run, or reserved for the commit step ([`Turn`]), which then is work at
-//!    the frontier.
+//!    the frontier. A reserved one holds nothing, and does not count for the window.
 //!
 //! Transactions start in block order, but for long ones that would be run alone at the end
 //! ([`EarlyStarts`]).
@@ -38,6 +39,7 @@ mod ready;
 mod sleep;
 mod turn;
 mod waiters;
+mod window;
 
 pub use cursor::{Closed, CommitCursor, Step};
 pub use early::EarlyStarts;
@@ -47,6 +49,7 @@ pub use ready::ReadyQueue;
 pub use sleep::{DEFAULT_SPINS, Sleepers, Woken, WorkerId};
 pub use turn::Turn;
 pub use waiters::Waiters;
+pub use window::Window;
 
 use crossbeam_utils::CachePadded;
 
@@ -68,9 +71,7 @@ pub struct Scheduler {
     stopped: AtomicBool,
     /// Transactions at and above this may not commit yet.
     commit_limit: AtomicU32,
-    window: AtomicU32,
-    /// The places of a mailbox.
-    most: u32,
+    window: Window,
 }
 
 #[derive(Default)]
@@ -91,17 +92,31 @@ impl Scheduler {
 
     /// The same, for the transactions from `first` on: those below it have been committed otherwise.
     pub fn starting_at(first: u32, transactions: u32, workers: usize, window: u32) -> Self {
-        let window = window.max(1);
+        Self::within(Window::new(transactions, window), first, transactions, workers)
+    }
+
+    /// The same, with some transactions reserved for the commit step.
+    pub fn with_turns(first: u32, reserved: &[bool], workers: usize, window: u32) -> Self {
+        let transactions = reserved.len() as u32;
+        let window = Window::new(transactions, window).without(reserved);
+        let scheduler = Self::within(window, first, transactions, workers);
+        for (slot, _) in scheduler.slots.iter().zip(reserved).filter(|(_, reserved)| **reserved) {
+            slot.turn.reserve();
+        }
+        scheduler
+    }
+
+    fn within(window: Window, first: u32, transactions: u32, workers: usize) -> Self {
+        let contexts = window.contexts().min(transactions);
         Self {
             slots: (0..transactions).map(|_| CachePadded::new(Slot::default())).collect(),
             ready: ReadyQueue::starting_at(first, transactions),
             cursor: CommitCursor::at(TxIndex(first)),
             sleepers: Sleepers::new(workers),
-            mailboxes: (0..workers).map(|_| Mailbox::new(window as usize)).collect(),
+            mailboxes: (0..workers).map(|_| Mailbox::new(contexts as usize)).collect(),
             stopped: AtomicBool::new(first >= transactions),
             commit_limit: AtomicU32::new(u32::MAX),
-            window: AtomicU32::new(window),
-            most: window,
+            window,
         }
     }
 
@@ -148,26 +163,37 @@ impl Scheduler {
         &self.mailboxes[worker]
     }
 
-    /// First index that may not start yet.
+    /// First index that nobody may take up yet.
     pub fn window_end(&self) -> u32 {
-        // Relaxed: how far speculation may go, which no correctness hangs on.
-        let window = self.window.load(Ordering::Relaxed);
-        self.cursor.frontier().0.saturating_add(window).min(self.len())
+        self.window.far(self.cursor.frontier().0)
     }
 
-    /// From now on at most `window` transactions may be started and uncommitted; those that are go on,
-    /// and those that come back wait for their turn. Never more than the block began with, and 1 is for
-    /// good: it ends speculation. Called by a worker, which goes on to look for work, and wakes others
-    /// when there is more than it takes.
-    pub fn restrain(&self, window: u32) {
-        if !self.is_restrained() {
-            self.window.store(window.clamp(1, self.most), Ordering::Relaxed);
-        }
+    /// First index that may not start yet if it was reserved, or started before.
+    pub fn near_end(&self) -> u32 {
+        self.window.near(self.cursor.frontier().0)
+    }
+
+    /// From now on the window is of `size`; transactions that are started go on, and those that come back
+    /// wait for their turn. Never more than the block began with, and 1 is for good: it ends
+    /// speculation. Called by a worker, which goes on to look for work, and wakes others when there is
+    /// more than it takes.
+    pub fn restrain(&self, size: u32) {
+        self.window.restrain(size);
     }
 
     /// Whether speculation was ended.
     pub fn is_restrained(&self) -> bool {
-        self.most > 1 && self.window.load(Ordering::Relaxed) == 1
+        self.window.is_restrained()
+    }
+
+    /// Whether the transaction at the commit cursor is reserved for the commit step, and the block has one
+    /// worker: several look ahead first.
+    #[inline]
+    pub fn awaits_turn(&self) -> bool {
+        self.mailboxes.len() == 1 && self.window.has_reserved() && {
+            let frontier = self.cursor.frontier();
+            frontier.0 < self.len() && self.turn(frontier).is_reserved()
+        }
     }
 
     /// Notes that `worker` runs the context of `tx` from now on.
@@ -273,7 +299,7 @@ impl Scheduler {
     /// more before it sleeps; a sleeper that announced itself before the work came up is merely
     /// woken one step later.
     pub fn share(&self) {
-        if self.sleepers.any_asleep() && self.ready.has_work(self.window_end()) {
+        if self.sleepers.any_asleep() && self.has_offer() {
             self.sleepers.notify_one();
         }
     }
@@ -309,7 +335,13 @@ impl Scheduler {
         self.is_stopped()
             || self.mailboxes[worker].has_mail()
             || (self.can_commit() && !weakened("scheduler.sleep-commits"))
-            || self.ready.has_work(self.window_end())
+            || self.has_offer()
+    }
+
+    /// Whether a transaction is on offer.
+    fn has_offer(&self) -> bool {
+        let frontier = self.cursor.frontier().0;
+        self.ready.has_work(self.window.near(frontier), self.window.far(frontier))
     }
 
     /// Sleeps until there may be work for `worker`.

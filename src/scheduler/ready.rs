@@ -130,9 +130,10 @@ impl ReadyQueue {
         0..0
     }
 
-    /// Whether anything is on offer below `end`.
-    pub fn has_work(&self, end: u32) -> bool {
-        self.hint.load(Ordering::Relaxed) < end
+    /// Whether anything is on offer: something that came back, below `limit`, or something fresh, below
+    /// `end`.
+    pub fn has_work(&self, limit: u32, end: u32) -> bool {
+        self.hint.load(Ordering::Relaxed) < limit
             || self.fresh.load(Ordering::Relaxed) < end.min(self.len)
     }
 

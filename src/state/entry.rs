@@ -270,10 +270,35 @@ where
 
     /// Applies a change at the commit cursor without publishing it first, and tells the readers.
     pub fn commit_change(&self, writer: TxIndex, change: &C::Change, told: &mut Vec<TxIndex>) {
+        self.commit_to(&mut self.inner.lock(), writer, change, told);
+    }
+
+    /// The same, with what `decide` makes of the committed value. `false`: nothing, or it is not known.
+    #[must_use]
+    pub fn commit_if(
+        &self,
+        writer: TxIndex,
+        told: &mut Vec<TxIndex>,
+        decide: impl FnOnce(&C::Value) -> Option<C::Change>,
+    ) -> bool {
         let mut inner = self.inner.lock();
+        let change = inner.now.as_ref().or(self.first.get()).and_then(decide);
+        if let Some(change) = &change {
+            self.commit_to(&mut inner, writer, change, told);
+        }
+        change.is_some()
+    }
+
+    fn commit_to(
+        &self,
+        inner: &mut Inner<C>,
+        writer: TxIndex,
+        change: &C::Change,
+        told: &mut Vec<TxIndex>,
+    ) {
         self.touch();
         inner.take(writer);
-        self.change_committed(&mut inner, change);
+        self.change_committed(inner, change);
         inner.last_writer = Some(writer);
         if C::worth_telling(change) {
             self.raise(inner.tell(writer, told));

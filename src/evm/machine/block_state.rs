@@ -10,6 +10,7 @@ use super::{
     cells::{Account, AccountCell, SlotCell},
     notes::Notes,
     prelude::Prelude,
+    seen::Seen,
     storage::Storage,
     trace::Trace,
 };
@@ -47,6 +48,8 @@ pub(crate) struct EvmMachine {
     pub(crate) shared: Option<SharedBlock>,
     /// Which of the transactions are plain transfers, if they can be told.
     pub(super) transfers: Option<Transfers>,
+    /// Where the accounts of the transfers are that somebody has looked ahead at.
+    pub(super) seen: Seen,
     /// Who wants the outcomes as they commit.
     pub(crate) feed: Option<Feed<TransactionOutcome>>,
     /// The transactions below this one were executed before.
@@ -65,6 +68,8 @@ pub(crate) struct Committed {
     pub(crate) transactions: Vec<TransactionOutcome>,
     pub(crate) sums: BlockSums,
     pub(crate) regions: RegionSums,
+    /// Whether the beneficiary's account is known: it stays so.
+    pub(super) beneficiary_known: bool,
 }
 
 impl EvmMachine {
@@ -83,6 +88,8 @@ impl EvmMachine {
         let beneficiary = accounts.intern(&address);
         let precompile = shared.as_ref().map(|shared| shared.regions.config().precompile);
         let transfers = Transfers::new(&block, precompile.map(|bytes| Address::new(bytes.0)));
+        let turns = transfers.is_some() && !storage.is_slow();
+        let seen = Seen::new(if turns { transactions } else { 0 });
         let committed = CachePadded::new(Mutex::new(Committed {
             transactions: Vec::with_capacity(block.transactions.len()),
             ..Committed::default()
@@ -100,6 +107,7 @@ impl EvmMachine {
             prelude: None,
             shared,
             transfers,
+            seen,
             feed: None,
             first: TxIndex(0),
             batch: None,

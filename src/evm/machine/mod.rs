@@ -19,6 +19,7 @@
 //! | `overdue` | reads that the store does not answer |
 //! | `plain` | transfers of value, without a coroutine |
 //! | `places` | locations as the numbers and names of a timeline |
+//! | `seen` | where the accounts are that transfers were found to need |
 //! | `scout` | finding out what a waiting transaction will read |
 //! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
@@ -49,6 +50,7 @@ mod plain;
 mod prelude;
 mod regions;
 mod scout;
+mod seen;
 pub(crate) mod storage;
 mod trace;
 mod view;

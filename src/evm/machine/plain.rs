@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
-    cells::{Account, AccountChange, AccountSeen, field},
+    cells::{Account, AccountCell, AccountChange, AccountSeen, field},
     notes::{AccountNote, Notes},
     trace::{Ending, Trace},
 };
@@ -36,7 +36,7 @@ use crate::{
         Executed, TransactionOutcome,
         transfer::{Transfer, Transfers},
     },
-    state::{EntryId, Read, TxIndex},
+    state::{Entry, EntryId, Read, TxIndex},
 };
 
 /// Whether the transaction is probably a transfer that is left to the commit step. Asked of all before
@@ -51,8 +51,11 @@ pub(super) fn runs_at_its_turn(machine: &EvmMachine, tx: TxIndex) -> bool {
 /// Whether that is still so, by what its accounts are. They are known afterwards.
 pub(super) fn look_ahead(machine: &EvmMachine, tx: TxIndex) -> bool {
     let Some((_, transfer)) = plan(machine, tx) else { return false };
-    load(machine, transfer.from, Glance::Committed).is_some()
-        && load(machine, transfer.to, Glance::Committed).is_some()
+    let known = |address| load(machine, address, Glance::Committed);
+    let Some((from, _)) = known(transfer.from) else { return false };
+    let Some((to, _)) = known(transfer.to) else { return false };
+    machine.seen.note(tx, from, to);
+    true
 }
 
 /// Executes the transfer at the commit cursor, and commits it. `None`: nothing has changed.
@@ -61,29 +64,38 @@ pub(super) fn run_at_its_turn(
     tx: TxIndex,
     told: &mut Vec<TxIndex>,
 ) -> Option<()> {
-    let (transfers, transfer) = plan(machine, tx)?;
     let env = &machine.block.transactions[tx.get()].env;
+    let transfers = machine.transfers.as_ref()?;
+    let (transfer, (from, to)) = match machine.seen.recall(tx, &machine.accounts) {
+        Some(accounts) => (transfers.assess(env)?, accounts),
+        None => {
+            let transfer = transfers.plan(env)?;
+            (transfer, (known(machine, transfer.from)?, known(machine, transfer.to)?))
+        }
+    };
+    let amounts = Amounts::of(transfers, &transfer)?;
+    let reward = amounts.reward_change(machine, tx);
     let mut committed = machine.committed.lock();
     committed.sums.admit(&machine.block, env).ok()?;
-    let (from, sender) = load(machine, transfer.from, Glance::Committed)?;
-    if sender.nonce != transfer.nonce || sender.balance < transfer.needed {
+    if reward.is_some() && !committed.beneficiary_known {
+        known(machine, machine.block.env.beneficiary)?;
+        committed.beneficiary_known = true;
+    }
+    let receives = |account: &Account| {
+        is_plain(account) && account.balance.checked_add(amounts.received).is_some()
+    };
+    if !to.with_committed(receives)? {
         return None;
     }
-    let (to, recipient) = load(machine, transfer.to, Glance::Committed)?;
-    let amounts = Amounts::of(transfers, &transfer)?;
-    recipient.balance.checked_add(amounts.received)?;
-    let reward = amounts.reward_change(machine, tx);
-    if reward.is_some() {
-        let known = machine.accounts.entry(machine.beneficiary).with_committed(|_| ()).is_some();
-        if !known {
-            let info = ask(machine, machine.block.env.beneficiary)?;
-            machine.accounts.entry(machine.beneficiary).fill(info);
-        }
-    }
 
-    let debit = amounts.debit(&transfer);
-    machine.accounts.entry(from).commit_change(tx, &debit, told);
-    machine.accounts.entry(to).commit_change(tx, &amounts.credit(), told);
+    let pays = from.commit_if(tx, told, |account| {
+        let able = account.nonce == transfer.nonce && account.balance >= transfer.needed;
+        (able && is_plain(account)).then(|| amounts.debit(&transfer))
+    });
+    if !pays {
+        return None;
+    }
+    to.commit_change(tx, &amounts.credit(), told);
     if let Some(reward) = &reward {
         machine.accounts.entry(machine.beneficiary).commit_change(tx, reward, told);
     }
@@ -216,8 +228,21 @@ fn load(machine: &EvmMachine, address: Address, glance: Glance) -> Option<(Entry
         read = look();
     }
     let Read::Value(account) = read else { return None };
-    let plain = account.code.is_none() && account.code_hash == KECCAK256_EMPTY;
-    plain.then_some((id, account))
+    is_plain(&account).then_some((id, account))
+}
+
+/// The entry of an account whose value is known, if the store has it at hand.
+fn known(machine: &EvmMachine, address: Address) -> Option<&Entry<AccountCell>> {
+    let entry = machine.accounts.entry(machine.accounts.intern(&address));
+    if entry.with_committed(|_| ()).is_none() {
+        entry.fill(ask(machine, address)?);
+    }
+    Some(entry)
+}
+
+/// Whether the account has no code, not even a delegation.
+fn is_plain(account: &Account) -> bool {
+    account.code.is_none() && account.code_hash == KECCAK256_EMPTY
 }
 
 /// What the store has at hand. One that panics does so again where that becomes the transaction's outcome.
