@@ -381,7 +381,7 @@ impl Machine for Asking {
         })
     }
 
-    fn serve(run: &Arc<Run<Self>>) -> bool {
+    fn serve(run: &Arc<Run<Self>>, (): &mut (), _: usize, _: bool) -> bool {
         run.machine.block.serve()
     }
 

@@ -32,6 +32,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: an_asker_beside_an_answer_gets_one,
     },
     Model {
+        name: "those_who_join_a_read_made_ahead_share_its_flight",
+        threads: 3,
+        bound: 3,
+        weakenings: &["reads.one-flight"],
+        run: those_who_join_a_read_made_ahead_share_its_flight,
+    },
+    Model {
         name: "an_answer_that_has_landed_is_not_asked_for_again",
         threads: 2,
         bound: 3,
@@ -180,6 +187,24 @@ fn an_asker_beside_an_answer_gets_one() {
     desk.answer(1, false);
     assert_eq!(flight.wait(|| false, || false), Some(10));
     asker.join().unwrap();
+}
+
+/// Nobody waits for it at first. Who comes too late for its answer makes a new read.
+fn those_who_join_a_read_made_ahead_share_its_flight() {
+    let desk = Desk::new(4, 2);
+    desk.reads.ask_ahead([(1, 5)], |_| false);
+    desk.pump(|_| ());
+    let others = [0, 1].map(|other| {
+        let desk = desk.clone();
+        thread::spawn(move || match other {
+            0 => desk.answer(1, false),
+            _ => desk.read(1, 3, false),
+        })
+    });
+    desk.read(1, 4, false);
+    for other in others {
+        other.join().unwrap();
+    }
 }
 
 /// Answers are put where askers look first. One that arrives between such a look and the question

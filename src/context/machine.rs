@@ -151,11 +151,11 @@ pub trait Machine: Send + Sync + Sized + 'static {
     }
 
     /// Does what contexts have asked of actors that have no thread. Called ahead of contexts, and when
-    /// one has suspended. `true`: it has done its share, there may be more, and others count on the
-    /// caller to come back before it sleeps.
+    /// one has suspended. Worker `me` is `idle`, or has work and may leave that to another. `true`: it has
+    /// done its share, there may be more, and others count on the caller to come back before it sleeps.
     #[inline]
-    fn serve(run: &Arc<Run<Self>>) -> bool {
-        let _ = run;
+    fn serve(run: &Arc<Run<Self>>, worker: &mut Self::Worker, me: usize, idle: bool) -> bool {
+        let _ = (run, worker, me, idle);
         false
     }
 

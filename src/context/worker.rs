@@ -35,6 +35,8 @@ pub struct Desk<M: Machine> {
     told: Vec<TxIndex>,
     /// Fresh transactions that only this worker will start: a few cheap ones, taken together.
     batch: Range<u32>,
+    /// The last step found nothing to do.
+    idle: bool,
     me: usize,
 }
 
@@ -87,6 +89,7 @@ impl<M: Machine> Desk<M> {
             mail: Vec::new(),
             told: Vec::new(),
             batch: 0..0,
+            idle: false,
             me,
         }
     }
@@ -105,7 +108,8 @@ impl<M: Machine> Desk<M> {
             // To look ahead is for several workers: one alone would look at everything twice.
             run.commit_own(self.me);
         }
-        let owes = M::serve(run);
+        let idle = std::mem::take(&mut self.idle);
+        let owes = M::serve(run, worker, self.me, idle);
         if scheduler.mailbox(self.me).has_mail() {
             scheduler.mailbox(self.me).drain(&mut self.mail);
             self.resumable.extend(self.mail.drain(..).map(Reverse));
@@ -122,6 +126,7 @@ impl<M: Machine> Desk<M> {
             // The token's holder may be off its core, and this thread on it.
             return if run.advance(self.me) { Stride::On } else { Stride::Yield };
         }
+        self.idle = true;
         if M::idle(run, worker, self.me) || owes { Stride::On } else { Stride::Sleep }
     }
 
@@ -228,7 +233,7 @@ impl<M: Machine> Desk<M> {
                 Poll::Pending => {
                     // What it waits for may be an answer that this worker can give at once.
                     // It owes nothing for that: the worker serves again before it sleeps.
-                    let _ = M::serve(run);
+                    let _ = M::serve(run, worker, self.me, true);
                     match run.scheduler.phase(tx).suspend() {
                         Suspend::Again => {}
                         Suspend::Parked => {

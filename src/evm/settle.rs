@@ -5,11 +5,14 @@ use revm::state::AccountInfo;
 
 use super::{
     StateDiff, StateStore, StoreError,
-    machine::{EvmMachine, SlotKey, VersionedAccount, storage},
+    machine::{
+        EvmMachine, SlotKey, VersionedAccount,
+        storage::{self, Target},
+    },
 };
 use crate::{
     context::Run,
-    store::{Query, ReadResult},
+    store::{Answer, Query, ReadResult},
     sync::Arc,
 };
 
@@ -37,13 +40,30 @@ impl<'a> CommittedState<'a> {
 
     /// Reads with the reads of the block, unless that ends meanwhile.
     fn wait(&self, query: Query) -> ReadResult {
-        let Some(flight) = storage::ask(self.run, self.machine.target_of(query), 0) else {
-            // It has arrived meanwhile.
-            return self.try_get(query).unwrap_or(Err(StoreError::Dropped { query }));
+        let target = self.machine.target_of(query);
+        let Some(flight) = storage::ask(self.run, target, 0) else {
+            return self.arrived(query, target);
         };
         let gone = || self.run.machine.storage.is_closed();
-        let answer = flight.wait(|| storage::drive(self.run), gone);
-        answer.unwrap_or(Err(StoreError::Dropped { query }))
+        match flight.wait(|| storage::drive(self.run), gone) {
+            Some(Ok(Some(answer))) => Ok(*answer),
+            Some(Ok(None)) => self.arrived(query, target),
+            Some(Err(error)) => Err(*error),
+            None => Err(StoreError::Dropped { query }),
+        }
+    }
+
+    /// What lies in the entry that the answer belongs to.
+    fn arrived(&self, query: Query, target: Target) -> ReadResult {
+        let answer = match target {
+            Target::Account(id) => {
+                let account = self.machine.accounts.entry(id).committed();
+                account.map(|account| Answer::Account(account.to_info()))
+            }
+            Target::Slot(id) => self.machine.slots.entry(id).committed().map(Answer::Slot),
+            Target::HasStorage(_) | Target::BlockHash(_) => None,
+        };
+        answer.ok_or(StoreError::Dropped { query })
     }
 
     fn committed(&self, address: Address) -> Option<(u32, VersionedAccount)> {

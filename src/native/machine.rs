@@ -301,7 +301,7 @@ where
     fn end_block((): &mut ()) {}
 
     #[inline]
-    fn serve(run: &Arc<Run<Self>>) -> bool {
+    fn serve(run: &Arc<Run<Self>>, (): &mut (), _: usize, _: bool) -> bool {
         run.machine.shared.as_ref().is_some_and(SharedBlock::serve)
     }
 

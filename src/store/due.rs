@@ -94,12 +94,12 @@ impl<T> Default for Due<T> {
 }
 
 impl<T> Due<T> {
-    /// Puts things in, each with its instant and its rank.
+    /// Puts things in, each with its instant and its rank. They are looked at under the lock.
     pub(super) fn put(&self, items: impl IntoIterator<Item = (Instant, u32, T)>) {
-        let items = items.into_iter().map(|(at, rank, item)| Entry { at, rank, item });
-        let items: Vec<_> = items.collect();
         let mut waiting = self.waiting.lock();
-        items.into_iter().for_each(|entry| waiting.push(entry));
+        for (at, rank, item) in items {
+            waiting.push(Entry { at, rank, item });
+        }
         self.publish(&waiting);
     }
 

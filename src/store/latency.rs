@@ -24,16 +24,15 @@
 //! 3. How long a location takes depends on the seed and the location, not on when or by whom it is
 //!    read: every execution of a block waits for the same latencies.
 
-use std::{cmp::Reverse, collections::BinaryHeap, hash::BuildHasher, num::NonZeroUsize};
+use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize};
 
 use alloy_primitives::{Address, B256, U256};
-use crossbeam_utils::CachePadded;
-use hashbrown::HashTable;
 use revm::state::AccountInfo;
 
 use super::{
     Latency, Query, Read, ReadResult, Reply, StateStore, StoreError,
     achieved::{Achieved, Stopwatch},
+    arrivals::Arrivals,
     due::Due,
 };
 use crate::sync::{
@@ -43,17 +42,11 @@ use crate::sync::{
     time::{Duration, Instant},
 };
 
-/// Locks of the table of what is warm. More than threads, so that they seldom meet.
-const SHARDS: usize = 64;
-
 /// A store whose cold reads take a known time.
 pub struct LatencyStore {
     inner: Arc<dyn StateStore>,
     latency: Latency,
-    random: foldhash::quality::FixedState,
-    /// Before all reads: what is at hand since then is at hand.
-    epoch: Instant,
-    warm: Box<[CachePadded<Shard>]>,
+    arrivals: Arrivals,
     /// Fetched reads, each with the instant at which it was fetched if that made it cold.
     due: Due<(Read, Option<Instant>)>,
     /// When each of the places of a bounded device is free again.
@@ -63,11 +56,6 @@ pub struct LatencyStore {
     cold: AtomicU64,
     stopwatch: Stopwatch,
 }
-
-/// When each location is at hand, by its hash: a third of what the locations themselves would take, so
-/// that most of it stays in the cache. Two of a million have the same hash once in 30 million runs, and
-/// then the second is at hand with the first.
-type Shard = Mutex<HashTable<(u64, Instant)>>;
 
 impl std::fmt::Debug for LatencyStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -84,9 +72,7 @@ impl LatencyStore {
         Self {
             inner,
             latency,
-            random: foldhash::quality::FixedState::with_seed(0),
-            epoch: Instant::now(),
-            warm: (0..SHARDS).map(|_| CachePadded::default()).collect(),
+            arrivals: Arrivals::new(0),
             due: Due::default(),
             places: None,
             passed: Arc::default(),
@@ -98,7 +84,7 @@ impl LatencyStore {
     /// Draws other latencies from the distribution.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
-        self.random = foldhash::quality::FixedState::with_seed(seed);
+        self.arrivals = Arrivals::new(seed);
         self
     }
 
@@ -106,7 +92,7 @@ impl LatencyStore {
     /// with a queue does. The others wait for a place first, which adds to their latency.
     #[must_use]
     pub fn with_max_parallel(mut self, places: NonZeroUsize) -> Self {
-        let free = Reverse(self.epoch);
+        let free = Reverse(Instant::now());
         self.places = Some(Mutex::new((0..places.get()).map(|_| free).collect()));
         self
     }
@@ -114,9 +100,7 @@ impl LatencyStore {
     /// Makes every location cold and begins to count anew. For the time between two blocks: what is
     /// still under way is answered, and is cold nevertheless.
     pub fn forget(&self) {
-        for shard in &self.warm {
-            shard.lock().clear();
-        }
+        self.arrivals.forget();
         self.cold.store(0, Ordering::Relaxed);
         self.stopwatch.reset();
     }
@@ -139,30 +123,29 @@ impl LatencyStore {
 
     /// Whether the location has arrived.
     fn is_warm(&self, query: Query) -> bool {
-        if self.latency.is_zero() {
-            return true;
-        }
-        let hash = self.hash(location(query));
-        let shard = self.shard(hash).lock();
-        let at = shard.find(hash, |(other, _)| *other == hash).map(|(_, at)| *at);
-        drop(shard);
-        at.is_some_and(|at| at <= self.epoch || at <= Instant::now())
+        self.latency.is_zero() || self.arrivals.has_arrived(location(query))
     }
 
-    /// When the location arrives, asked for at `now` if not before; and whether it was not.
-    fn arrival(&self, query: Query, now: Instant) -> (Instant, bool) {
-        let hash = self.hash(location(query));
-        let mut shard = self.shard(hash).lock();
-        if let Some((_, at)) = shard.find(hash, |(other, _)| *other == hash) {
-            return (*at, false);
-        }
-        let latency = self.latency.sample(|| hash);
-        let at = self.served(latency, now);
-        shard.insert_unique(hash, (hash, at), |(other, _)| *other);
-        drop(shard);
+    /// For each location when it arrives, asked for at `now` if not before; and whether it was not.
+    fn arrivals<T>(
+        &self,
+        queries: impl Iterator<Item = (Query, T)>,
+        now: Instant,
+    ) -> Vec<(Instant, bool, T)> {
+        let mut cold = 0;
+        let mut arrivals = self.arrivals.lock();
+        let arrival = |(query, of)| {
+            let (at, fresh) = arrivals.find_or_insert(location(query), |hash| {
+                self.served(self.latency.sample(|| hash), now)
+            });
+            cold += u64::from(fresh);
+            (at, fresh, of)
+        };
+        let found = queries.map(arrival).collect();
+        drop(arrivals);
         // Relaxed: statistics.
-        self.cold.fetch_add(1, Ordering::Relaxed);
-        (at, true)
+        self.cold.fetch_add(cold, Ordering::Relaxed);
+        found
     }
 
     /// When the device has served a read that it works on for `latency`.
@@ -177,60 +160,36 @@ impl LatencyStore {
         end
     }
 
-    fn hash(&self, location: Query) -> u64 {
-        self.random.hash_one(location)
-    }
-
-    fn shard(&self, hash: u64) -> &Shard {
-        // The table inside uses the low bits and the top seven; take some from between.
-        &self.warm[(hash >> 40) as usize % SHARDS]
-    }
-
     /// Spins until the location is there. The caller asks the inner store afterwards.
     fn wait(&self, query: Query) {
         if self.is_warm(query) {
             return;
         }
         let since = Instant::now();
-        let (due, cold) = self.arrival(query, since);
         let mut now = since;
-        while now < due {
-            hint::spin_loop();
-            now = Instant::now();
+        for (due, cold, ()) in self.arrivals([(query, ())].into_iter(), since) {
+            while now < due {
+                hint::spin_loop();
+                now = Instant::now();
+            }
+            if cold {
+                self.stopwatch.record(now - since);
+            }
         }
-        self.warmed(query);
-        if cold {
-            self.stopwatch.record(now - since);
-        }
-    }
-
-    /// Spares later readers the clock.
-    fn warmed(&self, query: Query) {
-        let hash = self.hash(location(query));
-        let mut shard = self.shard(hash).lock();
-        if let Some((_, at)) = shard.find_mut(hash, |(other, _)| *other == hash) {
-            *at = self.epoch;
-        }
+        self.arrivals.arrived(location(query));
     }
 
     /// Answers from the inner store, or passes on what that has to fetch.
     fn answer(&self, due: Vec<(Read, Option<Instant>)>) {
         let now = Instant::now();
         let mut took = Vec::with_capacity(due.len());
-        let found: Vec<_> = due
-            .into_iter()
-            .map(|(read, since)| {
-                let result = self.inner.try_get(read.query());
-                let since = since.filter(|_| result.is_some());
-                took.extend(since.map(|since| now.saturating_duration_since(since)));
-                (read, result)
-            })
-            .collect();
-        self.stopwatch.record_all(took);
         let mut unread = Vec::new();
-        for (read, result) in found {
-            match result {
-                Some(result) => read.answer(result),
+        for (read, since) in due {
+            match self.inner.try_get(read.query()) {
+                Some(result) => {
+                    took.extend(since.map(|since| now.saturating_duration_since(since)));
+                    read.answer(result);
+                }
                 None => {
                     self.passed.fetch_add(1, Ordering::Relaxed);
                     let (query, rank) = (read.query(), read.rank());
@@ -239,6 +198,7 @@ impl LatencyStore {
                 }
             }
         }
+        self.stopwatch.record_all(took);
         if !unread.is_empty() {
             self.inner.fetch(unread);
         }
@@ -298,10 +258,10 @@ impl StateStore for LatencyStore {
             return self.inner.fetch(reads);
         }
         let since = Instant::now();
-        self.due.put(reads.into_iter().map(|read| {
-            let (at, cold) = self.arrival(read.query(), since);
-            (at, read.rank(), (read, cold.then_some(since)))
-        }));
+        let reads = reads.into_iter().map(|read| (read.query(), read));
+        let arrivals = self.arrivals(reads, since).into_iter();
+        self.due
+            .put(arrivals.map(|(at, cold, read)| (at, read.rank(), (read, cold.then_some(since)))));
     }
 
     fn latency(&self) -> Option<Duration> {
@@ -330,10 +290,7 @@ impl StateStore for LatencyStore {
     }
 
     fn prefetch(&self, queries: &[Query]) {
-        let now = Instant::now();
-        for query in queries {
-            self.arrival(*query, now);
-        }
+        self.arrivals(queries.iter().map(|query| (*query, ())), Instant::now());
         self.inner.prefetch(queries);
     }
 

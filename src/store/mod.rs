@@ -12,7 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
-//! | `reads` | the reads of one block: coalesced, ordered by rank, bounded |
+//! | `reads`, `asked` | the reads of one block: coalesced, ordered by rank, bounded |
 //! | `io_pool` | threads for reads that block |
 //! | `backlog`, `ranked` | reads that a bounded number of tasks does, most urgent first |
 //! | `database` | any `revm::DatabaseRef`, on an I/O pool or a runtime |
@@ -20,7 +20,7 @@
 //! | `memory` | everything at hand, in maps |
 //! | `redb` | a database on disk, with the feature of that name |
 //! | `rpc` | a node, over JSON-RPC, with the feature of that name |
-//! | `latency`, `distribution`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, who waits, what was kept |
+//! | `latency`, `distribution`, `arrivals`, `due`, `achieved` | slow on purpose and precisely so: the store, how slow, what is at hand since when, who waits, what was kept |
 //! | `cache`, `kept` | a read-through cache: what is on its way, and what is kept |
 //! | `overlay`, `change` | later blocks' changes over a state that does not change |
 //! | `recording` | what was read |
@@ -28,6 +28,9 @@
 
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod achieved;
+#[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod arrivals;
+mod asked;
 #[cfg(all(feature = "tokio", not(any(chorus_loom, chorus_shuttle))))]
 mod asynchronous;
 mod backlog;

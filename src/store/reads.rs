@@ -25,19 +25,21 @@
 //!    key is queued, `limit` reads are started.
 //! 4. *Answered once*: an answer frees one place, and of an answer and its being given up
 //!    ([`expire`](Reads::expire)) one counts.
-//! 5. The store is called without the lock, by one thread at a time. A store may answer within that
+//! 5. What nobody waits for has no flight: a read that is only asked for ahead costs its place here, and
+//!    whoever comes to wait for it makes the flight that its answer lands in.
+//! 6. The store is called without the lock, by one thread at a time. A store may answer within that
 //!    call; the recursion ends there, since the inner call finds the outer one at it.
 //!
 //! `loom-tests/store_reads.rs` explores this.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     hash::Hash,
 };
 
 use smallvec::SmallVec;
 
-use super::Flight;
+use super::{Flight, asked::Asked};
 use crate::sync::{Arc, Mutex, RandomState, time::Instant, weakened};
 
 /// What reads of one block are under way.
@@ -50,7 +52,9 @@ pub struct Reads<K, V> {
 #[derive(Debug)]
 struct Inner<K, V> {
     flights: HashMap<K, Place<V>, RandomState>,
-    queue: BTreeSet<(u32, u64, K)>,
+    queue: Asked<K>,
+    /// How many keys are queued.
+    queued: usize,
     sequence: u64,
     started: usize,
     most: usize,
@@ -64,7 +68,9 @@ struct Inner<K, V> {
 
 #[derive(Debug)]
 struct Place<V> {
-    flight: Arc<Flight<V>>,
+    /// `None`: nobody waits.
+    flight: Option<Arc<Flight<V>>>,
+    /// Rank and number under which it stands in the queue. Under any other it is passed over.
     queued: Option<(u32, u64)>,
     since: Option<Instant>,
 }
@@ -84,7 +90,8 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         Self {
             inner: Mutex::new(Inner {
                 flights: HashMap::default(),
-                queue: BTreeSet::new(),
+                queue: Asked::default(),
+                queued: 0,
                 sequence: 0,
                 started: 0,
                 most: 0,
@@ -114,7 +121,16 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         if weakened("reads.known-locked") && known.take().is_some_and(|known| known()) {
             return None;
         }
-        self.inner.lock().ask(key, rank, known)
+        let mut inner = self.inner.lock();
+        inner.ask(key, rank, || known.is_some_and(|known| known())).map(Place::flight)
+    }
+
+    /// The same of several keys, each with its rank, for one who will not wait.
+    pub fn ask_ahead(&self, keys: impl IntoIterator<Item = (K, u32)>, known: impl Fn(K) -> bool) {
+        let mut inner = self.inner.lock();
+        for (key, rank) in keys {
+            let _ = inner.ask(key, rank, || known(key));
+        }
     }
 
     /// [`ask_unless`](Self::ask_unless) and [`pump`](Self::pump) in one, at the price of one.
@@ -127,7 +143,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     ) -> Option<Arc<Flight<V>>> {
         let (flight, batch) = {
             let mut inner = self.inner.lock();
-            let flight = inner.ask(key, rank, Some(known))?;
+            let flight = inner.ask(key, rank, known)?.flight();
             (flight, inner.begin_pumping(self.limit, pump))
         };
         self.keep_pumping(batch, pump);
@@ -142,7 +158,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     /// The answer of a key that is kept.
     pub fn kept(&self, key: &K) -> Option<V> {
         let flight = self.inner.lock().flights.get(key)?.flight.clone();
-        flight.peek()
+        flight?.peek()
     }
 
     /// Starts what can be started, lowest rank first. A read of rank [`urgent`](Pump::urgent) or lower
@@ -214,20 +230,24 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
             (expired, oldest)
         };
         let any = !expired.is_empty();
-        expired.into_iter().for_each(|(key, flight)| flight.land(late(key)));
+        for (key, flight) in expired {
+            if let Some(flight) = flight {
+                flight.land(late(key));
+            }
+        }
         (any, oldest)
     }
 
     /// Whether any read is queued or under way.
     pub fn any(&self) -> bool {
         let inner = self.inner.lock();
-        inner.started > 0 || !inner.queue.is_empty()
+        inner.started > 0 || inner.queued > 0
     }
 
     /// How many reads are under way and queued.
     pub fn load(&self) -> usize {
         let inner = self.inner.lock();
-        inner.started + inner.queue.len()
+        inner.started + inner.queued
     }
 
     /// How much was read so far.
@@ -242,7 +262,8 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
             let mut inner = self.inner.lock();
             inner.closed = !weakened("reads.close-first");
             inner.queue.clear();
-            inner.flights.values().map(|place| place.flight.clone()).collect()
+            inner.queued = 0;
+            inner.flights.values().filter_map(|place| place.flight.clone()).collect()
         };
         flights.iter().for_each(|flight| flight.stir());
         if weakened("reads.close-first") {
@@ -279,37 +300,40 @@ impl<K, V> Drop for Pumping<'_, K, V> {
     }
 }
 
+impl<V: Clone> Place<V> {
+    /// For one who waits.
+    fn flight(&mut self) -> Arc<Flight<V>> {
+        if weakened("reads.one-flight") {
+            self.flight = None;
+        }
+        self.flight.get_or_insert_default().clone()
+    }
+}
+
 impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
-    fn ask(
-        &mut self,
-        key: K,
-        rank: u32,
-        known: Option<impl FnOnce() -> bool>,
-    ) -> Option<Arc<Flight<V>>> {
+    fn ask(&mut self, key: K, rank: u32, known: impl FnOnce() -> bool) -> Option<&mut Place<V>> {
         let entry = match self.flights.entry(key) {
-            Entry::Occupied(mut place) if !weakened("reads.coalesce") => {
-                let place = place.get_mut();
+            Entry::Occupied(place) if !weakened("reads.coalesce") => {
+                let place = place.into_mut();
                 if let Some((old, sequence)) = place.queued
                     && rank < old
                 {
-                    self.queue.remove(&(old, sequence, key));
-                    self.queue.insert((rank, sequence, key));
+                    self.queue.push((rank, sequence, key));
                     place.queued = Some((rank, sequence));
                 }
-                return Some(place.flight.clone());
+                return Some(place);
             }
             entry => entry,
         };
-        if known.is_some_and(|known| known()) {
+        if known() {
             return None;
         }
-        let flight = Arc::new(Flight::default());
         let sequence = self.sequence;
         self.sequence += 1;
-        self.queue.insert((rank, sequence, key));
+        self.queue.push((rank, sequence, key));
+        self.queued += 1;
         let queued = Some((rank, sequence));
-        entry.insert_entry(Place { flight: flight.clone(), queued, since: None });
-        Some(flight)
+        Some(entry.insert_entry(Place { flight: None, queued, since: None }).into_mut())
     }
 
     /// Takes note of an answer; whoever called puts it into the flight, without the lock.
@@ -319,11 +343,11 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
             // Not started, or answered before.
             return None;
         }
-        let flight = if keep { place.get().flight.clone() } else { place.remove().flight };
+        let flight = if keep { Some(place.get_mut().flight()) } else { place.remove().flight };
         if !weakened("reads.place-freed") {
             self.started -= 1;
         }
-        Some(flight)
+        flight
     }
 
     /// What the caller is to start, unless somebody is at it, who will look again.
@@ -348,22 +372,30 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
 
     fn take_startable(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
         let mut batch = Vec::new();
-        if self.queue.is_empty() {
+        if self.queued == 0 || self.closed {
             return batch;
         }
         let (urgent, now) = (pump.urgent(), pump.now());
-        while let Some(first) = self.queue.first() {
+        while let Some((rank, sequence, key)) = self.queue.first() {
+            let place = self.flights.get_mut(&key);
+            let Some(place) = place.filter(|place| place.queued == Some((rank, sequence))) else {
+                // It stands there under a lower rank, too, and has been taken from there.
+                self.queue.pop();
+                continue;
+            };
             let free = self.started == limit || weakened("reads.one-more");
-            let reserved = first.0 <= urgent && free && !weakened("reads.reserve");
-            if self.closed || !(self.started < limit || reserved) {
+            let reserved = rank <= urgent && free && !weakened("reads.reserve");
+            if !(self.started < limit || reserved) {
                 break;
             }
-            let Some((rank, _, key)) = self.queue.pop_first() else { break };
+            self.queue.pop();
+            self.queued -= 1;
             self.started += 1;
             self.total += 1;
-            if let Some(place) = self.flights.get_mut(&key) {
-                place.queued = None;
-                place.since = Some(now);
+            place.queued = None;
+            place.since = Some(now);
+            if batch.is_empty() {
+                batch.reserve(self.queued.min(limit) + 1);
             }
             batch.push((key, rank));
         }

@@ -38,6 +38,8 @@ pub(crate) enum Task {
 pub(crate) struct Fibers {
     idle: Vec<Fiber>,
     guides: Rc<RefCell<Guides>>,
+    /// How often another worker had looked after the store when this one left it to that.
+    tended: u32,
 }
 
 impl Fibers {
@@ -190,9 +192,15 @@ impl Machine for EvmMachine {
     }
 
     #[inline]
-    fn serve(run: &Arc<Run<Self>>) -> bool {
+    fn serve(run: &Arc<Run<Self>>, worker: &mut Fibers, me: usize, idle: bool) -> bool {
         let owes = run.machine.shared.as_ref().is_some_and(|shared| shared.serve());
-        owes | (run.machine.storage.is_slow() && storage::serve(run))
+        let storage = &run.machine.storage;
+        if !storage.is_slow() {
+            return owes;
+        }
+        // Who leaves it to another comes back before it sleeps.
+        let mine = storage.tending.is_mine(me, idle, &mut worker.tended);
+        owes | if mine { storage::serve(run) } else { true }
     }
 
     #[inline]

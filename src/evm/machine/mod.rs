@@ -15,7 +15,7 @@
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `regions` | the regions below the transaction; waits for the registry |
-//! | `storage` | the store below: reads under way, prefetch |
+//! | `storage`, `tending` | the store below: reads under way, prefetch; which worker looks after it |
 //! | `overdue` | reads that the store does not answer |
 //! | `plain` | transfers of value, without a coroutine |
 //! | `places` | locations as the numbers and names of a timeline |
@@ -52,6 +52,7 @@ mod regions;
 mod scout;
 mod seen;
 pub(crate) mod storage;
+mod tending;
 mod trace;
 mod view;
 mod watched;

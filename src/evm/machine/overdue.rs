@@ -28,8 +28,10 @@ pub(crate) fn watch(
         let run = run.upgrade()?;
         let now = Instant::now();
         let oldest = now.checked_sub(after).and_then(|then| {
-            let late =
-                |target| Err(StoreError::TimedOut { query: run.machine.query_of(target), after });
+            let late = |target| {
+                let query = run.machine.query_of(target);
+                Err(Box::new(StoreError::TimedOut { query, after }))
+            };
             let (any, oldest) = run.machine.storage.reads.expire(then, late);
             if any {
                 storage::pump(&run);

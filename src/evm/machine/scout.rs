@@ -31,14 +31,14 @@ use super::{
     cells::{Account, SlotKey},
     drive::Fibers,
     fiber::Role,
-    storage::Target,
+    storage::{Landed, Target},
     view::{Stop, View},
 };
 use crate::{
     context::Run,
     observe::timeline::Event,
     state::{EntryId, Read as Found, TxIndex},
-    store::{Flight, Query, Read, ReadResult},
+    store::{Flight, Query, Read},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -83,7 +83,7 @@ struct Scouted {
     /// over.
     guess: Option<Guess>,
     /// What this round asked for.
-    asked: Vec<Arc<Flight<ReadResult>>>,
+    asked: Vec<Arc<Flight<Landed>>>,
     /// How many reads this round started.
     found: u32,
     /// No run of this round was called off.
@@ -271,7 +271,7 @@ pub(crate) struct Scouting {
     alone_since: Option<Instant>,
     /// The contract of the last slot that was known, and the slot's value.
     last: Option<(u32, U256)>,
-    asked: Vec<Arc<Flight<ReadResult>>>,
+    asked: Vec<Arc<Flight<Landed>>>,
     /// How many reads it started.
     found: u32,
     /// It was called off before the end.

@@ -20,6 +20,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256};
+use crossbeam_utils::CachePadded;
 use revm::bytecode::Bytecode;
 use smallvec::SmallVec;
 
@@ -28,6 +29,7 @@ use super::{
     cells::{Account, SlotKey},
     foresight::{Calls, Foresight, Pace},
     scout::Scouts,
+    tending::Tending,
 };
 use crate::{
     context::Run,
@@ -45,8 +47,20 @@ use crate::{
     },
 };
 
-/// How many transactions are read ahead at a time.
+/// How many transactions are read ahead at a time: at most ...
 const CHUNK: u32 = 64;
+/// ... and in the long run this part of the way ahead ...
+const PART: u32 = 4;
+/// ... or this many. What is asked for together shares its locks, its looks at the clock and its call
+/// of the store.
+const ENOUGH: u32 = 16;
+
+/// What becomes of a read for those who wait: `None`, the answer lies in the entry that it belongs to.
+/// Small, because most reads are only made ahead.
+pub(crate) type Landed = Result<Option<Box<Answer>>, Box<StoreError>>;
+
+/// Reads to be queued together, each with its rank.
+pub(super) type Asks = SmallVec<[(Target, u32); 16]>;
 
 /// What is read, by the entry that the answer concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,20 +77,20 @@ pub(crate) enum Target {
 
 /// The store with the reads that are under way.
 pub(crate) struct Storage {
-    pub(super) reads: Reads<Target, ReadResult>,
+    pub(super) reads: Reads<Target, Landed>,
     /// `None`: everything is at hand.
     latency: Option<Duration>,
     /// Transactions up to here have been read ahead.
     prefetched: AtomicU32,
     prefetching: Mutex<Pace>,
+    pub(super) tending: CachePadded<Tending>,
+    /// What the pace said last.
+    ahead: AtomicU32,
     /// How often a context had to wait.
     waits: AtomicU32,
     pub(super) scouts: Option<Scouts>,
     pub(super) foresight: Foresight,
     pub(super) calls: Calls,
-    /// What arrivals share. Apart from the run, whose own counts would otherwise go to and fro between
-    /// the workers with every read.
-    home: OnceLock<Arc<Home>>,
     /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
     /// needs it or does not.
     pub(crate) beneficiary: OnceLock<StoreError>,
@@ -92,11 +106,12 @@ impl Storage {
             latency,
             prefetched: AtomicU32::new(0),
             prefetching: Mutex::default(),
+            tending: CachePadded::default(),
+            ahead: AtomicU32::new(u32::MAX),
             waits: AtomicU32::new(0),
             scouts: scouted.and_then(|latency| Scouts::new(latency, transactions)),
             foresight: Foresight::default(),
             calls: Calls::new(if latency.is_some() { transactions } else { 0 }),
-            home: OnceLock::new(),
             beneficiary: OnceLock::new(),
         }
     }
@@ -140,17 +155,18 @@ struct Arrival {
 impl Reply for Arrival {
     fn answer(self: Box<Self>, query: Query, result: ReadResult) {
         // Another kind of answer is none, and is not kept.
-        let landing = (self.target, result.and_then(|answer| answer.checked(query)));
-        let own = |gathered: &Gathered| gathered.run == self.home.0.as_ptr();
+        let mut landing = Some((self.target, result.and_then(|answer| answer.checked(query))));
         // A thread that ends has nothing to gather with.
-        let gathers = GATHERED.try_with(|gathered| gathered.borrow().as_ref().is_some_and(own));
-        if gathers.unwrap_or(false) {
-            GATHERED.with_borrow_mut(|gathered| {
-                if let Some(gathered) = gathered {
-                    gathered.landings.push(landing);
-                }
-            });
-        } else if let Some(run) = self.home.0.upgrade() {
+        let _ = GATHERED.try_with(|gathered| {
+            if let Some(gathered) = &mut *gathered.borrow_mut()
+                && gathered.run == self.home.0.as_ptr()
+            {
+                gathered.landings.extend(landing.take());
+            }
+        });
+        if let Some(landing) = landing
+            && let Some(run) = self.home.0.upgrade()
+        {
             land(&run, [landing]);
         }
     }
@@ -220,7 +236,9 @@ impl Pump<Target> for Arc<Run<EvmMachine>> {
 
     /// Nothing unwinds out of this: a store that panics drops the reads, which is an answer to each.
     fn start(&self, batch: Vec<(Target, u32)>) {
-        let home = self.machine.storage.home.get_or_init(|| Arc::new(Home(Arc::downgrade(self))));
+        // One for all of them: the run's own counts would go to and fro between the workers with every
+        // read.
+        let home = Arc::new(Home(Arc::downgrade(self)));
         let read = |(target, rank)| {
             let arrival = Arrival { home: home.clone(), target };
             Read::new(self.machine.query_of(target), rank, Box::new(arrival))
@@ -239,7 +257,7 @@ pub(crate) fn ask(
     run: &Arc<Run<EvmMachine>>,
     target: Target,
     rank: u32,
-) -> Option<Arc<Flight<ReadResult>>> {
+) -> Option<Arc<Flight<Landed>>> {
     let known = || run.machine.is_known(target);
     let flight = run.machine.storage.reads.ask_and_pump(target, rank, known, run);
     if flight.is_none() {
@@ -257,28 +275,38 @@ pub(super) fn pump(run: &Arc<Run<EvmMachine>>) {
 /// Puts answers where the block finds them, wakes whoever waits, and starts what that lets start.
 fn land(run: &Arc<Run<EvmMachine>>, landings: impl IntoIterator<Item = Landing>) {
     let machine = &run.machine;
+    let mut asks = Asks::new();
     let landings = landings.into_iter().map(|(target, result)| {
-        match (&result, target) {
+        let landed = match (result, target) {
             (Ok(Answer::Account(info)), Target::Account(id)) => {
                 let code = info.as_ref().and_then(|info| info.code.as_ref());
                 let delegate = code.and_then(Bytecode::eip7702_address);
-                machine.accounts.entry(id).fill(Account::from_info(info.clone()));
+                machine.accounts.entry(id).fill(Account::from_info(info));
                 if let Some(delegate) = delegate {
-                    machine.ask_ahead(Query::Account(delegate), Read::LAST);
+                    machine.ask_ahead(Query::Account(delegate), Read::LAST, &mut asks);
                 }
+                Ok(None)
             }
-            (Ok(Answer::Slot(value)), Target::Slot(id)) => machine.slots.entry(id).fill(*value),
-            _ => {}
-        }
-        let keep = matches!(result, Ok(Answer::HasStorage(_) | Answer::BlockHash(_)));
-        (target, result, keep)
+            (Ok(Answer::Slot(value)), Target::Slot(id)) => {
+                machine.slots.entry(id).fill(value);
+                Ok(None)
+            }
+            (Ok(other), _) => Ok(Some(Box::new(other))),
+            (Err(error), _) => Err(Box::new(error)),
+        };
+        let keep = matches!(landed, Ok(Some(_)));
+        (target, landed, keep)
     });
     // Entries are filled, and what follows from them is asked for, without the lock.
-    let landings: SmallVec<[_; 8]> = landings.collect();
-    machine.go_on_forecasting(landings.iter().filter_map(|(target, _, _)| match target {
-        Target::Slot(id) => Some(*id),
-        _ => None,
-    }));
+    let landings: SmallVec<[_; 32]> = landings.collect();
+    machine.go_on_forecasting(
+        &mut asks,
+        landings.iter().filter_map(|(target, _, _)| match target {
+            Target::Slot(id) => Some(*id),
+            _ => None,
+        }),
+    );
+    machine.queue(asks);
     machine.storage.reads.land_and_pump(landings, run);
 }
 
@@ -323,19 +351,25 @@ impl EvmMachine {
     /// Queues what the contract will probably read beside a slot that is waited for, by what others of
     /// its code read. Of the storage from before the block. The caller asks for the slot next.
     pub(super) fn foresee(&self, code: B256, account: u32, slot: U256, rank: u32) {
-        for slot in self.storage.foresight.note(code, account, slot) {
-            let id = self.slots.intern(&SlotKey { account, generation: 0, slot });
-            let known = || self.is_known(Target::Slot(id));
-            let _ = self.storage.reads.ask_unless(Target::Slot(id), rank, known);
-        }
+        let slots = self.storage.foresight.note(code, account, slot).into_iter();
+        let target =
+            |slot| Target::Slot(self.slots.intern(&SlotKey { account, generation: 0, slot }));
+        self.queue(slots.map(|slot| (target(slot), rank)).collect());
     }
 
-    /// Queues a read that is known to come, if nothing of it is at hand.
-    pub(super) fn ask_ahead(&self, query: Query, rank: u32) {
+    /// Notes a read that is known to come, if nothing of it is at hand.
+    pub(super) fn ask_ahead(&self, query: Query, rank: u32, asks: &mut Asks) {
         let target = self.target_of(query);
         // An error at hand is found by whoever needs the location, if anybody does.
         if !self.is_known(target) && self.store.try_get(query).is_none() {
-            let _ = self.storage.reads.ask_unless(target, rank, || self.is_known(target));
+            asks.push((target, rank));
+        }
+    }
+
+    /// Queues reads. The caller starts them.
+    pub(super) fn queue(&self, asks: Asks) {
+        if !asks.is_empty() {
+            self.storage.reads.ask_ahead(asks, |target| self.is_known(target));
         }
     }
 }
@@ -346,9 +380,11 @@ pub(crate) fn prefetch_block(run: &Arc<Run<EvmMachine>>) {
     if !machine.storage.is_slow() {
         return;
     }
+    let mut asks = Asks::new();
     for query in machine.block.known_reads() {
-        machine.ask_ahead(query, 0);
+        machine.ask_ahead(query, 0, &mut asks);
     }
+    machine.queue(asks);
     prefetch(run);
     pump(run);
 }
@@ -366,13 +402,17 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     let frontier = run.scheduler.cursor().frontier().0;
     let started = run.scheduler.window_end();
     let most = started.saturating_add(started - frontier).min(run.scheduler.len());
-    // Relaxed: a hint; whoever acts on it holds the lock and looks again.
-    if storage.prefetched.load(Ordering::Relaxed) >= most {
+    // Relaxed, both: hints; whoever acts on them holds the lock and looks again.
+    let ahead = storage.ahead.load(Ordering::Relaxed);
+    if storage.prefetched.load(Ordering::Relaxed) >= frontier.saturating_add(ahead).min(most) {
         return;
     }
     let Some(mut pace) = storage.prefetching.try_lock() else { return };
     let waits = storage.waits.load(Ordering::Relaxed);
-    let end = frontier + pace.ahead(frontier, waits, most.saturating_sub(frontier));
+    let ahead = pace.ahead(frontier, waits, most.saturating_sub(frontier));
+    storage.ahead.store(ahead, Ordering::Relaxed);
+    // Further than that, so that there is nothing to do for a while.
+    let end = (frontier + ahead + (ahead / PART).min(ENOUGH)).min(most);
     let mut reads = Vec::new();
     loop {
         let from = storage.prefetched.load(Ordering::Relaxed);
@@ -380,13 +420,15 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
         if from >= to {
             break;
         }
+        let mut asks = Asks::new();
         for tx in from..to {
             machine.block.transactions[tx as usize].known_reads(&mut reads);
             for query in reads.drain(..) {
-                machine.ask_ahead(query, tx);
+                machine.ask_ahead(query, tx, &mut asks);
             }
-            machine.foresee_call(TxIndex(tx));
+            machine.foresee_call(TxIndex(tx), &mut asks);
         }
+        machine.queue(asks);
         storage.prefetched.store(to, Ordering::Relaxed);
         pump(run);
     }

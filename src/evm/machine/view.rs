@@ -23,7 +23,7 @@ use super::{
     prelude::Place,
     regions::RegionView,
     scout::Scouting,
-    storage::{self, Target},
+    storage::{self, Asks, Landed, Target},
 };
 use crate::{
     context::{Run, context_waker},
@@ -31,7 +31,7 @@ use crate::{
     evm::{StoreError, shared::put_on},
     observe::timeline,
     state::{EntryId, Read, TxIndex},
-    store::{Answer, Flight, Query, ReadResult},
+    store::{Answer, Flight, Query},
     sync::Arc,
 };
 
@@ -209,7 +209,7 @@ impl<'y> View<'y> {
 
     /// Asks the store, on the worker's stack: how deep a store goes is not known, and pages that it
     /// touched here would stay with the coroutine.
-    pub(super) fn ask(&self, target: Target, rank: u32) -> Option<Arc<Flight<ReadResult>>> {
+    pub(super) fn ask(&self, target: Target, rank: u32) -> Option<Arc<Flight<Landed>>> {
         let run = self.run();
         self.yielder.on_parent_stack(|| storage::ask(run, target, rank))
     }
@@ -237,7 +237,9 @@ impl<'y> View<'y> {
     fn fetch(&mut self, target: Target) -> Result<Option<Answer>, Stop> {
         let (run, tx) = (self.run(), self.tx);
         let ask = || {
-            run.machine.forecast(tx);
+            let mut asks = Asks::new();
+            run.machine.forecast(tx, &mut asks);
+            run.machine.queue(asks);
             storage::ask(run, target, tx.0)
         };
         let Some(flight) = self.yielder.on_parent_stack(ask) else { return Ok(None) };
@@ -250,7 +252,7 @@ impl<'y> View<'y> {
         }
         loop {
             if let Some(result) = flight.poll(&waker) {
-                return Ok(Some(result?));
+                return Ok(result.map_err(|error| *error)?.map(|answer| *answer));
             }
             self.note_wait(timeline::Wait::Store, Awaiting::Answer(target));
             self.pause()?;

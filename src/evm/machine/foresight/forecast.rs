@@ -4,7 +4,12 @@ use alloy_primitives::{Address, U256};
 use smallvec::SmallVec;
 
 use super::{
-    super::{EvmMachine, cells::SlotKey, notes::Notes, storage::Target},
+    super::{
+        EvmMachine,
+        cells::SlotKey,
+        notes::Notes,
+        storage::{Asks, Target},
+    },
     place::{Call, Location, named_by},
     preimages::Preimages,
     recipe::{Recipe, STEPS},
@@ -43,32 +48,36 @@ impl Numbers {
 
 impl EvmMachine {
     /// Notes the function that a transaction calls, and queues what it will probably read.
-    pub(in super::super) fn foresee_call(&self, tx: TxIndex) {
+    pub(in super::super) fn foresee_call(&self, tx: TxIndex, asks: &mut Asks) {
         self.storage.calls.note(tx, &self.block.transactions[tx.get()].env);
-        self.forecast(tx);
+        self.forecast(tx, asks);
     }
 
     /// Queues what a transaction will probably read, if there is something to go by and it was not done
     /// before. The caller starts the reads.
-    pub(in super::super) fn forecast(&self, tx: TxIndex) {
+    pub(in super::super) fn forecast(&self, tx: TxIndex, asks: &mut Asks) {
         if let Some(recipe) = self.storage.calls.begin_forecast(tx) {
-            self.follow(tx, &recipe, None);
+            self.follow(tx, &recipe, None, asks);
         }
     }
 
     /// Goes on with the forecasts that waited for those slots, whose values are there.
-    pub(in super::super) fn go_on_forecasting(&self, slots: impl Iterator<Item = EntryId>) {
+    pub(in super::super) fn go_on_forecasting(
+        &self,
+        asks: &mut Asks,
+        slots: impl Iterator<Item = EntryId>,
+    ) {
         for (slot, tx, step) in self.storage.calls.take(slots) {
             if let Some(value) = self.slots.entry(slot).with_committed(|value| *value)
                 && let Some(recipe) = self.storage.calls.resume_forecast(tx)
             {
-                self.follow(tx, &recipe, Some((step, value)));
+                self.follow(tx, &recipe, Some((step, value)), asks);
             }
         }
     }
 
     /// Follows the steps of the recipe, or those that take the value of one step, which is there now.
-    fn follow(&self, tx: TxIndex, recipe: &Recipe, landed: Option<(u8, U256)>) {
+    fn follow(&self, tx: TxIndex, recipe: &Recipe, landed: Option<(u8, U256)>, asks: &mut Asks) {
         let Some(call) = Call::of(&self.block.transactions[tx.get()].env) else { return };
         let mut values = [None; STEPS];
         let mut numbers = Numbers::default();
@@ -87,14 +96,14 @@ impl EvmMachine {
             let Some(location) = step.place.resolve(&call, &values) else { continue };
             let (address, slot) = match location {
                 Location::Account(address) => {
-                    self.ask_ahead(Query::Account(address), tx.0);
+                    self.ask_ahead(Query::Account(address), tx.0, asks);
                     continue;
                 }
                 Location::Slot(address, slot) => (address, slot),
             };
             let account = numbers.get(self, address);
             let id = self.slots.intern(&SlotKey { account, generation: 0, slot });
-            let asked = self.ask_slot(id, Query::Slot(address, slot), tx);
+            let asked = self.ask_slot(id, Query::Slot(address, slot), tx, asks);
             if recipe.wanted & 1 << at == 0 {
                 continue;
             }
@@ -135,7 +144,7 @@ impl EvmMachine {
         }
     }
 
-    fn ask_slot(&self, id: EntryId, query: Query, tx: TxIndex) -> Asked {
+    fn ask_slot(&self, id: EntryId, query: Query, tx: TxIndex, asks: &mut Asks) -> Asked {
         if let Some(value) = self.slots.entry(id).with_committed(|value| *value) {
             return Asked::Known(value);
         }
@@ -145,8 +154,7 @@ impl EvmMachine {
                 Err(_) => Asked::Failed,
             },
             None => {
-                let target = Target::Slot(id);
-                let _ = self.storage.reads.ask_unless(target, tx.0, || self.is_known(target));
+                asks.push((Target::Slot(id), tx.0));
                 Asked::Underway
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! As far as twice the window, where transactions wait: more of them wait at a time, and so overlap.
 //! Where what they read is known before they start, that only has all of it leave the processor's cache
-//! before it is used; half the way will do, and half of that, until they begin to wait.
+//! before it is used; half the way will do, and half of that, until they begin to wait. A way that was too
+//! short is not tried again: every second transaction would wait half of the time.
 
 /// How many transactions commit from one look to the next.
 const EVERY: u32 = 64;
@@ -11,19 +12,21 @@ const LEAST: u32 = 32;
 /// Fewer waits than one per so many transactions: a shorter way will do.
 const FEW: u32 = 8;
 /// More than one per so many: a longer one is needed.
-const MANY: u32 = 2;
+const MANY: u32 = 4;
 
 /// The number of transactions, counted from the lowest that is not committed.
 #[derive(Debug)]
 pub(in super::super) struct Pace {
     ahead: u32,
+    /// No shorter than this.
+    least: u32,
     /// Where the commit cursor was at the last look, and the number of waits by then.
     since: (u32, u32),
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { ahead: u32::MAX, since: (0, 0) }
+        Self { ahead: u32::MAX, least: LEAST, since: (0, 0) }
     }
 }
 
@@ -37,9 +40,10 @@ impl Pace {
         if committed >= EVERY {
             let waited = waits.wrapping_sub(before);
             if waited < committed / FEW {
-                self.ahead = (self.ahead / 2).max(LEAST).min(most);
-            } else if waited > committed / MANY {
+                self.ahead = (self.ahead / 2).max(self.least).min(most);
+            } else if waited > committed / MANY && self.ahead < most {
                 self.ahead = self.ahead.saturating_mul(2).min(most);
+                self.least = self.ahead;
             }
             self.since = (frontier, waits);
         }
@@ -58,12 +62,22 @@ mod tests {
         assert_eq!(pace.ahead(63, 0, 512), 512);
         assert_eq!(pace.ahead(64, 7, 512), 256);
         // Some wait.
-        assert_eq!(pace.ahead(128, 7 + 20, 512), 256);
-        assert_eq!(pace.ahead(192, 27, 512), 128);
-        // Most do.
-        assert_eq!(pace.ahead(256, 27 + 40, 512), 256);
-        let after = (5..20).map(|look| pace.ahead(look * 64, 67, 512)).last();
+        assert_eq!(pace.ahead(128, 7 + 16, 512), 256);
+        assert_eq!(pace.ahead(192, 23, 512), 128);
+        assert_eq!(pace.ahead(256, 23, 512), 64);
+        // Many do.
+        assert_eq!(pace.ahead(320, 23 + 40, 512), 128);
+        let after = (6..20).map(|look| pace.ahead(look * 64, 63, 512)).last();
+        assert_eq!(after, Some(128));
+        assert_eq!(pace.ahead(10_000, 63, 8), 8);
+    }
+
+    #[test]
+    fn where_none_wait_the_way_becomes_as_short_as_any() {
+        let mut pace = Pace::default();
+        // At first all do, and no way is longer.
+        assert_eq!(pace.ahead(64, 60, 512), 512);
+        let after = (2..20).map(|look| pace.ahead(look * 64, 60, 512)).last();
         assert_eq!(after, Some(LEAST));
-        assert_eq!(pace.ahead(10_000, 67, 8), 8);
     }
 }
