@@ -6,7 +6,7 @@ use revm::state::AccountInfo;
 use super::{
     StateDiff, StateStore, StoreError,
     machine::{
-        EvmMachine, SlotKey, VersionedAccount,
+        EvmMachine, SlotKey, VersionedAccount, landing,
         storage::{self, Target},
     },
 };
@@ -45,7 +45,7 @@ impl<'a> CommittedState<'a> {
             return self.arrived(query, target);
         };
         let gone = || self.run.machine.storage.is_closed();
-        match flight.wait(|| storage::drive(self.run), gone) {
+        match flight.wait(|| landing::drive(self.run), gone) {
             Some(Ok(Some(answer))) => Ok(*answer),
             Some(Ok(None)) => self.arrived(query, target),
             Some(Err(error)) => Err(*error),

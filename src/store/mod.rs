@@ -12,7 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
-//! | `reads`, `asked` | the reads of one block: coalesced, ordered by rank, bounded |
+//! | `reads`, `places`, `asked` | the reads of one block: coalesced, ordered by rank, bounded; the place of each key; those that are queued |
 //! | `io_pool` | threads for reads that block |
 //! | `backlog`, `ranked` | reads that a bounded number of tasks does, most urgent first |
 //! | `database` | any `revm::DatabaseRef`, on an I/O pool or a runtime |
@@ -56,6 +56,7 @@ mod latency;
 mod memory;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod overlay;
+mod places;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod query;
 mod ranked;

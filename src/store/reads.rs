@@ -16,8 +16,8 @@
 //! Invariants
 //!
 //! 1. *Coalescing*: while a key is queued or started, asking for it again joins the same flight. A
-//!    key that landed and is not kept is unknown again; whoever keeps its answer elsewhere asks with
-//!    [`ask_unless`](Reads::ask_unless).
+//!    key that landed and is not kept is unknown again; whoever keeps its answer elsewhere says
+//!    so when asking ([`ask_and_pump`](Reads::ask_and_pump)).
 //! 2. *Bounded*: at most `limit` reads are started, and one more, of a rank that cannot wait: the
 //!    transaction at the commit cursor gets its read however many others are under way.
 //! 3. *Nothing lies*: whoever queues a key, or frees a place, starts what can be started, or finds
@@ -32,47 +32,18 @@
 //!
 //! `loom-tests/store_reads.rs` explores this.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    hash::Hash,
-};
+use std::hash::Hash;
 
 use smallvec::SmallVec;
 
-use super::{Flight, asked::Asked};
-use crate::sync::{Arc, Mutex, RandomState, time::Instant, weakened};
+use super::{Flight, places::Inner};
+use crate::sync::{Arc, Mutex, time::Instant, weakened};
 
 /// What reads of one block are under way.
 #[derive(Debug)]
 pub struct Reads<K, V> {
     inner: Mutex<Inner<K, V>>,
     limit: usize,
-}
-
-#[derive(Debug)]
-struct Inner<K, V> {
-    flights: HashMap<K, Place<V>, RandomState>,
-    queue: Asked<K>,
-    /// How many keys are queued.
-    queued: usize,
-    sequence: u64,
-    started: usize,
-    most: usize,
-    total: u64,
-    /// Somebody is starting reads.
-    pumping: bool,
-    /// There is something new for whoever is pumping.
-    again: bool,
-    closed: bool,
-}
-
-#[derive(Debug)]
-struct Place<V> {
-    /// `None`: nobody waits.
-    flight: Option<Arc<Flight<V>>>,
-    /// Rank and number under which it stands in the queue. Under any other it is passed over.
-    queued: Option<(u32, u64)>,
-    since: Option<Instant>,
 }
 
 /// How much was read.
@@ -87,45 +58,17 @@ pub struct ReadTotals {
 impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     /// At most `limit` reads at a time, at least one.
     pub fn new(limit: usize) -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                flights: HashMap::default(),
-                queue: Asked::default(),
-                queued: 0,
-                sequence: 0,
-                started: 0,
-                most: 0,
-                total: 0,
-                pumping: false,
-                again: false,
-                closed: false,
-            }),
-            limit: limit.max(1),
-        }
+        Self { inner: Mutex::new(Inner::default()), limit: limit.max(1) }
     }
 
-    /// Asks for a key, for a transaction of that rank. Whoever asks calls [`pump`](Self::pump) next.
+    /// Asks for a key, for a transaction of that rank, and leaves it to others to [`pump`](Self::pump).
     pub fn ask(&self, key: K, rank: u32) -> Arc<Flight<V>> {
-        self.ask_unless(key, rank, || false).expect("nothing speaks against it")
-    }
-
-    /// The same, unless the key is unknown here and `known` says that its answer lies elsewhere.
-    /// Whoever puts it there does so before it [lands](Self::land), so no read is made twice.
-    pub fn ask_unless(
-        &self,
-        key: K,
-        rank: u32,
-        known: impl FnOnce() -> bool,
-    ) -> Option<Arc<Flight<V>>> {
-        let mut known = Some(known);
-        if weakened("reads.known-locked") && known.take().is_some_and(|known| known()) {
-            return None;
-        }
         let mut inner = self.inner.lock();
-        inner.ask(key, rank, || known.is_some_and(|known| known())).map(Place::flight)
+        inner.ask(key, rank, || false).expect("nothing speaks against it").flight()
     }
 
-    /// The same of several keys, each with its rank, for one who will not wait.
+    /// Asks for several keys, each with its rank, for one who will not wait, and will pump. Not for those of
+    /// which `known` says that the answer lies elsewhere.
     pub fn ask_ahead(&self, keys: impl IntoIterator<Item = (K, u32)>, known: impl Fn(K) -> bool) {
         let mut inner = self.inner.lock();
         for (key, rank) in keys {
@@ -133,7 +76,9 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         }
     }
 
-    /// [`ask_unless`](Self::ask_unless) and [`pump`](Self::pump) in one, at the price of one.
+    /// Asks for a key and pumps, at the price of one, unless the key is unknown here and `known` says that
+    /// its answer lies elsewhere. Whoever puts it there does so before it [lands](Self::land), so no read is
+    /// made twice.
     pub fn ask_and_pump(
         &self,
         key: K,
@@ -141,8 +86,13 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         known: impl FnOnce() -> bool,
         pump: &impl Pump<K>,
     ) -> Option<Arc<Flight<V>>> {
+        let mut known = Some(known);
+        if weakened("reads.known-locked") && known.take().is_some_and(|known| known()) {
+            return None;
+        }
         let (flight, batch) = {
             let mut inner = self.inner.lock();
+            let known = || known.is_some_and(|known| known());
             let flight = inner.ask(key, rank, known)?.flight();
             (flight, inner.begin_pumping(self.limit, pump))
         };
@@ -297,110 +247,6 @@ struct Pumping<'a, K, V>(&'a Reads<K, V>);
 impl<K, V> Drop for Pumping<'_, K, V> {
     fn drop(&mut self) {
         self.0.inner.lock().pumping = false;
-    }
-}
-
-impl<V: Clone> Place<V> {
-    /// For one who waits.
-    fn flight(&mut self) -> Arc<Flight<V>> {
-        if weakened("reads.one-flight") {
-            self.flight = None;
-        }
-        self.flight.get_or_insert_default().clone()
-    }
-}
-
-impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
-    fn ask(&mut self, key: K, rank: u32, known: impl FnOnce() -> bool) -> Option<&mut Place<V>> {
-        let entry = match self.flights.entry(key) {
-            Entry::Occupied(place) if !weakened("reads.coalesce") => {
-                let place = place.into_mut();
-                if let Some((old, sequence)) = place.queued
-                    && rank < old
-                {
-                    self.queue.push((rank, sequence, key));
-                    place.queued = Some((rank, sequence));
-                }
-                return Some(place);
-            }
-            entry => entry,
-        };
-        if known() {
-            return None;
-        }
-        let sequence = self.sequence;
-        self.sequence += 1;
-        self.queue.push((rank, sequence, key));
-        self.queued += 1;
-        let queued = Some((rank, sequence));
-        Some(entry.insert_entry(Place { flight: None, queued, since: None }).into_mut())
-    }
-
-    /// Takes note of an answer; whoever called puts it into the flight, without the lock.
-    fn land(&mut self, key: &K, keep: bool) -> Option<Arc<Flight<V>>> {
-        let Entry::Occupied(mut place) = self.flights.entry(*key) else { return None };
-        if place.get_mut().since.take().is_none() && !weakened("reads.land-once") {
-            // Not started, or answered before.
-            return None;
-        }
-        let flight = if keep { Some(place.get_mut().flight()) } else { place.remove().flight };
-        if !weakened("reads.place-freed") {
-            self.started -= 1;
-        }
-        flight
-    }
-
-    /// What the caller is to start, unless somebody is at it, who will look again.
-    fn begin_pumping(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
-        if self.pumping {
-            self.again = !weakened("reads.again");
-            return Vec::new();
-        }
-        let batch = self.take_startable(limit, pump);
-        self.pumping = !batch.is_empty();
-        self.again = false;
-        batch
-    }
-
-    /// What else the caller is to start, who has been at it; if nothing, it stops in the same step.
-    fn look_again(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
-        let again = std::mem::take(&mut self.again);
-        let batch = if again { self.take_startable(limit, pump) } else { Vec::new() };
-        self.pumping = !batch.is_empty();
-        batch
-    }
-
-    fn take_startable(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
-        let mut batch = Vec::new();
-        if self.queued == 0 || self.closed {
-            return batch;
-        }
-        let (urgent, now) = (pump.urgent(), pump.now());
-        while let Some((rank, sequence, key)) = self.queue.first() {
-            let place = self.flights.get_mut(&key);
-            let Some(place) = place.filter(|place| place.queued == Some((rank, sequence))) else {
-                // It stands there under a lower rank, too, and has been taken from there.
-                self.queue.pop();
-                continue;
-            };
-            let free = self.started == limit || weakened("reads.one-more");
-            let reserved = rank <= urgent && free && !weakened("reads.reserve");
-            if !(self.started < limit || reserved) {
-                break;
-            }
-            self.queue.pop();
-            self.queued -= 1;
-            self.started += 1;
-            self.total += 1;
-            place.queued = None;
-            place.since = Some(now);
-            if batch.is_empty() {
-                batch.reserve(self.queued.min(limit) + 1);
-            }
-            batch.push((key, rank));
-        }
-        self.most = self.most.max(self.started);
-        batch
     }
 }
 

@@ -15,7 +15,8 @@
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
 //! | `regions` | the regions below the transaction; waits for the registry |
-//! | `storage`, `tending` | the store below: reads under way, prefetch; which worker looks after it |
+//! | `storage`, `landing` | the store below: reads under way, prefetch; how answers come back |
+//! | `tending` | which worker looks after the store |
 //! | `overdue` | reads that the store does not answer |
 //! | `plain` | transfers of value, without a coroutine |
 //! | `places` | locations as the numbers and names of a timeline |
@@ -43,6 +44,7 @@ mod foresight;
 mod guides;
 mod handler;
 mod journal;
+pub(crate) mod landing;
 mod notes;
 pub(crate) mod overdue;
 mod places;

@@ -18,6 +18,7 @@ use super::{
     fiber::{Command, Event},
     foresight::Preimages,
     guides::Guides,
+    landing,
     notes::Notes,
     places,
     prelude::Place,
@@ -217,7 +218,7 @@ impl<'y> View<'y> {
     /// Lets the store answer what is due, on the worker's stack.
     pub(super) fn drive(&self) {
         let run = self.run();
-        self.yielder.on_parent_stack(|| storage::drive(run));
+        self.yielder.on_parent_stack(|| landing::drive(run));
     }
 
     /// The context's waker, one for all its reads.
