@@ -96,8 +96,8 @@ fn a_reader_sees_the_value_or_is_told() {
         _ => return,
     };
     assert_eq!(entry.may_hold(READER, &seen), seen == 12);
-    entry.commit(LOW);
-    entry.commit(MIDDLE);
+    entry.commit(LOW, &mut Vec::new());
+    entry.commit(MIDDLE, &mut Vec::new());
     assert!(entry.holds(&12));
     assert_eq!(entry.difference(|before, now| (*before, *now)), Some((10, 12)));
 }
@@ -149,7 +149,7 @@ fn a_late_fill_does_not_undo_a_commit() {
     });
     let mut told = Vec::new();
     entry.publish(LOW, Set(11), &mut told);
-    entry.commit(LOW);
+    entry.commit(LOW, &mut Vec::new());
     for (reader, filler) in [MIDDLE, READER].into_iter().zip(fillers) {
         assert_eq!(filler.join().unwrap(), told.contains(&reader));
     }
@@ -188,7 +188,7 @@ fn what_was_read_without_the_lock_is_checked_at_the_cursor() {
         let (entry, committed) = (entry.clone(), committed.clone());
         move || {
             entry.publish(LOW, Set(11), &mut Vec::new());
-            entry.commit(LOW);
+            entry.commit(LOW, &mut Vec::new());
             committed.store(true, Release);
         }
     });

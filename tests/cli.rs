@@ -454,6 +454,23 @@ fn a_trace_is_a_file_in_the_format_of_its_name_and_a_table() {
 }
 
 #[test]
+fn a_scenario_can_be_traced_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["producer-consumer", "--size", "60", "--param", "consumers=4", "--seed", "3"];
+    let (output, file) = trace(directory.path(), "t.json", &arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let json: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(json["otherData"]["commits"], 60);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("block producer-consumer: 60 transactions"), "{printed}");
+    // One with regions, and one with transactions that are left out.
+    for arguments in [["region-words", "--size", "20"], ["invalid", "--size", "20"]] {
+        let (output, _) = trace(directory.path(), "t.html", &arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+#[test]
 fn a_trace_that_cannot_be_is_refused_by_name_and_leaves_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let fixture = Fixture::new().write();
@@ -468,7 +485,12 @@ fn a_trace_that_cannot_be_is_refused_by_name_and_leaves_no_file() {
     }
     let one = fixture.path().to_str().unwrap();
     let both = several.path().to_str().unwrap();
-    let cases: [(&str, &[&str], &str); 5] = [
+    let cases: [(&str, &[&str], &str); 10] = [
+        ("t.json", &["no-such"], "there is no scenario \"no-such\""),
+        ("t.json", &["chain", "--param", "rounds"], "--param \"rounds\": expected NAME=VALUE"),
+        ("t.json", &["chain", "--param", "k=2"], "chain has no parameter \"k\""),
+        ("t.json", &["chain", "--block", one], "cannot be used with '--block"),
+        ("t.json", &["--size", "5"], "arguments were not provided"),
         ("t.txt", &[], "give --format"),
         ("none/t.json", &[], "none/t.json: "),
         ("t.json", &["--block", both], "2 blocks, and a trace shows one"),

@@ -367,7 +367,7 @@ where
         let mut committed = self.committed.lock();
         for (id, change) in &trace.writes {
             match change {
-                None => self.table.entry(*id).commit(tx),
+                None => self.table.entry(*id).commit(tx, told),
                 Some(change) => self.table.entry(*id).commit_change(tx, change, told),
             }
             committed.note(*id);

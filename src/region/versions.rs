@@ -214,14 +214,14 @@ impl BlockRegions {
     ) {
         for (id, change) in &trace.metas {
             match change {
-                None => self.metas.entry(*id).commit(tx),
+                None => self.metas.entry(*id).commit(tx, told),
                 Some(change) => self.metas.entry(*id).commit_change(tx, change, told),
             }
         }
         for (id, change) in &trace.pages {
             match change {
                 None if weakened("versions.commit-published") => {}
-                None => self.pages.entry(*id).commit(tx),
+                None => self.pages.entry(*id).commit(tx, told),
                 Some(change) => self.pages.entry(*id).commit_change(tx, change, told),
             }
         }

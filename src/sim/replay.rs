@@ -221,7 +221,7 @@ impl Machine for Replay {
                 entry.fill(location.before());
             }
             match published {
-                true => entry.commit(tx),
+                true => entry.commit(tx, told),
                 false => entry.commit_change(tx, value, told),
             }
         }

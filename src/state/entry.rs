@@ -19,18 +19,14 @@
 
 use super::{
     Cell, Read, TxIndex,
+    contention::Contention,
     inner::{Inner, Pending},
 };
 use crate::sync::{
     Mutex, OnceCell,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, Ordering},
     weakened,
 };
-
-/// How many waits in vain a location stays contended for after a conflict.
-const CONTENDED: u32 = 2;
-/// The same, at most, however many waits were worth it.
-const MOST_CONTENDED: u32 = 8;
 
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 pub struct Entry<C: Cell> {
@@ -38,10 +34,8 @@ pub struct Entry<C: Cell> {
     first: OnceCell<C::Value>,
     /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.
     touched: AtomicBool,
-    /// How much the location is contended: raised when a change came too late for a reader, lowered
-    /// when a reader waited in vain. A hint, read and written without an order.
-    contended: AtomicU32,
-    inner: Mutex<Inner<C>>,
+    pub(super) contention: Contention,
+    pub(super) inner: Mutex<Inner<C>>,
 }
 
 impl<C: Cell> Default for Entry<C> {
@@ -49,7 +43,7 @@ impl<C: Cell> Default for Entry<C> {
         Self {
             first: OnceCell::new(),
             touched: AtomicBool::new(false),
-            contended: AtomicU32::new(0),
+            contention: Contention::default(),
             inner: Mutex::default(),
         }
     }
@@ -157,38 +151,6 @@ where
         }
     }
 
-    /// A lower transaction that has looked at this contended location and not published yet, so will
-    /// probably change it: better to wait for it than to read what it is about to replace. The reader
-    /// itself counts as having looked from now on, which puts later ones behind it.
-    ///
-    /// `waited` is the rival that the reader waited for before, if it did: whether that was in vain
-    /// decides how long the location stays contended. Costs time if wrong, never correctness.
-    pub fn rival(
-        &self,
-        reader: TxIndex,
-        waited: Option<TxIndex>,
-        has_published: impl Fn(TxIndex) -> bool,
-    ) -> Option<TxIndex> {
-        // Relaxed: statistics.
-        let contended = self.contended.load(Ordering::Relaxed);
-        if contended == 0 {
-            return None;
-        }
-        let mut inner = self.inner.lock();
-        if let Some(rival) = waited.filter(|rival| has_published(*rival)) {
-            let wrote = inner.last_writer == Some(rival) || inner.position(rival).is_ok();
-            let next = if wrote { (contended + 1).min(MOST_CONTENDED) } else { contended - 1 };
-            self.contended.store(next, Ordering::Relaxed);
-        }
-        let queue = inner.rare.as_ref().map_or(&[][..], |rare| rare.queue.as_slice());
-        let looked = inner.readers.iter().chain(queue).copied();
-        let rival = looked.filter(|other| *other < reader && !has_published(*other)).max();
-        if rival.is_some() && !queue.contains(&reader) {
-            inner.rare.get_or_insert_default().queue.push(reader);
-        }
-        rival
-    }
-
     /// Provides the value before the block, unless somebody else did or a commit replaced it. A change
     /// that builds on the value, such as a delta, is committed only after this.
     pub fn fill(&self, value: C::Value) {
@@ -224,15 +186,15 @@ where
         let mut inner = self.inner.lock();
         self.touch();
         if C::worth_telling(&change) && !weakened("entry.publish-tells") {
-            self.raise(inner.tell(writer, told));
+            self.tell(&inner, writer, told);
         }
         inner.put(Pending { writer, estimate: false, change });
     }
 
-    /// Notes whether a change came too late for a reader.
-    fn raise(&self, too_late: bool) {
-        if too_late && self.contended.load(Ordering::Relaxed) < CONTENDED {
-            self.contended.store(CONTENDED, Ordering::Relaxed);
+    /// Tells those for whom the change came too late.
+    fn tell(&self, inner: &Inner<C>, writer: TxIndex, told: &mut Vec<TxIndex>) {
+        if inner.tell(writer, told) {
+            self.contention.came_too_late();
         }
     }
 
@@ -253,8 +215,8 @@ where
     }
 
     /// Makes the writer's published change part of the committed value. Called by the commit step
-    /// alone, in block order.
-    pub fn commit(&self, writer: TxIndex) {
+    /// alone, in block order. Who need wait here no longer is appended to `told`.
+    pub fn commit(&self, writer: TxIndex, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
         debug_assert!(
             inner.pending.front().is_none_or(|first| first.writer >= writer),
@@ -263,7 +225,7 @@ where
         if let Some(pending) = inner.take(writer) {
             debug_assert!(!pending.estimate, "an estimate is not a result");
             self.change_committed(&mut inner, &pending.change);
-            inner.last_writer = Some(writer);
+            self.note_change(&mut inner, writer, told);
         }
         inner.leave(writer);
     }
@@ -299,9 +261,9 @@ where
         self.touch();
         inner.take(writer);
         self.change_committed(inner, change);
-        inner.last_writer = Some(writer);
+        self.note_change(inner, writer, told);
         if C::worth_telling(change) {
-            self.raise(inner.tell(writer, told));
+            self.tell(inner, writer, told);
         }
         inner.leave(writer);
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::{Cell, TxIndex};
+use super::{Cell, TxIndex, contention::MOST_LOOKS};
 
 /// What a read finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +148,21 @@ impl<C: Cell> Inner<C> {
             self.pending = VecDeque::new();
         }
         Some(taken)
+    }
+
+    /// How many transactions up to `committed` have looked at this entry since others left it, as far as
+    /// that matters. Who has run again is there more than once, and counts once.
+    pub(super) fn looks(&self, committed: TxIndex) -> usize {
+        let mut met = SmallVec::<[TxIndex; MOST_LOOKS]>::new();
+        for reader in self.readers.iter().filter(|reader| **reader <= committed) {
+            if !met.contains(reader) {
+                met.push(*reader);
+            }
+            if met.len() == MOST_LOOKS {
+                break;
+            }
+        }
+        met.len()
     }
 
     /// Transactions up to `committed` are done with this entry.

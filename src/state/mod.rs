@@ -31,9 +31,11 @@
 mod arena;
 pub mod bounds;
 mod cell;
+mod contention;
 mod entry;
 mod guide;
 mod inner;
+mod rivals;
 mod table;
 
 pub use bounds::Bounds;

@@ -290,7 +290,7 @@ impl Machine for EvmMachine {
         if let Some(prelude) = &self.prelude
             && prelude.stands_at(tx)
         {
-            prelude.commit(self);
+            prelude.commit(self, told);
             return Ok(());
         }
         let mut committed = self.committed.lock();
@@ -344,10 +344,10 @@ impl Machine for EvmMachine {
         }
         if published {
             for (id, _) in &trace.accounts {
-                self.accounts.entry(*id).commit(tx);
+                self.accounts.entry(*id).commit(tx, told);
             }
             for (id, _) in &trace.slots {
-                self.slots.entry(*id).commit(tx);
+                self.slots.entry(*id).commit(tx, told);
             }
         } else {
             for (id, change) in &trace.accounts {

@@ -201,13 +201,13 @@ impl Prelude {
 
     /// Makes what was published the state that the block starts from: its changes are relative to
     /// that.
-    pub(super) fn commit(&self, machine: &EvmMachine) {
+    pub(super) fn commit(&self, machine: &EvmMachine, told: &mut Vec<TxIndex>) {
         for id in self.writes.accounts.keys() {
-            machine.accounts.entry(*id).commit(FIRST);
+            machine.accounts.entry(*id).commit(FIRST, told);
             machine.accounts.entry(*id).rebase();
         }
         for id in self.writes.slots.keys() {
-            machine.slots.entry(*id).commit(FIRST);
+            machine.slots.entry(*id).commit(FIRST, told);
             machine.slots.entry(*id).rebase();
         }
     }

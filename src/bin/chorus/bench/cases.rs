@@ -96,6 +96,19 @@ pub(super) fn chosen(arguments: &Wanted<'_>) -> Result<Vec<Case>, BenchError> {
     Ok(cases)
 }
 
+/// One scenario, made.
+pub(crate) fn scenario(
+    name: &str,
+    size: Option<u32>,
+    seed: u64,
+    param: &[String],
+) -> Result<Contention, BenchError> {
+    let scenario = Scenario::by_name(name)?;
+    let settings = scenario.settings(pairs(param)?)?;
+    let size = size.map_or(scenario.size, |size| size as usize);
+    Ok(scenario.build(size, seed, &settings))
+}
+
 /// Names and values.
 fn pairs(given: &[String]) -> Result<Vec<(&str, &str)>, BenchError> {
     let pair = |text: &'_ String| match text.split_once('=') {

@@ -52,6 +52,7 @@ use chorus::{
 
 pub(crate) use self::{
     arguments::{Peak, Scenarios},
+    cases::scenario,
     scaling::{Scaling, run as scale},
 };
 use self::{

@@ -3,10 +3,12 @@
 //! | file | concept |
 //! |---|---|
 //! | `mod` | the command |
+//! | `subject` | the block: of a directory, of a scenario of `chorus bench`, or generated |
 //! | `target` | the file, and the format that its name or the arguments ask for |
 //! | `hottest` | what is printed |
 
 mod hottest;
+mod subject;
 mod target;
 
 use std::{
@@ -15,7 +17,6 @@ use std::{
 };
 
 use chorus::{
-    engine::SharedMemory as Memory,
     evm::{
         BlockError, BlockOutcome, Engine, EngineError, ExecuteOptions, Sequential, StateStore,
         input::InputError,
@@ -26,12 +27,14 @@ use chorus::{
 };
 use clap::Args;
 
-use self::target::{Format, Target, TargetError};
+use self::{
+    subject::Subject,
+    target::{Format, Target, TargetError},
+};
 use crate::{
     arguments::{Path, Policy, SharedMemory},
+    bench::BenchError,
     check::difference,
-    executor::Work,
-    inputs::{self, Source},
     measure::Measurement,
     remarks,
     report::Report,
@@ -40,9 +43,26 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
-    /// A block directory; a generated block if absent
+    /// A scenario of `chorus bench` (see `chorus bench --list`)
+    #[arg(value_name = "SCENARIO", conflicts_with_all = ["block", "policy", "shared_memory"])]
+    scenario: Option<String>,
+
+    /// A block directory; a generated block if neither this nor a scenario is given
     #[arg(long, value_name = "DIR")]
     block: Option<PathBuf>,
+
+    /// The scenario's transactions; its usual number if absent
+    #[arg(long, value_name = "N", requires = "scenario",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    size: Option<u32>,
+
+    /// Where the scenario's chance begins
+    #[arg(long, value_name = "S", requires = "scenario", default_value_t = 1)]
+    seed: u64,
+
+    /// A parameter of the scenario
+    #[arg(long, value_name = "NAME=VALUE", requires = "scenario")]
+    param: Vec<String>,
 
     /// Where the timeline goes: a name that ends in `.json` or `.html`, or any with --format
     #[arg(long, value_name = "FILE")]
@@ -79,6 +99,9 @@ pub(crate) enum TraceError {
     /// The input cannot be used.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// There is no such scenario, parameter or value.
+    #[error(transparent)]
+    Scenario(#[from] BenchError),
     /// There is more than one block.
     #[error("--block {}: {blocks} blocks, and a trace shows one: name one block directory", path.display())]
     Several {
@@ -119,37 +142,35 @@ pub(crate) enum TraceError {
 
 /// Runs the block and writes its timeline.
 pub(crate) fn run(arguments: &Trace) -> Result<Verdict, TraceError> {
-    let chain = inputs::chain_of(arguments.chain.as_deref())?;
-    let source = source(arguments)?;
-    let work = source.load(&chain)?;
+    let subject = Subject::load(arguments)?;
     let mut target = Target::open(&arguments.out, arguments.format)?;
-    let memory = Memory::new(arguments.shared_memory.into())?;
     let threads = arguments.threads.map_or_else(available_parallelism, usize::from);
     let engine = Engine::builder()
         .threads(threads)
         .path(arguments.path.into())
-        .policy(arguments.policy.into())
-        .shared_memory(memory.clone())
+        .policy(subject.policy)
+        .shared_memory(subject.memory.clone())
         .build()?;
     let recording = Recording::new();
-    let measurement = execute(&work, arguments, &memory, &engine, &recording);
+    let measurement = execute(&subject, &engine, &recording);
     let outcome = match (&measurement.sequential, &measurement.difference) {
         (Err(error), None) => {
-            let (block, error) = (source.name(), Box::new(error.clone()));
+            let (block, error) = (subject.name, Box::new(error.clone()));
             return Err(TraceError::Block { block, error });
         }
         _ => measurement.answer(),
     };
+    let work = &subject.work;
     let report = outcome.map(|it| Report::new(&work.block, it, &measurement, threads, None));
-    let complaints = remarks::complaints(&measurement, report.as_ref(), &work);
-    for line in remarks::left_out(&measurement, &work).iter().chain(&complaints) {
-        eprintln!("chorus: {}: {line}", source.name());
+    let complaints = remarks::complaints(&measurement, report.as_ref(), work);
+    for line in remarks::left_out(&measurement, work).iter().chain(&complaints) {
+        eprintln!("chorus: {}: {line}", subject.name);
     }
     // A block that went wrong is worth looking at as well.
     let Some(timeline) = recording.take() else {
-        return Err(TraceError::Direct { block: source.name() });
+        return Err(TraceError::Direct { block: subject.name });
     };
-    let title = title(&source, &work, threads);
+    let title = title(&subject, threads);
     target.write(&timeline, &title)?;
     let mut out = io::stdout().lock();
     hottest::print(&timeline, &title, &mut out)?;
@@ -157,30 +178,13 @@ pub(crate) fn run(arguments: &Trace) -> Result<Verdict, TraceError> {
     Ok(if complaints.is_empty() { Verdict::Matched } else { Verdict::Mismatched })
 }
 
-/// The one block that is named, or the generated one.
-fn source(arguments: &Trace) -> Result<Source, TraceError> {
-    let Some(path) = &arguments.block else {
-        return Ok(Source::Workload(chorus::evm::workload::Workload::DEFAULT));
-    };
-    let mut sources = inputs::directories(std::slice::from_ref(path))?;
-    match (sources.pop(), sources.len()) {
-        (Some(source), 0) => Ok(source),
-        (_, others) => Err(TraceError::Several { path: path.clone(), blocks: others + 1 }),
-    }
-}
-
 /// One run of the baseline, one of the engine to get its threads and coroutines going, and the one
 /// that is recorded.
-fn execute(
-    work: &Work,
-    arguments: &Trace,
-    memory: &Arc<Memory>,
-    engine: &Engine,
-    recording: &Recording,
-) -> Measurement {
+fn execute(subject: &Subject, engine: &Engine, recording: &Recording) -> Measurement {
+    let Subject { work, memory, policy, .. } = subject;
     let store: Arc<dyn StateStore> = work.prestate.clone();
     let mut baseline = Sequential::with_shared_memory(memory.clone());
-    let sequential = baseline.execute(&work.block, &*work.prestate, arguments.policy.into());
+    let sequential = baseline.execute(&work.block, &*work.prestate, *policy);
     let _: Result<BlockOutcome, BlockError> = engine.execute(&work.block, &store);
     engine.forget();
     let options = ExecuteOptions::new().trace(recording);
@@ -189,8 +193,8 @@ fn execute(
     Measurement { sequential, parallel, difference, times: None }
 }
 
-fn title(source: &Source, work: &Work, threads: usize) -> String {
-    let transactions = work.block.transactions.len();
-    let (name, workers) = (source.short_name(), if threads == 1 { "worker" } else { "workers" });
+fn title(subject: &Subject, threads: usize) -> String {
+    let transactions = subject.work.block.transactions.len();
+    let (name, workers) = (&subject.short_name, if threads == 1 { "worker" } else { "workers" });
     format!("block {name}: {transactions} transactions on {threads} {workers}")
 }
