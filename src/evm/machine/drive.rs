@@ -293,6 +293,7 @@ impl Machine for EvmMachine {
             prelude.commit(self);
             return Ok(());
         }
+        self.storage.hashes.forget(tx);
         let mut committed = self.committed.lock();
         let index = tx.get();
         let env = &self.block.transactions[index].env;
