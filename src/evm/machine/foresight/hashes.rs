@@ -24,7 +24,35 @@ const USUAL: usize = 16;
 /// The hashes of a block's transactions. Of none where the store is not slow.
 #[derive(Debug, Default)]
 pub(in super::super) struct Hashes {
-    transactions: Box<[Mutex<Vec<Hashed>>]>,
+    transactions: Box<[Mutex<List>]>,
+}
+
+/// The hashes of one transaction.
+#[derive(Debug, Default)]
+struct List {
+    hashes: Vec<Hashed>,
+    /// Where the last one was found. Who asks again asks for the same, or in the order in which they were
+    /// computed, so a search begins here.
+    at: usize,
+}
+
+impl List {
+    fn find(&mut self, key: U256, place: U256) -> Option<U256> {
+        let same = |hashed: &Hashed| hashed.key == key && hashed.place == place;
+        let (before, from) = self.hashes.split_at_checked(self.at)?;
+        let found = from.iter().position(same).map(|found| found + self.at);
+        self.at = found.or_else(|| before.iter().position(same))?;
+        Some(self.hashes[self.at].hash)
+    }
+
+    fn push(&mut self, hashed: Hashed) {
+        if self.hashes.is_empty() {
+            self.hashes.reserve(USUAL);
+        }
+        if self.hashes.len() < MOST {
+            self.hashes.push(hashed);
+        }
+    }
 }
 
 impl Hashes {
@@ -33,42 +61,31 @@ impl Hashes {
         Self { transactions: (0..transactions).map(|_| Mutex::default()).collect() }
     }
 
-    fn of(&self, tx: TxIndex) -> Option<MutexGuard<'_, Vec<Hashed>>> {
+    fn of(&self, tx: TxIndex) -> Option<MutexGuard<'_, List>> {
         Some(self.transactions.get(tx.get())?.lock())
     }
 
     /// The hash of a key and a place, computed if it was not for this transaction.
     pub(super) fn hash(&self, tx: TxIndex, key: U256, place: U256) -> U256 {
-        let Some(mut hashes) = self.of(tx) else { return hash(key, place) };
-        if let Some(hash) = find(&hashes, key, place) {
-            return hash;
-        }
-        let hash = hash(key, place);
-        if hashes.is_empty() {
-            hashes.reserve(USUAL);
-        }
-        if hashes.len() < MOST {
-            hashes.push(Hashed { key, place, hash });
-        }
-        hash
+        let Some(mut list) = self.of(tx) else { return hash(key, place) };
+        list.find(key, place).unwrap_or_else(|| {
+            let hash = hash(key, place);
+            list.push(Hashed { key, place, hash });
+            hash
+        })
     }
 
     /// The hash of a key and a place, if a forecast of the transaction has computed it.
     pub(super) fn find(&self, tx: TxIndex, key: U256, place: U256) -> Option<U256> {
-        find(&self.of(tx)?, key, place)
+        self.of(tx)?.find(key, place)
     }
 
     /// The transaction has committed. What a late forecast adds goes with the block.
     pub(in super::super) fn forget(&self, tx: TxIndex) {
-        if let Some(mut hashes) = self.of(tx) {
-            *hashes = Vec::new();
+        if let Some(mut list) = self.of(tx) {
+            *list = List::default();
         }
     }
-}
-
-fn find(hashes: &[Hashed], key: U256, place: U256) -> Option<U256> {
-    let same = |hashed: &&Hashed| hashed.key == key && hashed.place == place;
-    hashes.iter().find(same).map(|hashed| hashed.hash)
 }
 
 /// Where the entry of a key is in the mapping at a place.
@@ -112,10 +129,12 @@ mod tests {
         for at in 0..2 * MOST as u64 {
             assert_eq!(hashes.hash(TX, number(at), number(7)), hash(number(at), number(7)));
         }
-        let found = |at| hashes.find(TX, number(at), number(7)).is_some();
-        assert_eq!((0..2 * MOST as u64).filter(|at| found(*at)).count(), MOST);
+        let found = |at: &u64| hashes.find(TX, number(*at), number(7)).is_some();
+        // In whatever order they are asked for.
+        assert_eq!((0..2 * MOST as u64).filter(found).count(), MOST);
+        assert_eq!((0..2 * MOST as u64).rev().filter(found).count(), MOST);
         hashes.forget(TX);
-        assert!(!found(0));
+        assert!(!found(&0));
     }
 
     #[test]
