@@ -293,7 +293,9 @@ impl Machine for EvmMachine {
             prelude.commit(self);
             return Ok(());
         }
-        self.storage.hashes.forget(tx);
+        if self.storage.calls.were_forecast(tx) {
+            self.storage.hashes.forget(tx);
+        }
         let mut committed = self.committed.lock();
         let index = tx.get();
         let env = &self.block.transactions[index].env;
