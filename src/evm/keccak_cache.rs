@@ -137,18 +137,33 @@ pub(crate) fn instruction<H>(
 where
     H: ContextTr<Chain = SharedKeccakCache> + Host,
 {
+    instruction_beside(context, |_, _| None)
+}
+
+/// The same, where the hash of a short input may be `known` otherwise.
+#[inline]
+pub(crate) fn instruction_beside<H>(
+    context: InstructionContext<'_, H, EthInterpreter>,
+    known: impl FnOnce(&H, &[u8]) -> Option<U256>,
+) -> InstructionExecResult
+where
+    H: ContextTr<Chain = SharedKeccakCache> + Host,
+{
     let InstructionContext { interpreter, host } = context;
     let short = short_input(interpreter.stack.data(), interpreter.memory.size());
-    let Some((offset, length)) = short.filter(|_| host.chain().borrow_mut().is_worth_it()) else {
+    let known = short
+        .and_then(|(offset, length)| known(host, &interpreter.memory.slice_len(offset, length)));
+    let worth_it = || known.is_some() || host.chain().borrow_mut().is_worth_it();
+    let Some((offset, length)) = short.filter(|_| worth_it()) else {
         return system::keccak256(InstructionContext { interpreter, host });
     };
     if !interpreter.gas.record_regular_cost(host.gas_params().keccak256_cost(length)) {
         return Err(InstructionResult::OutOfGas);
     }
-    let hash = {
+    let hash = known.unwrap_or_else(|| {
         let input = interpreter.memory.slice_len(offset, length);
         host.chain().borrow_mut().hash(&input)
-    };
+    });
     let _offset = interpreter.stack.pop();
     if let Some(top) = interpreter.stack.data_mut().last_mut() {
         *top = hash;

@@ -16,6 +16,7 @@ mod patience;
 mod crowd;
 mod differential;
 mod errors;
+mod mappings;
 mod reads;
 mod stores;
 mod timeout;

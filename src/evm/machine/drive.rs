@@ -293,6 +293,9 @@ impl Machine for EvmMachine {
             prelude.commit(self, told);
             return Ok(());
         }
+        if self.storage.calls.were_forecast(tx) {
+            self.storage.hashes.forget(tx);
+        }
         let mut committed = self.committed.lock();
         let index = tx.get();
         let env = &self.block.transactions[index].env;

@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use super::{
     EvmMachine,
     cells::SlotKey,
-    foresight::{Calls, Foresight, Pace},
+    foresight::{Calls, Foresight, Hashes, Pace},
     landing::drive,
     scout::Scouts,
     tending::Tending,
@@ -82,6 +82,7 @@ pub(crate) struct Storage {
     pub(super) scouts: Option<Scouts>,
     pub(super) foresight: Foresight,
     pub(super) calls: Calls,
+    pub(super) hashes: Hashes,
     /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
     /// needs it or does not.
     pub(crate) beneficiary: OnceLock<StoreError>,
@@ -91,6 +92,7 @@ impl Storage {
     /// Reads of `store`, for a block of so many transactions.
     pub(super) fn new(store: &dyn StateStore, reading: &Reading, transactions: usize) -> Self {
         let latency = store.latency();
+        let foreseen = if latency.is_some() { transactions } else { 0 };
         let scouted = latency.filter(|_| reading.scouting == Scouting::Auto);
         Self {
             reads: Reads::new(reading.in_flight_over(latency)),
@@ -102,7 +104,8 @@ impl Storage {
             waits: AtomicU32::new(0),
             scouts: scouted.and_then(|latency| Scouts::new(latency, transactions)),
             foresight: Foresight::default(),
-            calls: Calls::new(if latency.is_some() { transactions } else { 0 }),
+            calls: Calls::new(foreseen),
+            hashes: Hashes::new(foreseen),
             beneficiary: OnceLock::new(),
         }
     }

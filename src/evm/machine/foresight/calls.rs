@@ -75,6 +75,13 @@ impl Calls {
         Some(recipe)
     }
 
+    /// Whether the transaction's reads have been forecast.
+    pub(in super::super) fn were_forecast(&self, tx: TxIndex) -> bool {
+        // Relaxed: whoever reads an older value keeps for longer what came of the forecast.
+        let word = self.transactions.get(tx.get());
+        word.is_some_and(|word| word.load(Ordering::Relaxed) & FORECAST != 0)
+    }
+
     /// What is known by now of the function of a transaction whose forecast goes on.
     pub(super) fn resume_forecast(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
         self.recipe(tx, false)

@@ -79,6 +79,7 @@ impl EvmMachine {
     /// Follows the steps of the recipe, or those that take the value of one step, which is there now.
     fn follow(&self, tx: TxIndex, recipe: &Recipe, landed: Option<(u8, U256)>, asks: &mut Asks) {
         let Some(call) = Call::of(&self.block.transactions[tx.get()].env) else { return };
+        let hash = |key, place| self.storage.hashes.hash(tx, key, place);
         let mut values = [None; STEPS];
         let mut numbers = Numbers::default();
         let mut fresh = 0u64;
@@ -86,14 +87,14 @@ impl EvmMachine {
             let Some(value) = named_by(value) else { return };
             values[usize::from(at)] = Some(value);
             fresh = 1 << at;
-            self.look_up(recipe, &call, fresh, &mut values);
+            self.look_up(recipe, &call, fresh, &mut values, hash);
         }
         for (at, step) in recipe.steps.iter().enumerate() {
             let due = landed.is_none() || step.needs & fresh != 0;
             if !due || !step.is_followed(&call, &values) {
                 continue;
             }
-            let Some(location) = step.place.resolve(&call, &values) else { continue };
+            let Some(location) = step.place.resolve(&call, &values, hash) else { continue };
             let (address, slot) = match location {
                 Location::Account(address) => {
                     self.ask_ahead(Query::Account(address), tx.0, asks);
@@ -126,6 +127,7 @@ impl EvmMachine {
         call: &Call<'_>,
         fresh: u64,
         values: &mut [Option<U256>; STEPS],
+        hash: impl Fn(U256, U256) -> U256,
     ) {
         let mut taken = 0;
         for (at, step) in recipe.steps.iter().enumerate().rev() {
@@ -135,7 +137,8 @@ impl EvmMachine {
         }
         taken &= !fresh;
         for (at, step) in recipe.steps.iter().enumerate().filter(|(at, _)| taken & 1 << at != 0) {
-            if let Some(Location::Slot(address, slot)) = step.place.resolve(call, &values[..])
+            if let Some(Location::Slot(address, slot)) =
+                step.place.resolve(call, &values[..], &hash)
                 && let Target::Slot(id) = self.target_of(Query::Slot(address, slot))
             {
                 let value = self.slots.entry(id).with_committed(|value| *value);

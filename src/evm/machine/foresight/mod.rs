@@ -13,6 +13,7 @@
 //! | `place` | a location as it follows from the words of a call, such as an entry of a mapping |
 //! | `preimages` | what a transaction hashed, which tells how it came to its slots |
 //! | `recipe` | what calls of one function read |
+//! | `hashes` | what forecasts hashed, for the transactions that hash it again |
 //! | `calls` | the functions that a block calls, and who waits for a value to go on |
 //! | `forecast` | asking for all that, and learning it |
 //! | `pace` | how far ahead |
@@ -23,6 +24,7 @@
 mod calls;
 mod fixed;
 mod forecast;
+mod hashes;
 mod pace;
 mod place;
 mod preimages;
@@ -31,6 +33,7 @@ mod recipe;
 pub(super) use self::{
     calls::Calls,
     fixed::Foresight,
+    hashes::Hashes,
     pace::Pace,
     preimages::{Preimages, install},
 };

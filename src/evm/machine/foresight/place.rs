@@ -10,7 +10,7 @@
 //! A slot is a constant, or what comes of hashing words with it: `keccak(word ++ base)` is the entry of the
 //! mapping at `base`, which may be a struct or again a mapping.
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, U256};
 use revm::context::TxEnv;
 use smallvec::SmallVec;
 
@@ -130,8 +130,14 @@ impl Word {
 }
 
 impl Place {
-    /// The location in that call. `None`: something that it takes is not known, or is no address.
-    pub(super) fn resolve(&self, call: &Call<'_>, values: &[Option<U256>]) -> Option<Location> {
+    /// The location in that call; `hash` says what a key and a place are hashed to. `None`: something that
+    /// it takes is not known, or is no address.
+    pub(super) fn resolve(
+        &self,
+        call: &Call<'_>,
+        values: &[Option<U256>],
+        hash: impl Fn(U256, U256) -> U256,
+    ) -> Option<Location> {
         let contract = |word| as_address(call.resolve(word, values)?);
         match self {
             Self::Account(word) => Some(Location::Account(contract(*word)?)),
@@ -140,11 +146,7 @@ impl Place {
                 let mut slot = key.base;
                 for (word, field) in &key.levels {
                     let key = call.resolve(*word, values)?;
-                    let mut bytes = [0; 64];
-                    bytes[..32].copy_from_slice(&key.to_be_bytes::<32>());
-                    bytes[32..].copy_from_slice(&slot.to_be_bytes::<32>());
-                    slot = U256::from_be_bytes(keccak256(bytes).0);
-                    slot = slot.wrapping_add(U256::from(*field));
+                    slot = hash(key, slot).wrapping_add(U256::from(*field));
                 }
                 Some(Location::Slot(contract, slot))
             }

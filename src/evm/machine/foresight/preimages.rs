@@ -2,7 +2,8 @@
 //!
 //! Solidity puts the entry of a mapping at the hash of its key and the mapping's own place, 64 bytes. Who
 //! sees those bytes knows how a slot's number came about. They are noted while a function is being
-//! learned, in blocks over a slow store; in others, hashes are only remembered ([`keccak_cache`]).
+//! learned, in blocks over a slow store, where hashes that a forecast has computed are not computed again;
+//! in others, hashes are only remembered ([`keccak_cache`]).
 
 use alloy_primitives::U256;
 use revm::{
@@ -81,19 +82,25 @@ fn keccak256(
         }
         _ => None,
     };
-    keccak_cache::instruction(InstructionContext {
-        interpreter: &mut *interpreter,
-        host: &mut *host,
+    let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
+    keccak_cache::instruction_beside(context, |host, input| {
+        let (key, place) = words(input)?;
+        let view = host.journaled_state.db();
+        view.run().machine.storage.hashes.find(view.tx, key, place)
     })?;
     if let Some(offset) = wanted
         && let Ok(offset) = usize::try_from(offset)
         && let Some(hash) = interpreter.stack.data().last()
+        && let Some((key, place)) = words(&interpreter.memory.slice_len(offset, LENGTH))
     {
-        let bytes = interpreter.memory.slice_len(offset, LENGTH);
-        let word = |at: usize| U256::from_be_slice(&bytes[at..at + 32]);
-        let hashed = Hashed { key: word(0), place: word(32), hash: *hash };
-        drop(bytes);
+        let hashed = Hashed { key, place, hash: *hash };
         host.journaled_state.db_mut().preimages.note(hashed);
     }
     Ok(())
+}
+
+/// Key and place, if those are what is hashed.
+fn words(input: &[u8]) -> Option<(U256, U256)> {
+    let [key, place] = input.as_chunks::<32>().0 else { return None };
+    (input.len() == LENGTH).then(|| (U256::from_be_bytes(*key), U256::from_be_bytes(*place)))
 }

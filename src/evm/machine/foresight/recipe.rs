@@ -8,6 +8,7 @@
 use alloy_primitives::U256;
 
 use super::{
+    hashes::hash,
     place::{Call, Location, Place, named_by},
     preimages::Preimages,
 };
@@ -70,7 +71,7 @@ impl Recipe {
         let mut known = vec![false; reads.len()];
         let mut values = Vec::with_capacity(STEPS);
         for step in &mut self.steps {
-            let location = step.place.resolve(call, &values);
+            let location = step.place.resolve(call, &values, hash);
             let found = reads.iter().position(|(read, _)| Some(*read) == location);
             let judged = &mut step.judged[step.place.order(call, &values)];
             judged.named += u32::from(location.is_some());
@@ -134,7 +135,7 @@ mod tests {
         let mut values = Vec::new();
         let mut named = Vec::new();
         for step in &recipe.steps {
-            let location = step.place.resolve(&call, &values);
+            let location = step.place.resolve(&call, &values, hash);
             let read = reads.iter().find(|(read, _)| Some(*read) == location);
             values.push(read.and_then(|(_, value)| named_by(*value)));
             let followed = step.is_followed(&call, &values);
