@@ -16,6 +16,7 @@ use chorus::{
         content::PageKey,
         direct::DirectRegions,
         handle::{Kind, RegionId},
+        known::Known,
         meta::{Birth, Live, Meta},
         page::{PAGE_BYTES, Page, WORD_BYTES, page_mut},
         page_map::PageNumber,
@@ -47,6 +48,13 @@ pub(crate) const MODELS: &[Model] = &[
         bound: 5,
         weakenings: &["run.validate", "versions.validate-metas", "versions.withdraw-pages"],
         run: a_write_is_refused_where_its_grant_was_revoked_before,
+    },
+    Model {
+        name: "what_a_worker_remembers_is_refused_where_it_was_revoked_before",
+        threads: 2,
+        bound: 5,
+        weakenings: &["run.validate", "versions.validate-metas", "entry.touch"],
+        run: what_a_worker_remembers_is_refused_where_it_was_revoked_before,
     },
     Model {
         name: "different_words_of_a_page_are_merged_and_nobody_runs_again",
@@ -236,6 +244,8 @@ struct Below<'a> {
     regions: &'a BlockRegions,
     tx: TxIndex,
     scheduler: Option<&'a Scheduler>,
+    /// What the worker remembers, if it does.
+    known: Option<&'a mut Known>,
 }
 
 impl Below<'_> {
@@ -253,6 +263,11 @@ impl World for Below<'_> {
         &mut self,
         id: RegionId,
     ) -> std::result::Result<Found<(Meta, Option<Lease>)>, Interrupt> {
+        if let Some(known) = &mut self.known
+            && let Some((entry, meta)) = self.regions.known_meta(known, id)
+        {
+            return Ok(Found { entry: Some(entry), value: (meta, None) });
+        }
         loop {
             match self.regions.meta(self.tx, id) {
                 (entry, Read::Value(meta)) => {
@@ -295,20 +310,20 @@ struct Trace {
 impl Machine for Block {
     type Trace = Trace;
     type Task = (TxIndex, Progress);
-    type Worker = ();
+    type Worker = Option<Known>;
     type Error = usize;
 
     fn transactions(&self) -> u32 {
         self.scripts.len() as u32
     }
 
-    fn start(run: &Arc<Run<Self>>, (): &mut (), tx: TxIndex) -> Self::Task {
+    fn start(run: &Arc<Run<Self>>, _: &mut Option<Known>, tx: TxIndex) -> Self::Task {
         (tx, Progress::new(run.machine.scripts[tx.get()]))
     }
 
     fn poll(
         run: &Arc<Run<Self>>,
-        (): &mut (),
+        known: &mut Option<Known>,
         (tx, progress): &mut Self::Task,
     ) -> Poll<Attempt<Trace>> {
         let phase = run.scheduler.phase(*tx);
@@ -317,7 +332,8 @@ impl Machine for Block {
         if run.scheduler.is_stopped() || news && !regions.session_may_hold(*tx, &progress.session) {
             return Poll::Ready(Attempt::Doomed { wasted: 0 });
         }
-        let mut below = Below { regions, tx: *tx, scheduler: Some(&run.scheduler) };
+        let (scheduler, known) = (Some(&run.scheduler), known.as_mut());
+        let mut below = Below { regions, tx: *tx, scheduler, known };
         progress.go_on(&mut below).map(|()| {
             let session = std::mem::replace(&mut progress.session, Session::new(config(), 0));
             let results = std::mem::take(&mut progress.results);
@@ -325,13 +341,13 @@ impl Machine for Block {
         })
     }
 
-    fn retire((): &mut (), _: Self::Task, _: bool) {}
+    fn retire(_: &mut Option<Known>, _: Self::Task, _: bool) {}
 
     fn worker_died(worker: usize) -> usize {
         worker
     }
 
-    fn end_block((): &mut ()) {}
+    fn end_block(_: &mut Option<Known>) {}
 
     fn validate(&self, _: TxIndex, trace: &Trace) -> bool {
         self.regions.validate(&trace.regions)
@@ -376,11 +392,12 @@ impl Machine for Block {
 
 /// Executes a block of two transactions, checks that it comes to what a one-by-one run comes to, and
 /// returns what it ran on. Each of two workers has one of them in hand already, and what is left when
-/// both have finished is not concurrent, or the model would be ten times as large.
-fn execute(present: u64, scripts: &'static [Script; 2]) -> Arc<Run<Block>> {
-    fn finish(run: &Arc<Run<Block>>, tx: TxIndex) {
-        let mut task = Block::start(run, &mut (), tx);
-        match Block::poll(run, &mut (), &mut task) {
+/// both have finished is not concurrent, or the model would be ten times as large. The worker of the second
+/// one may have met the region before.
+fn execute(present: u64, scripts: &'static [Script; 2], has_met: bool) -> Arc<Run<Block>> {
+    fn finish(run: &Arc<Run<Block>>, tx: TxIndex, known: &mut Option<Known>) {
+        let mut task = Block::start(run, known, tx);
+        match Block::poll(run, known, &mut task) {
             Poll::Ready(Attempt::Finished(trace)) => {
                 run.finish(tx.get(), tx, trace, false, &mut Vec::new());
             }
@@ -396,13 +413,23 @@ fn execute(present: u64, scripts: &'static [Script; 2]) -> Arc<Run<Block>> {
         assert_eq!(run.scheduler.phase(tx).start(), Some(0));
         run.scheduler.own(tx, tx.get());
     }
+    let mut known = None;
+    if has_met {
+        // As the registry fills it, for whoever asks first.
+        let _ = run.machine.regions.meta(LOW, region().id());
+        // From the second use on it has a copy.
+        for _ in 0..2 {
+            let known = known.get_or_insert_with(Known::default);
+            assert!(run.machine.regions.known_meta(known, region().id()).is_some());
+        }
+    }
     let other = thread::spawn({
         let run = run.clone();
-        move || finish(&run, MIDDLE)
+        move || finish(&run, MIDDLE, &mut known)
     });
-    finish(&run, LOW);
+    finish(&run, LOW, &mut None);
     other.join().unwrap();
-    work(&run, 0, &mut ());
+    work(&run, 0, &mut None);
     assert_eq!(run.take_error(), None);
     let (results, sums) = std::mem::take(&mut *run.machine.committed.lock());
     let changes = run.machine.regions.finish(sums);
@@ -411,16 +438,20 @@ fn execute(present: u64, scripts: &'static [Script; 2]) -> Arc<Run<Block>> {
 }
 
 /// The owner takes the guest's grant back; after it, the guest writes.
+static REVOKE_AND_WRITE: [Script; 2] = [
+    Script { actor: OWNER, steps: &[Step::Revoke] },
+    Script { actor: GUEST, steps: &[Step::Map, Step::Write(0, 7)] },
+];
+
 fn a_write_is_refused_where_its_grant_was_revoked_before() {
-    let run = execute(
-        0,
-        &[
-            Script { actor: OWNER, steps: &[Step::Revoke] },
-            Script { actor: GUEST, steps: &[Step::Map, Step::Write(0, 7)] },
-        ],
-    );
+    let run = execute(0, &REVOKE_AND_WRITE, false);
     let (_, left) = run.machine.regions.page(READER, key(0)).unwrap();
     assert_eq!(left, Read::Value(None), "what was written before it was refused is withdrawn");
+}
+
+/// The same where the guest's worker goes by what it remembers of the region, without asking.
+fn what_a_worker_remembers_is_refused_where_it_was_revoked_before() {
+    execute(0, &REVOKE_AND_WRITE, true);
 }
 
 /// One writes a word, the other reads and writes the next one, and both pages were there before.
@@ -431,6 +462,7 @@ fn different_words_of_a_page_are_merged_and_nobody_runs_again() {
             Script { actor: OWNER, steps: &[Step::Map, Step::Write(0, 7)] },
             Script { actor: GUEST, steps: &[Step::Map, Step::Read(1), Step::Write(1, 7)] },
         ],
+        false,
     );
     assert_eq!(run.scheduler.phase(MIDDLE).incarnation(), 0);
 }
@@ -438,7 +470,7 @@ fn different_words_of_a_page_are_merged_and_nobody_runs_again() {
 /// A finished session by hand.
 fn journal(regions: &BlockRegions, tx: TxIndex, script: Script) -> (Box<RegionTrace>, Vec<Result>) {
     let mut progress = Progress::new(script);
-    let mut below = Below { regions, tx, scheduler: None };
+    let mut below = Below { regions, tx, scheduler: None, known: None };
     assert!(progress.go_on(&mut below).is_ready(), "nothing to wait for");
     (regions.trace(progress.session.finish(true)), progress.results)
 }

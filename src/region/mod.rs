@@ -35,6 +35,7 @@
 //! | `regions`, `change` | all persistent regions, what a block changed, the root |
 //! | `direct` | regions of a block that runs one by one |
 //! | `versions` | regions of a block that runs in parallel |
+//! | `known` | what one worker remembers of them |
 //!
 //! Invariants
 //!
@@ -53,6 +54,7 @@ pub mod error;
 pub mod gas;
 pub mod handle;
 pub mod keccak;
+pub mod known;
 pub mod mask;
 pub mod merkle;
 pub mod meta;

@@ -1,6 +1,7 @@
 //! Regions of a block whose transactions run in parallel: two tables of versioned locations.
 //!
-//! The metadata of regions is read through the registry actor only; pages are read directly. What a
+//! The metadata of regions is read through the registry actor, or as it has answered before where nobody
+//! has touched it since ([`known`](super::known)); pages are read directly. What a
 //! finished incarnation leaves ([`RegionTrace`]) takes part in the phases of its machine's trace:
 //! validated, published, retracted, committed beside the machine's own locations.
 
@@ -9,6 +10,7 @@ use super::{
     config::ChainConfig,
     content::{PageCell, PageChange, PageKey, PageSeen},
     handle::RegionId,
+    known::Known,
     meta::{Meta, MetaCell, MetaChange, MetaSeen},
     page::Page,
     regions::Regions,
@@ -79,6 +81,13 @@ impl BlockRegions {
         }
     }
 
+    /// Metadata that the registry has answered before and nobody has touched since, to a worker that
+    /// remembers it: what the registry would answer again.
+    #[must_use]
+    pub fn known_meta(&self, known: &mut Known, id: RegionId) -> Option<(EntryId, Meta)> {
+        known.untouched(&self.metas, id)
+    }
+
     /// What keeps the region that the block found behind an id from the collector.
     #[must_use]
     pub fn lease(&self, id: RegionId) -> Option<Lease> {
@@ -91,7 +100,29 @@ impl BlockRegions {
     ///
     /// [`PageFault`], if the page is not what it was before the block.
     pub fn page(&self, tx: TxIndex, key: PageKey) -> Result<(EntryId, PageRead), PageFault> {
-        let at = self.pages.intern(&key);
+        self.page_at(self.pages.intern(&key), tx, key)
+    }
+
+    /// The same for a worker that remembers where pages stand.
+    ///
+    /// # Errors
+    ///
+    /// [`PageFault`], if the page is not what it was before the block.
+    pub(crate) fn page_by(
+        &self,
+        known: &mut Known,
+        tx: TxIndex,
+        key: PageKey,
+    ) -> Result<(EntryId, PageRead), PageFault> {
+        self.page_at(self.pages.intern_by(&mut known.pages, &key), tx, key)
+    }
+
+    fn page_at(
+        &self,
+        at: EntryId,
+        tx: TxIndex,
+        key: PageKey,
+    ) -> Result<(EntryId, PageRead), PageFault> {
         let entry = self.pages.entry(at);
         loop {
             match entry.read(tx) {

@@ -53,9 +53,10 @@ impl<C: Cell> Entry<C>
 where
     C::Value: Default,
 {
-    /// The value, as long as it is known and nobody has touched the entry.
+    /// The value, as long as it is known and nobody has touched the entry. Whoever goes by it is not told
+    /// of the first change: the commit cursor finds those who did so too early.
     #[inline]
-    fn untouched(&self) -> Option<&C::Value> {
+    pub fn untouched(&self) -> Option<&C::Value> {
         // Acquire, though nothing that was written before is read after it: see the module.
         if self.touched.load(Ordering::Acquire) { None } else { self.first.get() }
     }

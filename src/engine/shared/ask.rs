@@ -25,6 +25,25 @@ use crate::{
     sync::weakened,
 };
 
+/// What wakes a context, made when something has to be told.
+pub(crate) enum Waking<'a> {
+    /// It is there.
+    Made(&'a Waker),
+    /// Where it is to be kept, and how it is made.
+    #[cfg(feature = "evm")]
+    Late(&'a mut Option<Waker>, &'a dyn Fn() -> Waker),
+}
+
+impl Waking<'_> {
+    pub(super) fn get(&mut self) -> &Waker {
+        match self {
+            Self::Made(waker) => waker,
+            #[cfg(feature = "evm")]
+            Self::Late(kept, make) => kept.get_or_insert_with(make),
+        }
+    }
+}
+
 /// The open questions of one context, at most one for an id.
 #[derive(Default)]
 pub(crate) struct Asker {

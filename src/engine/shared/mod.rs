@@ -26,7 +26,8 @@
 //!    destroys a region between blocks, and when the collector has put pages into another form,
 //!    which changes nothing that can be read; never for what a transaction does.
 //! 2. What it answers a context is a function of the block's table and the versions below the
-//!    context, and is part of the context's read set.
+//!    context, and is part of the context's read set. So a worker that has the answer does not ask again for
+//!    as long as no transaction has touched the region ([`known`](crate::region::known)).
 //! 3. A block runs on the table that was published when it began. Executing a block changes nothing:
 //!    its outcome carries the changes, and committing them is a step of its own, as it is for
 //!    accounts. The same block can be executed again.
@@ -44,7 +45,7 @@ mod upkeep;
 mod world;
 
 pub(crate) use self::{
-    ask::Asker,
+    ask::{Asker, Waking},
     block::{SharedBlock, Trouble},
     world::ContextWorld,
 };

@@ -3,7 +3,7 @@
 
 use std::task::{Poll, Waker};
 
-use super::{Asker, ContextWorld, SharedBlock, SharedMemory};
+use super::{Asker, ContextWorld, SharedBlock, SharedMemory, Waking};
 use crate::{
     context::{Machine, Run, context_waker},
     region::{handle::RegionId, meta::Meta, versions::BlockRegions, world::World},
@@ -79,8 +79,16 @@ impl Questions {
         look: impl FnOnce(&mut dyn World) -> R,
     ) -> R {
         let (shared, asker) = (&block.0, &mut self.0);
-        let mut world =
-            ContextWorld { scheduler, shared, tx, asker, waker, sidecars: &[], trouble: None };
+        let mut world = ContextWorld {
+            scheduler,
+            shared,
+            tx,
+            asker,
+            waker: Waking::Made(waker),
+            known: None,
+            sidecars: &[],
+            trouble: None,
+        };
         let result = look(&mut world);
         assert_eq!(world.trouble, None);
         result

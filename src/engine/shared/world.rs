@@ -1,13 +1,14 @@
 //! The regions below a context, as its session sees them.
 
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
-use super::{Asker, SharedBlock, Trouble};
+use super::{Asker, SharedBlock, Trouble, Waking};
 use crate::{
     pool::Pools,
     region::{
         content::PageKey,
         handle::{Handle, RegionId},
+        known::Known,
         meta::Meta,
         page::Page,
         sidecar::Sidecar,
@@ -26,7 +27,9 @@ pub(crate) struct ContextWorld<'a> {
     pub(crate) shared: &'a SharedBlock,
     pub(crate) tx: TxIndex,
     pub(crate) asker: &'a mut Asker,
-    pub(crate) waker: &'a Waker,
+    pub(crate) waker: Waking<'a>,
+    /// What the worker remembers, if it does.
+    pub(crate) known: Option<&'a mut Known>,
     /// What is attached to the transaction.
     pub(crate) sidecars: &'a [Arc<Sidecar>],
     /// Why the incarnation has to stop, after [`Interrupt::Stop`].
@@ -46,9 +49,14 @@ impl ContextWorld<'_> {
 
 impl World for ContextWorld<'_> {
     fn meta(&mut self, id: RegionId) -> Result<Found<(Meta, Option<Lease>)>, Interrupt> {
+        if let Some(known) = &mut self.known
+            && let Some((entry, meta)) = self.shared.regions.known_meta(known, id)
+        {
+            return Ok(Found { entry: Some(entry), value: (meta, None) });
+        }
         loop {
             let first = self.scheduler.cursor().frontier() == self.tx;
-            let answer = self.asker.poll_look(self.shared, self.tx, id, first, self.waker);
+            let answer = self.asker.poll_look(self.shared, self.tx, id, first, self.waker.get());
             let looked = match answer {
                 Poll::Pending => return Err(Interrupt::Wait),
                 Poll::Ready(Err(trouble)) => {
@@ -70,7 +78,12 @@ impl World for ContextWorld<'_> {
 
     fn page(&mut self, key: PageKey) -> Result<Found<Option<Arc<Page>>>, Interrupt> {
         loop {
-            let found = self.shared.regions.page(self.tx, key).map_err(|fault| {
+            let regions = &self.shared.regions;
+            let found = match &mut self.known {
+                Some(known) => regions.page_by(known, self.tx, key),
+                None => regions.page(self.tx, key),
+            };
+            let found = found.map_err(|fault| {
                 self.trouble = Some(fault.into());
                 Interrupt::Stop
             })?;

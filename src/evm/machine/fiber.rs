@@ -42,6 +42,7 @@ use crate::{
         sequential::copy_transaction,
         shared::{self, Shared},
     },
+    region::config::ChainConfig,
     state::TxIndex,
     sync::Arc,
 };
@@ -219,7 +220,9 @@ fn build<'y>(
 ) -> PooledEvm<'y> {
     let notes: Rc<RefCell<Notes>> = Rc::default();
     let spec = cfg.spec;
-    let mut shared = Shared::new(run.machine.shared_config().cloned());
+    // A copy of its own: every session counts as a holder, beside what all operations look up.
+    let config = run.machine.shared_config().map(|config| Arc::new(ChainConfig::clone(config)));
+    let mut shared = Shared::new(config);
     shared.watch(run.control().cloned());
     let mut view = View::new(yielder, notes.clone(), guides.clone());
     view.sees_hashes = run.machine.storage.is_slow();

@@ -6,7 +6,10 @@ use super::{
     cells::{AccountCell, SlotCell},
     codes::Codes,
 };
-use crate::{context::Run, evm::keccak_cache::SharedKeccakCache, state::Guide, sync::Arc};
+use crate::{
+    context::Run, evm::keccak_cache::SharedKeccakCache, region::known::Known, state::Guide,
+    sync::Arc,
+};
 
 /// The guides of one worker, for one block at a time.
 #[derive(Default)]
@@ -15,6 +18,8 @@ pub(crate) struct Guides {
     run: Option<Arc<Run<EvmMachine>>>,
     pub(super) accounts: Guide<AccountCell>,
     pub(super) slots: Guide<SlotCell>,
+    /// Regions and pages.
+    pub(super) regions: Known,
     /// What was hashed.
     pub(super) hashes: SharedKeccakCache,
     /// Copies of code.
@@ -35,6 +40,7 @@ impl Guides {
         if self.run.take().is_some() {
             self.accounts.forget();
             self.slots.forget();
+            self.regions.forget();
             self.hashes.borrow_mut().clear();
             self.codes.forget();
         }

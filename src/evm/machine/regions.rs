@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::view::{Awaiting, Stop, View};
 use crate::{
     context::context_waker,
-    engine::shared::{Asker, ContextWorld},
+    engine::shared::{Asker, ContextWorld, Waking},
     evm::shared::RegionSource,
     observe::timeline,
     pool::Pools,
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct RegionView {
     asker: Asker,
-    /// Made by the transaction's first operation.
+    /// Made by the transaction's first question.
     waker: Option<Waker>,
     /// Why the transaction has to stop.
     failure: Option<Stop>,
@@ -34,7 +34,7 @@ pub(super) struct RegionView {
 impl RegionView {
     /// Turns to another transaction.
     pub(super) fn clear(&mut self) {
-        if self.waker.is_some() {
+        if self.waker.is_some() || self.failure.is_some() {
             *self = Self::default();
         }
     }
@@ -45,16 +45,21 @@ impl View<'_> {
         &mut self,
         ask: impl FnOnce(&mut ContextWorld<'_>) -> Result<T, Interrupt>,
     ) -> Result<T, Interrupt> {
-        let run = self.run().clone();
+        // Borrowed, not cloned: the count of whoever has the block stands beside what all workers read of
+        // it, and an operation on a region is a few hundred nanoseconds.
+        let Some(run) = &self.run else { return Err(Interrupt::Stop) };
         let Some(shared) = &run.machine.shared else { return Err(Interrupt::Stop) };
         let tx = self.tx;
         let RegionView { asker, waker, failure } = &mut self.regions;
+        let make_waker = || context_waker(run, tx);
+        let mut guides = self.guides.borrow_mut();
         let mut world = ContextWorld {
             scheduler: &run.scheduler,
             shared,
             tx,
             asker,
-            waker: waker.get_or_insert_with(|| context_waker(&run, tx)),
+            waker: Waking::Late(waker, &make_waker),
+            known: Some(&mut guides.regions),
             sidecars: &run.machine.block.transactions[tx.get()].sidecars,
             trouble: None,
         };

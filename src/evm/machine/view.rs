@@ -69,10 +69,10 @@ pub(super) enum Awaiting {
 /// The database of one coroutine.
 pub(crate) struct View<'y> {
     yielder: &'y Yielder<Command, Event>,
-    run: Option<Arc<Run<EvmMachine>>>,
+    pub(super) run: Option<Arc<Run<EvmMachine>>>,
     pub(super) tx: TxIndex,
     notes: Rc<RefCell<Notes>>,
-    guides: Rc<RefCell<Guides>>,
+    pub(super) guides: Rc<RefCell<Guides>>,
     pub(super) regions: RegionView,
     /// It only looks for what the transaction will read.
     pub(super) scouting: Option<Scouting>,

@@ -82,6 +82,8 @@ pub struct Shared {
     precompile: Option<Address>,
     paused: bool,
     session: Option<Box<Session>>,
+    /// An empty one of the same chain, for the next transaction.
+    spare: Option<Box<Session>>,
     diagnostics: Vec<Diagnostic>,
     /// The transaction has met the precompile's account.
     met: bool,
@@ -238,9 +240,17 @@ impl Shared {
         call: &Call,
         operation: &Operation,
     ) -> Result<Plan, Fault> {
-        let Some(config) = self.active().cloned() else { return Err(Fault::Stop) };
-        let session =
-            self.session.get_or_insert_with(|| Box::new(Session::new(config.clone(), depth)));
+        let Some(config) = self.config.as_ref().filter(|_| !self.paused) else {
+            return Err(Fault::Stop);
+        };
+        let spare = &mut self.spare;
+        let session = self.session.get_or_insert_with(|| match spare.take() {
+            Some(mut session) => {
+                session.begin_at(depth);
+                session
+            }
+            None => Box::new(Session::new(config.clone(), depth)),
+        });
         debug_assert_eq!(session.depth(), depth, "checkpoints of journal and session go together");
         let result = loop {
             let Some(world) = database.regions() else { return Err(Fault::Stop) };
@@ -282,7 +292,11 @@ impl Shared {
     #[inline]
     pub fn end(&mut self, keep: bool) -> SharedEnd {
         SharedEnd {
-            effects: self.session.take().map(|session| Box::new(session.finish(keep))),
+            effects: self.session.take().map(|mut session| {
+                let (effects, is_small) = session.end(keep);
+                self.spare = is_small.then_some(session);
+                Box::new(effects)
+            }),
             diagnostics: std::mem::take(&mut self.diagnostics),
         }
     }
@@ -291,7 +305,9 @@ impl Shared {
     #[inline]
     pub fn discard(&mut self) {
         if self.session.is_some() || !self.diagnostics.is_empty() {
-            self.session = None;
+            if let Some(mut session) = self.session.take() {
+                self.spare = session.clear().then_some(session);
+            }
             self.diagnostics.clear();
         }
     }

@@ -77,9 +77,14 @@ impl Session {
     /// Ends the session. With `keep` its changes stand; otherwise only what was observed remains,
     /// as for an invalid transaction or a closure that failed.
     #[must_use]
-    pub fn finish(self, keep: bool) -> Effects {
-        let mut effects = Effects { usage: self.usage, denied: self.denied, ..Effects::default() };
-        for name in self.names.into_values() {
+    pub fn finish(mut self, keep: bool) -> Effects {
+        self.take_effects(keep)
+    }
+
+    pub(super) fn take_effects(&mut self, keep: bool) -> Effects {
+        let (usage, denied) = (self.usage, std::mem::take(&mut self.denied));
+        let mut effects = Effects { usage, denied, ..Effects::default() };
+        for (_, name) in self.names.drain() {
             let live = name.current.and_then(|region| self.regions[region].live.as_ref());
             if let Some(change) = change(&name.found, name.generation, live)
                 && keep

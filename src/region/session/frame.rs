@@ -96,7 +96,29 @@ pub(super) struct Frame {
     pub(super) written: HashSet<(RegionNumber, PageNumber), RandomState>,
 }
 
+/// Frames that a session keeps for the next ones.
+const SPARE: usize = 8;
+/// What a frame may have room for, to be kept: to empty it takes time in proportion.
+const SPARE_ROOM: usize = 64;
+
 impl Frame {
+    /// Whether nothing was done in it that a revert would have to know of.
+    pub(super) fn is_unused(&self) -> bool {
+        self.mappings.is_empty() && self.written.is_empty()
+    }
+
+    /// Empties it, and keeps its memory for another one if that is little.
+    pub(super) fn keep_in(mut self, spare: &mut Vec<Self>) {
+        let Self { mappings, windows, written, .. } = &self;
+        let room = mappings.capacity().max(windows.capacity()).max(written.capacity());
+        if spare.len() < SPARE && room <= SPARE_ROOM {
+            self.mappings.clear();
+            self.windows.clear();
+            self.written.clear();
+            spare.push(self);
+        }
+    }
+
     pub(super) fn live(&self) -> impl Iterator<Item = &Mapping> {
         self.mappings.iter().filter(|mapping| mapping.live)
     }

@@ -128,9 +128,14 @@ impl Session {
         let (position, frames) = (self.journal.len(), self.frames.len());
         self.marks.push(Mark { position, epoch: self.epoch, frame, frames });
         if frame {
-            self.serial += 1;
-            self.frames.push(Frame { serial: self.serial, ..Frame::default() });
+            self.begin_frame();
         }
+    }
+
+    pub(super) fn begin_frame(&mut self) {
+        self.serial += 1;
+        let frame = self.spare.pop().unwrap_or_default();
+        self.frames.push(Frame { serial: self.serial, ..frame });
     }
 
     /// Number of open checkpoints.
@@ -150,13 +155,16 @@ impl Session {
         let Some(mark) = self.marks.pop() else { return };
         if mark.frame
             && let Some(frame) = self.frames.pop()
-            && !(frame.mappings.is_empty() && frame.written.is_empty())
         {
             for mapping in frame.live() {
                 self.regions[mapping.region].mappings -= 1;
             }
-            let depth = self.frames.len();
-            self.journal.push(Undo::FrameEnded { depth, frame: Box::new(frame) });
+            if self.marks.is_empty() || frame.is_unused() {
+                frame.keep_in(&mut self.spare);
+            } else {
+                let depth = self.frames.len();
+                self.journal.push(Undo::FrameEnded { depth, frame: Box::new(frame) });
+            }
         }
         if self.marks.is_empty() {
             // Nothing can be reverted any more but by leaving the whole session.

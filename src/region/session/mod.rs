@@ -27,6 +27,7 @@
 //! | `bytes` | moving bytes between callers and overlays |
 //! | `snapshot` | bytes of copy-on-write mappings |
 //! | `effects` | what is left when the transaction ends |
+//! | `reuse` | the same session for the next one |
 //!
 //! Invariants
 //!
@@ -72,6 +73,8 @@ mod map;
 mod plan;
 mod quick;
 mod reach;
+#[cfg(feature = "evm")]
+mod reuse;
 mod snapshot;
 
 use std::collections::{HashMap, HashSet};
@@ -108,6 +111,8 @@ pub struct Session {
     /// Names and regions looked up before, so cheap to look up.
     warm: HashSet<RegionId, RandomState>,
     frames: Vec<Frame>,
+    /// Frames that have ended, empty, for the next ones.
+    spare: Vec<Frame>,
     journal: Vec<Undo>,
     marks: Vec<Mark>,
     epoch: u64,
@@ -139,29 +144,41 @@ impl Session {
     /// A session for a transaction that is within `depth` call frames already.
     #[must_use]
     pub fn new(config: Arc<ChainConfig>, depth: usize) -> Self {
-        let mut session = Self {
+        let mut session = Self::empty(config);
+        session.begin_at(depth);
+        session
+    }
+
+    fn empty(config: Arc<ChainConfig>) -> Self {
+        Self {
             config,
             regions: Vec::new(),
             names: HashMap::default(),
             handles: HashMap::default(),
             own_names: HashMap::default(),
             warm: HashSet::default(),
-            frames: vec![Frame { serial: 1, ..Frame::default() }],
+            frames: Vec::new(),
+            spare: Vec::new(),
             journal: Vec::new(),
             marks: Vec::new(),
             epoch: 0,
-            serial: 1,
+            serial: 0,
             words: 0,
             created: 0,
             ordinal: 0,
             blocks: Blocks::default(),
             usage: Usage::default(),
             denied: Vec::new(),
-        };
-        for _ in 0..depth {
-            session.checkpoint(true);
         }
-        session
+    }
+
+    /// Makes an empty session one for a transaction that is within `depth` call frames already.
+    pub(crate) fn begin_at(&mut self, depth: usize) {
+        debug_assert!(self.frames.is_empty() && self.regions.is_empty(), "an empty session");
+        self.begin_frame();
+        for _ in 0..depth {
+            self.checkpoint(true);
+        }
     }
 
     /// What the chain fixes.
