@@ -293,7 +293,7 @@ impl Machine for Block {
             outlet.push(trace.value);
         }
         if published {
-            self.locations[trace.location].commit(tx);
+            self.locations[trace.location].commit(tx, told);
         } else {
             self.withdraw_others(tx, &trace, old, told);
             self.locations[trace.location].commit_change(tx, &Set(trace.value), told);

@@ -112,7 +112,7 @@ impl Block {
             assert!(transaction.phase.abort());
             return Step::NotYet;
         }
-        self.balance.commit(at);
+        self.balance.commit(at, &mut Vec::new());
         assert!(transaction.phase.commit());
         self.done.lock().push(change);
         Step::Committed

@@ -43,6 +43,13 @@ pub(crate) const MODELS: &[Model] = &[
         weakenings: &["entry.touch"],
         run: what_was_read_without_the_lock_is_checked_at_the_cursor,
     },
+    Model {
+        name: "nobody_is_left_in_a_row_that_was_told_to_go_on",
+        threads: 3,
+        bound: 3,
+        weakenings: &["rivals.look-again", "rivals.release"],
+        run: nobody_is_left_in_a_row_that_was_told_to_go_on,
+    },
 ];
 
 /// A number that is overwritten and observed as a whole.
@@ -204,4 +211,36 @@ fn what_was_read_without_the_lock_is_checked_at_the_cursor() {
     assert!(entry.holds(&11) && !entry.holds(&10));
     assert_eq!(entry.read(READER), Read::Value(11));
     assert_eq!(entry.difference(|before, now| (*before, *now)), Some((10, 11)));
+}
+
+/// Two transactions come to a contended location while a commit finds that hardly anybody who looks
+/// there changes it: each goes on, or is told to.
+fn nobody_is_left_in_a_row_that_was_told_to_go_on() {
+    const FIRST: TxIndex = TxIndex(1);
+    const SECOND: TxIndex = TxIndex(6);
+    let entry = Arc::new(Entry::<Number>::default());
+    entry.fill(10);
+    // The first change comes too late for those who have looked, of whom the last but one changes it as
+    // well, and the last may.
+    let last = TxIndex(SECOND.0 + 1);
+    for reader in 2..=last.0 {
+        let _ = entry.read(TxIndex(reader));
+    }
+    let mut told = Vec::new();
+    entry.publish(FIRST, Set(11), &mut told);
+    assert_eq!(told.len(), 6);
+    entry.commit(FIRST, &mut told);
+    entry.publish(SECOND, Set(12), &mut told);
+    let others = [TxIndex(8), TxIndex(9)].map(|reader| {
+        let entry = entry.clone();
+        thread::spawn(move || {
+            // None of those before has published, as far as this one has heard.
+            entry.rival(reader, None, |_| false).map(|_| reader)
+        })
+    });
+    told.clear();
+    entry.commit(SECOND, &mut told);
+    for waiting in others.into_iter().filter_map(|other| other.join().unwrap()) {
+        assert!(told.contains(&waiting), "{waiting} waits in vain");
+    }
 }

@@ -46,10 +46,16 @@ impl Contention {
         self.0.load(Ordering::Relaxed) & LEVEL != 0
     }
 
+    /// Whether only few of those who look change what they find, so that nobody waits for those before him.
+    #[inline]
+    pub(super) fn is_rarely_changed(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >> LOOKS >= FEW_CHANGE * UNIT
+    }
+
     /// Whether whoever looks had better wait for the one before him who has looked.
+    #[inline]
     pub(super) fn is_worth_waiting(&self) -> bool {
-        let word = self.0.load(Ordering::Relaxed);
-        word & LEVEL != 0 && word >> LOOKS < FEW_CHANGE * UNIT
+        self.is_contended() && !self.is_rarely_changed()
     }
 
     /// How many may wait at a time.

@@ -8,9 +8,12 @@
 //!
 //! Those who wait count as having looked, so they stand in a row, each behind the one before. Where it
 //! turns out that few of those who look change anything ([`Contention`](super::contention)), the whole row is told
-//! to go on.
+//! to go on. It is looked at under the lock, so whoever comes to stand in the row afterwards does not;
+//! `loom-tests/state_entry.rs` explores that. To be told is a hint: each of them is also woken by the one
+//! that it waits for.
 
 use super::{Cell, Entry, TxIndex, inner::Inner};
+use crate::sync::weakened;
 
 impl<C: Cell> Entry<C> {
     /// A lower transaction that has looked at this contended location and not published yet, so will
@@ -29,6 +32,10 @@ impl<C: Cell> Entry<C> {
             return None;
         }
         let mut inner = self.inner.lock();
+        // A commit that has found so meanwhile tells those who are in the row by then.
+        if self.contention.is_rarely_changed() && !weakened("rivals.look-again") {
+            return None;
+        }
         if let Some(rival) = waited.filter(|rival| has_published(*rival)) {
             let changed = inner.last_writer == Some(rival) || inner.position(rival).is_ok();
             self.contention.waited(changed);
@@ -61,7 +68,8 @@ impl<C: Cell> Entry<C> {
         if before.is_some() {
             self.contention.changed_after(inner.looks(writer));
         }
-        if !self.contention.is_worth_waiting()
+        if self.contention.is_rarely_changed()
+            && !weakened("rivals.release")
             && let Some(rare) = &mut inner.rare
         {
             told.append(&mut rare.queue);
