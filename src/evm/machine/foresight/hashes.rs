@@ -7,6 +7,9 @@
 //!
 //! What was hashed is compared whole: a forecast that is wrong leaves a hash that nobody asks for. Each
 //! transaction has its own list, with a lock that one forecast and one incarnation share at most.
+//!
+//! To hand over the entries of slots as well, which spares a second lookup in their table, gained nothing: swaps
+//! at 100 µs a read took 192–268 ms without and 214–332 ms with it, in turns.
 
 use alloy_primitives::{U256, keccak256};
 
