@@ -485,11 +485,18 @@ fn a_trace_that_cannot_be_is_refused_by_name_and_leaves_no_file() {
     }
     let one = fixture.path().to_str().unwrap();
     let both = several.path().to_str().unwrap();
-    let cases: [(&str, &[&str], &str); 10] = [
+    let cases: [(&str, &[&str], &str); 13] = [
         ("t.json", &["no-such"], "there is no scenario \"no-such\""),
         ("t.json", &["chain", "--param", "rounds"], "--param \"rounds\": expected NAME=VALUE"),
         ("t.json", &["chain", "--param", "k=2"], "chain has no parameter \"k\""),
         ("t.json", &["chain", "--block", one], "cannot be used with '--block"),
+        ("t.json", &["chain", "--chain", "genesis.json"], "cannot be used with '--chain"),
+        ("t.json", &["chain", "--policy", "skip"], "cannot be used with '--policy"),
+        (
+            "t.json",
+            &["chain", "--shared-memory", "testing"],
+            "cannot be used with '--shared-memory",
+        ),
         ("t.json", &["--size", "5"], "arguments were not provided"),
         ("t.txt", &[], "give --format"),
         ("none/t.json", &[], "none/t.json: "),

@@ -26,7 +26,8 @@
 //!
 //! `loom-tests/region_versions.rs` explores a grant that is revoked beside a worker that remembers it.
 //!
-//! The region stays out of the collector's reach: the block's table holds it until the block ends.
+//! What is remembered holds a lease, so the region stays out of the collector's reach until the block ends,
+//! as it does for a transaction that asked.
 
 use super::{
     content::PageCell,
@@ -34,12 +35,16 @@ use super::{
     meta::{Live, Meta, MetaCell},
 };
 use crate::{
+    registry::Lease,
     state::{EntryId, Guide, Table},
     sync::Arc,
 };
 
 /// Regions that are remembered. Each has one place, by its number.
 const REMEMBERED: usize = 32;
+/// Grants that are worth a copy. There may be any number, and whoever finds two regions of one place could have
+/// them copied with every other transaction.
+const FEW_GRANTS: usize = 64;
 
 /// The memory of one worker, for one block at a time.
 #[derive(Default)]
@@ -62,6 +67,7 @@ struct Remembered {
     entry: EntryId,
     /// From the second use on.
     own: Option<Meta>,
+    _lease: Option<Lease>,
 }
 
 impl Known {
@@ -76,6 +82,7 @@ impl Known {
         &mut self,
         metas: &Table<MetaCell>,
         id: RegionId,
+        lease: impl FnOnce() -> Option<Lease>,
     ) -> Option<(EntryId, Meta)> {
         if self.metas.is_empty() {
             self.metas = (0..REMEMBERED).map(|_| None).collect();
@@ -95,19 +102,22 @@ impl Known {
                 let entry = metas.find(&id)?;
                 let meta = metas.entry(entry).untouched().filter(|meta| meta.live.is_some())?;
                 let meta = meta.clone();
-                *place = Some(Remembered { id, entry, own: None });
+                *place = Some(Remembered { id, entry, own: None, _lease: lease() });
                 Some((entry, meta))
             }
         }
     }
 }
 
-/// The same metadata, of which no part is shared.
+/// The same metadata, of which no part is shared but many grants.
 fn own_copy(meta: &Meta) -> Meta {
     let live = meta.live.as_ref().map(|live| Live {
         birth: Arc::new((*live.birth).clone()),
         size: live.size,
-        grants: live.grants.iter().map(|(who, granted)| (*who, *granted)).collect(),
+        grants: match live.grants.len() {
+            ..=FEW_GRANTS => live.grants.iter().map(|(who, granted)| (*who, *granted)).collect(),
+            _ => live.grants.clone(),
+        },
     });
     Meta { generation: meta.generation, live }
 }
@@ -139,13 +149,13 @@ mod tests {
         let table: Table<MetaCell> = Table::new();
         let id = RegionId::of(Kind::Persistent, Address::from_number(1), None);
         let mut known = Known::default();
-        assert!(known.untouched(&table, id).is_none(), "nobody has asked");
+        assert!(known.untouched(&table, id, || None).is_none(), "nobody has asked");
         let (at, meta) = (table.intern(&id), region());
-        assert!(known.untouched(&table, id).is_none(), "nobody has answered");
+        assert!(known.untouched(&table, id, || None).is_none(), "nobody has answered");
         table.entry(at).fill(meta.clone());
         let shared: Vec<bool> = (0..3)
             .map(|_| {
-                let (found, copy) = known.untouched(&table, id).expect("it is known");
+                let (found, copy) = known.untouched(&table, id, || None).expect("it is known");
                 assert_eq!((found, &copy), (at, &meta));
                 let birth = |meta: &Meta| meta.live.as_ref().map(|live| Arc::as_ptr(&live.birth));
                 birth(&copy) == birth(&meta)
@@ -154,7 +164,7 @@ mod tests {
         assert_eq!(shared, [true, false, false]);
         let change = MetaChange { size: Some(200), ..MetaChange::default() };
         table.entry(at).publish(TxIndex(3), change, &mut Vec::new());
-        assert!(known.untouched(&table, id).is_none(), "somebody may have changed it");
+        assert!(known.untouched(&table, id, || None).is_none(), "somebody may have changed it");
     }
 
     #[test]
@@ -162,6 +172,42 @@ mod tests {
         let table: Table<MetaCell> = Table::new();
         let id = RegionId::of(Kind::Persistent, Address::from_number(1), None);
         table.entry(table.intern(&id)).fill(Meta::default());
-        assert!(Known::default().untouched(&table, id).is_none());
+        assert!(Known::default().untouched(&table, id, || None).is_none());
+    }
+    #[test]
+    fn many_grants_stay_shared_and_few_do_not() {
+        for (number, shared) in [(FEW_GRANTS, false), (FEW_GRANTS + 1, true)] {
+            let mut meta = region();
+            let live = meta.live.as_mut().expect("it lives");
+            let grantees = (0..number as u64).map(Address::from_number);
+            live.grants = grantees.map(|who| (who, Permissions::ALL)).collect();
+            let copy = own_copy(&meta);
+            assert_eq!(copy, meta);
+            let grants = |meta: &Meta| meta.live.as_ref().expect("it lives").grants.clone();
+            assert_eq!(grants(&copy).ptr_eq(&grants(&meta)), shared);
+        }
+    }
+
+    #[test]
+    fn regions_of_one_place_take_turns_and_a_block_s_end_forgets_them() {
+        let table: Table<MetaCell> = Table::new();
+        let id = |number| RegionId::of(Kind::Persistent, Address::from_number(number), None);
+        let place = |id: &RegionId| id.bytes()[0] as usize % REMEMBERED;
+        let first = id(1);
+        let second = (2..).map(id).find(|other| place(other) == place(&first)).expect("one of 32");
+        let mut known = Known::default();
+        for (id, size) in [(first, 1), (second, 2)] {
+            let mut meta = region();
+            meta.live.as_mut().expect("it lives").size = size;
+            table.entry(table.intern(&id)).fill(meta);
+        }
+        let mut size = |id| {
+            let (_, meta) = known.untouched(&table, id, || None).expect("it is known");
+            meta.live.expect("it lives").size
+        };
+        let sizes = [first, first, second, first, second, second].map(&mut size);
+        assert_eq!(sizes, [1, 1, 2, 1, 2, 2]);
+        known.forget();
+        assert!(known.untouched(&Table::new(), first, || None).is_none(), "another block's table");
     }
 }

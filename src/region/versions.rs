@@ -85,7 +85,7 @@ impl BlockRegions {
     /// remembers it: what the registry would answer again.
     #[must_use]
     pub fn known_meta(&self, known: &mut Known, id: RegionId) -> Option<(EntryId, Meta)> {
-        known.untouched(&self.metas, id)
+        known.untouched(&self.metas, id, || self.lease(id))
     }
 
     /// What keeps the region that the block found behind an id from the collector.

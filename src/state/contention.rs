@@ -12,8 +12,8 @@
 //! other, and so would all behind him: of ten lookers with one writer among them a wait is in vain nine
 //! times, while one who does not wait runs in vain only if the writer happens to run beside him.
 //!
-//! Written under the entry's lock, read without it, and without an order: costs time if wrong, never
-//! correctness.
+//! It stands under the entry's lock; what was last published of it is read without, and without an order:
+//! costs time if wrong, never correctness.
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,68 +29,85 @@ const LOOKS: u32 = 8;
 const UNIT: u32 = 16;
 /// With so many who look for each one who changes, nobody waits. With 2, real blocks took 3 to 4 % longer.
 const FEW_CHANGE: u32 = 3;
-/// As long as it is not known how many, so many wait at a time: if they do so in vain, it is one after the
-/// other.
+/// As long as it is not known how many, so many may have waited since the last change: if they do so in vain,
+/// it is one after the other.
 const FEW_WAIT: usize = 4;
 /// More than that count as so many.
 pub(super) const MOST_LOOKS: usize = 16;
 
 /// How much a location is contended, and how many look for each one who changes it.
-#[derive(Default)]
-pub(super) struct Contention(AtomicU32);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Contention(u32);
 
 impl Contention {
     /// Whether there was a conflict of late.
-    #[inline]
-    pub(super) fn is_contended(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & LEVEL != 0
+    pub(super) fn is_contended(self) -> bool {
+        self.0 & LEVEL != 0
     }
 
     /// Whether only few of those who look change what they find, so that nobody waits for those before him.
-    #[inline]
-    pub(super) fn is_rarely_changed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >> LOOKS >= FEW_CHANGE * UNIT
+    pub(super) fn is_rarely_changed(self) -> bool {
+        self.0 >> LOOKS >= FEW_CHANGE * UNIT
     }
 
     /// Whether whoever looks had better wait for the one before him who has looked.
     #[inline]
-    pub(super) fn is_worth_waiting(&self) -> bool {
+    pub(super) fn is_worth_waiting(self) -> bool {
         self.is_contended() && !self.is_rarely_changed()
     }
 
-    /// How many may wait at a time.
-    pub(super) fn most_waiting(&self) -> usize {
-        match self.0.load(Ordering::Relaxed) >> LOOKS {
+    /// How many may wait.
+    pub(super) fn most_waiting(self) -> usize {
+        match self.0 >> LOOKS {
             0 => FEW_WAIT,
             _ => usize::MAX,
         }
     }
 
     /// A change came too late for a reader.
-    pub(super) fn came_too_late(&self) {
-        self.set_level(|level| level.max(CONTENDED));
+    pub(super) fn came_too_late(self) -> Self {
+        self.at_level(self.level().max(CONTENDED))
     }
 
     /// A wait is over. Was it for one who changed the location?
-    pub(super) fn waited(&self, worth_it: bool) {
-        self.set_level(|level| {
-            if worth_it { (level + 1).min(MOST_CONTENDED) } else { level.saturating_sub(1) }
-        });
+    pub(super) fn waited(self, worth_it: bool) -> Self {
+        self.at_level(match worth_it {
+            true => (self.level() + 1).min(MOST_CONTENDED),
+            false => self.level().saturating_sub(1),
+        })
     }
 
     /// The location was changed by one of so many who have looked at it since it was changed before.
-    pub(super) fn changed_after(&self, looks: usize) {
-        let word = self.0.load(Ordering::Relaxed);
-        let (old, new) = (word >> LOOKS, looks.clamp(1, MOST_LOOKS) as u32 * UNIT);
+    pub(super) fn changed_after(self, looks: usize) -> Self {
+        let (old, new) = (self.0 >> LOOKS, looks.clamp(1, MOST_LOOKS) as u32 * UNIT);
         let looks = if old == 0 { new } else { (3 * old + new) / 4 };
-        self.0.store(word & LEVEL | looks << LOOKS, Ordering::Relaxed);
+        Self(self.level() | looks << LOOKS)
     }
 
-    fn set_level(&self, next: impl FnOnce(u32) -> u32) {
-        let word = self.0.load(Ordering::Relaxed);
-        let level = next(word & LEVEL);
-        if level != word & LEVEL {
-            self.0.store(word & !LEVEL | level, Ordering::Relaxed);
+    fn level(self) -> u32 {
+        self.0 & LEVEL
+    }
+
+    fn at_level(self, level: u32) -> Self {
+        Self(self.0 & !LEVEL | level)
+    }
+}
+
+/// What is known of it to those without the lock.
+#[derive(Default)]
+pub(super) struct Published(AtomicU32);
+
+impl Published {
+    #[inline]
+    pub(super) fn get(&self) -> Contention {
+        Contention(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Changes what stands under the lock, and what is known of it.
+    pub(super) fn change(&self, locked: &mut Contention, next: Contention) {
+        if *locked != next {
+            *locked = next;
+            self.0.store(next.0, Ordering::Relaxed);
         }
     }
 }
@@ -99,36 +116,35 @@ impl Contention {
 mod tests {
     use super::*;
 
+    fn times(
+        contention: Contention,
+        times: u32,
+        step: impl Fn(Contention) -> Contention,
+    ) -> Contention {
+        (0..times).fold(contention, |contention, _| step(contention))
+    }
+
     #[test]
     fn a_conflict_is_remembered_for_some_waits_in_vain() {
-        let contention = Contention::default();
-        assert!(!contention.is_worth_waiting());
-        contention.came_too_late();
-        contention.waited(false);
-        assert!(contention.is_worth_waiting());
-        contention.waited(false);
-        assert!(!contention.is_contended());
-        contention.came_too_late();
-        (0..20).for_each(|_| contention.waited(true));
-        (1..MOST_CONTENDED).for_each(|_| contention.waited(false));
-        assert!(contention.is_worth_waiting());
-        contention.waited(false);
-        contention.waited(false);
-        assert!(!contention.is_contended());
+        let vain = |contention: Contention| contention.waited(false);
+        let fresh = Contention::default();
+        assert!(!fresh.is_worth_waiting());
+        let late = fresh.came_too_late();
+        assert!(vain(late).is_worth_waiting());
+        assert!(!vain(vain(late)).is_contended());
+        let often = times(late, 20, |contention| contention.waited(true));
+        assert!(times(often, MOST_CONTENDED - 1, vain).is_worth_waiting());
+        assert!(!times(often, MOST_CONTENDED + 1, vain).is_contended());
     }
 
     #[test]
     fn nobody_waits_where_few_of_many_change_what_they_look_at() {
-        let contention = Contention::default();
-        contention.came_too_late();
-        contention.changed_after(9);
-        assert!(contention.is_contended() && !contention.is_worth_waiting());
+        let rarely = Contention::default().came_too_late().changed_after(9);
+        assert!(rarely.is_contended() && !rarely.is_worth_waiting());
         // The habit changes, and changes back.
-        (0..8).for_each(|_| contention.changed_after(1));
-        assert!(contention.is_worth_waiting());
-        (0..8).for_each(|_| contention.changed_after(usize::MAX));
-        assert!(!contention.is_worth_waiting());
-        contention.waited(false);
-        assert!(contention.is_contended());
+        let often = times(rarely, 8, |contention| contention.changed_after(1));
+        assert!(often.is_worth_waiting());
+        let rarely = times(often, 8, |contention| contention.changed_after(usize::MAX));
+        assert!(!rarely.is_worth_waiting() && rarely.waited(false).is_contended());
     }
 }

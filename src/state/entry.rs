@@ -19,7 +19,7 @@
 
 use super::{
     Cell, Read, TxIndex,
-    contention::Contention,
+    contention::Published,
     inner::{Inner, Pending},
 };
 use crate::sync::{
@@ -34,7 +34,7 @@ pub struct Entry<C: Cell> {
     first: OnceCell<C::Value>,
     /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.
     touched: AtomicBool,
-    pub(super) contention: Contention,
+    pub(super) contention: Published,
     pub(super) inner: Mutex<Inner<C>>,
 }
 
@@ -43,7 +43,7 @@ impl<C: Cell> Default for Entry<C> {
         Self {
             first: OnceCell::new(),
             touched: AtomicBool::new(false),
-            contention: Contention::default(),
+            contention: Published::default(),
             inner: Mutex::default(),
         }
     }
@@ -187,15 +187,16 @@ where
         let mut inner = self.inner.lock();
         self.touch();
         if C::worth_telling(&change) && !weakened("entry.publish-tells") {
-            self.tell(&inner, writer, told);
+            self.tell(&mut inner, writer, told);
         }
         inner.put(Pending { writer, estimate: false, change });
     }
 
     /// Tells those for whom the change came too late.
-    fn tell(&self, inner: &Inner<C>, writer: TxIndex, told: &mut Vec<TxIndex>) {
+    fn tell(&self, inner: &mut Inner<C>, writer: TxIndex, told: &mut Vec<TxIndex>) {
         if inner.tell(writer, told) {
-            self.contention.came_too_late();
+            let next = inner.contention.came_too_late();
+            self.contention.change(&mut inner.contention, next);
         }
     }
 

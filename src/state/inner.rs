@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::{Cell, TxIndex, contention::MOST_LOOKS};
+use super::{
+    Cell, TxIndex,
+    contention::{Contention, MOST_LOOKS},
+};
 
 /// What a read finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub(super) struct Inner<C: Cell> {
     pub(super) pending: VecDeque<Pending<C>>,
     /// How many of them are worth waiting for.
     pub(super) weighty: u32,
+    /// Whether to wait for others who look.
+    pub(super) contention: Contention,
     /// Who changed the committed value last.
     pub(super) last_writer: Option<TxIndex>,
     pub(super) readers: SmallVec<[TxIndex; 4]>,
@@ -64,6 +69,7 @@ impl<C: Cell> Default for Inner<C> {
             now: None,
             pending: VecDeque::new(),
             weighty: 0,
+            contention: Contention::default(),
             last_writer: None,
             readers: SmallVec::new(),
             rare: None,

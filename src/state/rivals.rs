@@ -28,23 +28,24 @@ impl<C: Cell> Entry<C> {
         waited: Option<TxIndex>,
         has_published: impl Fn(TxIndex) -> bool,
     ) -> Option<TxIndex> {
-        if !self.contention.is_worth_waiting() {
+        if !self.contention.get().is_worth_waiting() {
             return None;
         }
         let mut inner = self.inner.lock();
         // A commit that has found so meanwhile tells those who are in the row by then.
-        if self.contention.is_rarely_changed() && !weakened("rivals.look-again") {
+        if inner.contention.is_rarely_changed() && !weakened("rivals.look-again") {
             return None;
         }
         if let Some(rival) = waited.filter(|rival| has_published(*rival)) {
             let changed = inner.last_writer == Some(rival) || inner.position(rival).is_ok();
-            self.contention.waited(changed);
+            let next = inner.contention.waited(changed);
+            self.contention.change(&mut inner.contention, next);
         }
         let queue = inner.rare.as_ref().map_or(&[][..], |rare| rare.queue.as_slice());
         let looked = inner.readers.iter().chain(queue).copied();
         let rival = looked.filter(|other| *other < reader && !has_published(*other)).max();
         let is_new = rival.is_some() && !queue.contains(&reader);
-        if is_new && queue.len() >= self.contention.most_waiting() {
+        if is_new && queue.len() >= inner.contention.most_waiting() {
             return None;
         }
         if is_new {
@@ -61,18 +62,19 @@ impl<C: Cell> Entry<C> {
         told: &mut Vec<TxIndex>,
     ) {
         let before = inner.last_writer.replace(writer);
-        if !self.contention.is_contended() {
+        if !inner.contention.is_contended() {
             return;
         }
         // How many looked before the first change does not say how many will before the next.
         if before.is_some() {
-            self.contention.changed_after(inner.looks(writer));
+            let next = inner.contention.changed_after(inner.looks(writer));
+            self.contention.change(&mut inner.contention, next);
         }
-        if self.contention.is_rarely_changed()
+        if inner.contention.is_rarely_changed()
             && !weakened("rivals.release")
             && let Some(rare) = &mut inner.rare
         {
-            told.append(&mut rare.queue);
+            told.extend(rare.queue.drain(..).filter(|waiting| *waiting > writer));
         }
     }
 }

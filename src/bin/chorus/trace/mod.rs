@@ -44,7 +44,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
     /// A scenario of `chorus bench` (see `chorus bench --list`)
-    #[arg(value_name = "SCENARIO", conflicts_with_all = ["block", "policy", "shared_memory"])]
+    #[arg(value_name = "SCENARIO", conflicts_with_all = ["block", "chain", "policy", "shared_memory"])]
     scenario: Option<String>,
 
     /// A block directory; a generated block if neither this nor a scenario is given
