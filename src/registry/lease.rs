@@ -1,9 +1,9 @@
 //! Leases: who keeps a record from being collected.
 //!
 //! A record of the table can be destroyed while contexts, mappings, snapshots and exports still
-//! reach it, through an old table too. Each of them holds a lease, and the collector retires the
-//! record when there is none. A retired record gives no lease any more: who finds one in an old
-//! table looks into a newer table.
+//! reach it, through an old table too. Each of them holds a lease, or goes by one that its worker holds for
+//! the block, and the collector retires the record when there is none. A retired record gives no lease any
+//! more: who finds one in an old table looks into a newer table.
 //!
 //! ```text
 //!  word:  63 ─────────────── 1   0
