@@ -285,7 +285,7 @@ fn execute(
                     machine.learn_call(tx, &notes, hashed);
                 }
                 let trace = {
-                    let guides = &mut *evm.ctx.journaled_state.db().guides().borrow_mut();
+                    let guides = &mut *evm.ctx.journaled_state.db().guides.borrow_mut();
                     Trace::executed(machine, guides, tx, notes, &mut state, result)
                 };
                 let trace = trace.with_shared(machine, shared);

@@ -14,6 +14,7 @@
 //! | `cells` | what an account and a slot hold, how they change, what can be observed |
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
+//! | `fetch` | what is not at hand: asks the store, and waits |
 //! | `regions` | the regions below the transaction; waits for the registry |
 //! | `storage`, `landing` | the store below: reads under way, prefetch; how answers come back |
 //! | `tending` | which worker looks after the store |
@@ -39,6 +40,7 @@ mod block_state;
 mod cells;
 mod codes;
 mod drive;
+mod fetch;
 mod fiber;
 mod foresight;
 mod guides;

@@ -18,21 +18,20 @@ use super::{
     fiber::{Command, Event},
     foresight::Preimages,
     guides::Guides,
-    landing,
     notes::Notes,
     places,
     prelude::Place,
     regions::RegionView,
     scout::Scouting,
-    storage::{self, Asks, Landed, Target},
+    storage::Target,
 };
 use crate::{
-    context::{Run, context_waker},
+    context::Run,
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
     observe::timeline,
-    state::{EntryId, Read, TxIndex},
-    store::{Answer, Flight, Query},
+    state::{Read, TxIndex},
+    store::Query,
     sync::Arc,
 };
 
@@ -68,10 +67,11 @@ pub(super) enum Awaiting {
 
 /// The database of one coroutine.
 pub(crate) struct View<'y> {
-    yielder: &'y Yielder<Command, Event>,
+    pub(super) yielder: &'y Yielder<Command, Event>,
     pub(super) run: Option<Arc<Run<EvmMachine>>>,
     pub(super) tx: TxIndex,
     notes: Rc<RefCell<Notes>>,
+    /// What the worker remembers of the block's tables.
     pub(super) guides: Rc<RefCell<Guides>>,
     pub(super) regions: RegionView,
     /// It only looks for what the transaction will read.
@@ -81,7 +81,7 @@ pub(crate) struct View<'y> {
     /// Whether the machine's instructions note what they hash.
     pub(super) sees_hashes: bool,
     /// Of the last transaction of this block that waited here for the store.
-    waker: Option<(TxIndex, Waker)>,
+    pub(super) waker: Option<(TxIndex, Waker)>,
 }
 
 impl<'y> View<'y> {
@@ -124,11 +124,6 @@ impl<'y> View<'y> {
         self.run = None;
         self.waker = None;
         self.guides.borrow_mut().end_block();
-    }
-
-    /// What the worker remembers of the block's tables.
-    pub(super) fn guides(&self) -> &RefCell<Guides> {
-        &self.guides
     }
 
     pub(crate) fn run(&self) -> &Arc<Run<EvmMachine>> {
@@ -206,77 +201,6 @@ impl<'y> View<'y> {
             Command::Cancel => Err(Stop::Cancelled),
             _ => Ok(()),
         }
-    }
-
-    /// Asks the store, on the worker's stack: how deep a store goes is not known, and pages that it
-    /// touched here would stay with the coroutine.
-    pub(super) fn ask(&self, target: Target, rank: u32) -> Option<Arc<Flight<Landed>>> {
-        let run = self.run();
-        self.yielder.on_parent_stack(|| storage::ask(run, target, rank))
-    }
-
-    /// Lets the store answer what is due, on the worker's stack.
-    pub(super) fn drive(&self) {
-        let run = self.run();
-        self.yielder.on_parent_stack(|| landing::drive(run));
-    }
-
-    /// The context's waker, one for all its reads.
-    fn waker(&mut self) -> Waker {
-        match &self.waker {
-            Some((tx, waker)) if *tx == self.tx => waker.clone(),
-            _ => {
-                let waker = context_waker(self.run(), self.tx);
-                self.waker.insert((self.tx, waker)).1.clone()
-            }
-        }
-    }
-
-    /// Suspends until the store has answered. `None`: the answer has arrived meanwhile, in the entry
-    /// of its account or slot.
-    #[cold]
-    fn fetch(&mut self, target: Target) -> Result<Option<Answer>, Stop> {
-        let (run, tx) = (self.run(), self.tx);
-        let ask = || {
-            let mut asks = Asks::new();
-            run.machine.forecast(tx, &mut asks);
-            run.machine.queue(asks);
-            storage::ask(run, target, tx.0)
-        };
-        let Some(flight) = self.yielder.on_parent_stack(ask) else { return Ok(None) };
-        self.run().machine.storage.note_wait();
-        let waker = self.waker();
-        if let Some(scouts) = &self.run().machine.storage.scouts
-            && scouts.note_wait(self.tx)
-        {
-            self.run().scheduler.call_help();
-        }
-        loop {
-            if let Some(result) = flight.poll(&waker) {
-                return Ok(result.map_err(|error| *error)?.map(|answer| *answer));
-            }
-            self.note_wait(timeline::Wait::Store, Awaiting::Answer(target));
-            self.pause()?;
-            self.check()?;
-        }
-    }
-
-    /// The same for a slot of a contract of that code, with others that it will probably read.
-    #[cold]
-    fn fetch_slot(
-        &mut self,
-        key: SlotKey,
-        code: B256,
-        id: EntryId,
-    ) -> Result<Option<Answer>, Stop> {
-        self.run().machine.foresee(code, key.account, key.slot, self.tx.0);
-        self.fetch(Target::Slot(id))
-    }
-
-    /// The same, for what has no entry: the answer is kept with the reads.
-    fn fetch_kept(&mut self, query: Query) -> Result<Answer, Stop> {
-        let target = self.run().machine.target_of(query);
-        Ok(self.fetch(target)?.expect("only what has an entry is known without its read"))
     }
 
     /// Whether the account may be created as far as its storage goes (EIP-7610).
