@@ -117,9 +117,8 @@ fn listed_accounts(machine: &EvmMachine, at: usize) -> Piece {
     let mut accounts = Vec::with_capacity(PIECE);
     let mut changes = Vec::with_capacity(PIECE);
     for (id, address, entry) in machine.accounts.iter_places(at * PIECE..(at + 1) * PIECE) {
-        let [a, b, c, d, e, f, g, h, ..] = address.0.0;
         let mut listed = Listed {
-            first: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            first: first_bytes(address),
             address: *address,
             position: machine.accounts.position(id.get()) as u32,
             change: None,
@@ -199,6 +198,13 @@ fn storage(pieces: &[Piece], places: usize) -> Vec<Vec<(U256, U256)>> {
         slots.sort_unstable_by_key(|(slot, _)| *slot);
     }
     storage
+}
+
+/// A number by which most addresses stand in their order already.
+#[inline]
+pub(super) fn first_bytes(address: &Address) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = address.0.0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// What changed of an account but for its slots, if anything did.

@@ -3,7 +3,8 @@
 //! What a transaction costs is not written on it: gas limits are promises, and a million gas is
 //! 60 µs of transfers or 10 ms of arithmetic. So the engine begins any block the cheap way and looks at
 //! the clock after the second transaction, the fourth, the eighth and so on. A block that is over by
-//! then has lost nothing; one of long transactions is known by its second one.
+//! then has lost nothing; one of long transactions is known by its second one. Where a header tells what all use,
+//! that stands in for the promises.
 //!
 //! With `d` the time that the rest would take one by one, `n` its transactions and `w` workers, the
 //! workers are taken to need
@@ -28,7 +29,7 @@
 
 use super::{
     lessons::{Call, Lessons, TRANSFER, Timed},
-    opening::{call_gas, is_plain},
+    opening::{KnownGas, TRANSFER_GAS, call_gas, is_plain},
 };
 use crate::{
     evm::{
@@ -90,10 +91,16 @@ impl Outlook {
 struct Mix {
     plain: usize,
     calls: usize,
+    /// Of the calls: what they may use, or use.
     gas: u64,
 }
 
 impl Mix {
+    /// What the calls used if all together used so much.
+    fn gas_of_calls(&self, used: u64) -> u64 {
+        used.saturating_sub(self.plain as u64 * TRANSFER_GAS)
+    }
+
     fn of<'a>(transactions: impl Iterator<Item = &'a Transaction>) -> Self {
         let mut mix = Self::default();
         for tx in transactions {
@@ -123,8 +130,11 @@ pub(crate) struct Sample<'a> {
     begin: Option<Instant>,
     from: usize,
     next: usize,
-    /// How many transactions before that were linked to the one before them.
+    /// How many transactions before that were linked to the one before them, and what all of them used.
     linked: u32,
+    used: u64,
+    /// What the block uses, if that is known.
+    known: Option<KnownGas>,
     outlook: Option<Outlook>,
     found_chain: bool,
 }
@@ -143,6 +153,8 @@ impl<'a> Sample<'a> {
             from: 1,
             next: 1,
             linked: 0,
+            used: 0,
+            known: KnownGas::of(block),
             outlook: None,
             found_chain: false,
         }
@@ -168,9 +180,10 @@ impl<'a> Sample<'a> {
         let Some(begin) = self.begin else {
             self.begin = Some(Instant::now());
             self.next = 2;
+            self.used = done.sums.gas_used;
             return Pace::Watch;
         };
-        let pace = self.judge(count, begin.elapsed(), done.linked);
+        let pace = self.judge(count, begin.elapsed(), done.linked, done.sums.gas_used);
         if self.from == count {
             self.begin = Some(Instant::now());
         }
@@ -204,19 +217,24 @@ impl<'a> Sample<'a> {
     }
 
     /// Judges by the latest transactions before `count`, which took `time`, and by how many of all were linked
-    /// to the one before them.
-    fn judge(&mut self, count: usize, time: Duration, linked: u32) -> Pace {
+    /// to the one before them and what they used.
+    fn judge(&mut self, count: usize, time: Duration, linked: u32, used: u64) -> Pace {
         self.next = count + count.div_ceil(2);
         if time < LEAST_SAMPLE {
             return Pace::Watch;
         }
         let transactions = &self.block.transactions;
-        let seen = Mix::of(transactions[self.from..count].iter());
-        let chain = is_chain(linked - self.linked, count - self.from);
-        (self.from, self.linked) = (count, linked);
+        let mut seen = Mix::of(transactions[self.from..count].iter());
         let rest = &transactions[count..];
         let step = rest.len().div_ceil(GLANCES).max(1);
-        let left = Mix::of(rest.iter().step_by(step));
+        let mut left = Mix::of(rest.iter().step_by(step));
+        if let Some(known) = self.known {
+            // Instead of promises.
+            seen.gas = seen.gas_of_calls(used - self.used);
+            left.gas = known.of_calls(used, rest.iter()) / step as u64;
+        }
+        let chain = is_chain(linked - self.linked, count - self.from);
+        (self.from, self.linked, self.used) = (count, linked, used);
         let each = expected(seen, time.as_secs_f64(), left);
         let outlook = Outlook::new(rest.len(), each, self.workers);
         self.outlook = Some(outlook);
@@ -271,7 +289,7 @@ mod tests {
     fn judged(name: &str, size: usize, count: usize, micros: u64) -> Pace {
         let (block, _) =
             Workload::by_name(name).expect("a workload").with_transactions(size).build(1);
-        Sample::new(&block, 2, None).judge(count, Duration::from_micros(micros), 0)
+        Sample::new(&block, 2, None).judge(count, Duration::from_micros(micros), 0, 0)
     }
 
     #[test]
@@ -298,9 +316,28 @@ mod tests {
             Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
         let mut sample = Sample::new(&block, 2, None);
         let time = Duration::from_micros(400);
-        assert_eq!(sample.judge(8, time, 7), Pace::Watch);
-        assert_eq!(sample.judge(12, time, 11), Pace::Watch);
-        assert_eq!(sample.judge(18, time, 15), Pace::HandOver, "two of six were by themselves");
+        assert_eq!(sample.judge(8, time, 7, 0), Pace::Watch);
+        assert_eq!(sample.judge(12, time, 11, 0), Pace::Watch);
+        assert_eq!(sample.judge(18, time, 15, 0), Pace::HandOver, "two of six were by themselves");
+    }
+
+    #[test]
+    fn what_is_left_by_the_header_counts_more_than_what_is_promised() {
+        let (mut block, _) =
+            Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
+        let judged = |block: &Block| {
+            let mut sample = Sample::new(block, 2, None);
+            sample.judge(8, Duration::from_micros(200), 0, 800_000)
+        };
+        assert_eq!(judged(&block), Pace::HandOver);
+        block.claims.gas_used = Some(900_000);
+        assert_eq!(
+            judged(&block),
+            Pace::Settled,
+            "the rest uses an eighth of what the first ones used"
+        );
+        block.claims.gas_used = Some(60_000_000);
+        assert_eq!(judged(&block), Pace::HandOver);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     evm::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
+        diff::first_bytes,
         shared::{RegionSource, put_on},
     },
     region::{
@@ -46,6 +47,8 @@ pub struct SequentialState<'a, S: ?Sized> {
     paused: bool,
     /// Whether transactions depend on each other.
     pub(crate) links: Links,
+    /// Where the account is that plain transfers pay their fees to, once one did.
+    pub(super) payee: Option<AccountId>,
 }
 
 impl<S: ?Sized> std::fmt::Debug for SequentialState<'_, S> {
@@ -67,6 +70,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             shared: None,
             paused: false,
             links: Links::default(),
+            payee: None,
         }
     }
 
@@ -227,18 +231,23 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
 
     /// What changed since the block began.
     pub fn diff(&self) -> StateDiff {
-        // Sorting addresses and positions moves far less than sorting changes.
-        let mut order: Vec<_> = self
+        // Sorting positions moves far less than sorting changes, and nearly always the first bytes of two
+        // addresses differ.
+        let mut order: Vec<(u64, u32)> = self
             .accounts
             .iter()
             .enumerate()
             .filter(|(_, cached)| cached.before.is_some() || !cached.slots.is_empty())
-            .map(|(position, cached)| (cached.address, position as u32))
+            .map(|(position, cached)| (first_bytes(&cached.address), position as u32))
             .collect();
-        order.sort_unstable();
+        let address = |position: u32| &self.accounts[position as usize].address;
+        order.sort_unstable_by(|(first, one), (second, other)| {
+            first.cmp(second).then_with(|| address(*one).cmp(address(*other)))
+        });
         let mut accounts = Vec::with_capacity(order.len());
-        accounts.extend(order.into_iter().filter_map(|(address, position)| {
-            Some((address, self.accounts[position as usize].change()?))
+        accounts.extend(order.into_iter().filter_map(|(_, position)| {
+            let cached = &self.accounts[position as usize];
+            Some((cached.address, cached.change()?))
         }));
         StateDiff { accounts }
     }

@@ -1,7 +1,7 @@
 //! Plain transfers on the state of a block that goes one by one. The engine's direct path uses them; the
 //! sequential reference does not.
 
-use alloy_primitives::{Address, KECCAK256_EMPTY};
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
 use revm::{
     context::result::ExecutionResult,
     state::{AccountId, AccountInfo},
@@ -18,7 +18,9 @@ impl Cached {
     #[inline]
     fn change_now(&mut self, position: usize) -> &mut AccountInfo {
         if self.before.is_none() {
-            self.before = Some(self.now.clone());
+            // Its code is told from another by the hash; to clone it would be to count it.
+            let before = |info: &AccountInfo| AccountInfo { code: None, ..*info };
+            self.before = Some(self.now.as_ref().map(before));
         }
         self.now.get_or_insert_with(|| AccountInfo {
             account_id: AccountId::new(position),
@@ -55,16 +57,36 @@ impl<S: StateStore + ?Sized> SequentialState<'_, S> {
         }
         let has = recipient.map(|info| info.balance).unwrap_or_default();
         let Some(balance) = has.checked_add(transfer.value) else { return Ok(None) };
-        self.position(beneficiary, None)?;
+        let payee = self.position(beneficiary, self.payee)?;
+        self.payee = AccountId::new(payee);
 
         let sender = self.accounts[from].change_now(from);
         // Both were part of what is needed.
         sender.balance -= transfer.value + transfer.fee;
         sender.nonce += 1;
         self.accounts[to].change_now(to).balance = balance;
-        // A reward that does not fit is not paid, and one of nothing is a touch all the same.
-        let has = self.account(beneficiary)?.map(|info| info.balance).unwrap_or_default();
-        self.set_balance(beneficiary, has.checked_add(transfer.reward).unwrap_or(has))?;
+        self.reward(beneficiary, payee, transfer.reward)?;
         Ok(Some(transfers.result()))
+    }
+
+    /// Pays the fee to the account at `payee`. A reward that does not fit is not paid, and one of nothing is a touch
+    /// all the same.
+    fn reward(
+        &mut self,
+        beneficiary: Address,
+        payee: usize,
+        reward: U256,
+    ) -> Result<(), StoreError> {
+        let cached = &mut self.accounts[payee];
+        let has = cached.now.as_ref().map(|info| info.balance);
+        match has.and_then(|has| has.checked_add(reward)) {
+            // An account that gets something is not empty, so this is all.
+            Some(balance) if !reward.is_zero() => cached.change_now(payee).balance = balance,
+            _ => {
+                let has = has.unwrap_or_default();
+                self.set_balance(beneficiary, has.checked_add(reward).unwrap_or(has))?;
+            }
+        }
+        Ok(())
     }
 }
