@@ -131,7 +131,8 @@ pub struct SystemRules {
     pub deposit_contract: Option<Address>,
 }
 
-/// What the header claims, for checking.
+/// What the header claims, for checking. The engine chooses a block's path by the gas besides, which changes no
+/// result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderClaims {
     /// The block hash.
