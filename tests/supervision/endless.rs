@@ -23,9 +23,21 @@ use crate::{
 /// Gas for some thousand years.
 const GAS: u64 = 1 << 62;
 
-/// What never ends: a jump, a jump on condition, and calls of itself, two each, without a jump.
-const ENDLESS: [&[u8]; 3] =
-    [&hex!("5b 5f56"), &hex!("5b 6001 5f57"), &hex!("5f5f5f5f5f305af1 5f5f5f5f5f305af1")];
+/// What never ends: a jump, a jump on condition, and calls of itself, two each, without a jump. Then jumps that the
+/// engine executes together with what is before them: with a push, a comparison or a POP.
+const ENDLESS: [&[u8]; 11] = [
+    &hex!("5b 5f56"),
+    &hex!("5b 6001 5f57"),
+    &hex!("5f5f5f5f5f305af1 5f5f5f5f5f305af1"),
+    &hex!("5b 600056"),
+    &hex!("5b 61000056"),
+    &hex!("5b 6001 600057"),
+    &hex!("5b 5f15 61000057"),
+    &hex!("5b 5f5f14 61000057"),
+    &hex!("5f 5b 8015 61000157"),
+    &hex!("5f 5b 80630000000014 61000157"),
+    &hex!("5b 5f5f50 56"),
+];
 /// SSTORE(0, SLOAD(0) + 1)
 const COUNTER: [u8; 9] = hex!("5f54 600101 5f55 0000");
 
@@ -79,7 +91,7 @@ fn an_endless_loop_ends_at_the_deadline_and_what_was_before_it_is_kept() {
     for way in WAYS {
         in_time(move || {
             let engine = engine(way);
-            for (round, code) in ENDLESS.into_iter().cycle().take(9).enumerate() {
+            for (round, code) in ENDLESS.into_iter().enumerate() {
                 let counts = 5 * round as u64;
                 let (block, memory) = block(counts, Some(code));
                 let store: Arc<dyn StateStore> = memory.clone();
@@ -112,7 +124,7 @@ fn an_endless_loop_is_cancelled_from_another_thread() {
     for way in WAYS {
         in_time(move || {
             let engine = engine(way);
-            for code in ENDLESS.into_iter().cycle().take(9) {
+            for code in ENDLESS.into_iter() {
                 let (block, memory) = block(3, Some(code));
                 let store: Arc<dyn StateStore> = memory;
                 let token = CancelToken::new();

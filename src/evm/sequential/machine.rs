@@ -16,7 +16,7 @@ use super::SequentialState;
 use crate::{
     context::Control,
     evm::{
-        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
+        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, fused,
         keccak_cache::{self, SharedKeccakCache},
         rules::cfg_env,
         shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
@@ -193,6 +193,8 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     pub(crate) fn take_shortcuts(&mut self, shortcuts: Shortcuts) {
         self.transfers = shortcuts.transfers;
         keccak_cache::install(&mut self.evm.instruction);
+        let watched = self.evm.ctx.journaled_state.shared().is_watched();
+        fused::install(&mut self.evm.instruction, watched);
     }
 
     /// Runs a transaction as [`transact`](Self::transact) does, or without revm if that is allowed.

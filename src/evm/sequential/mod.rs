@@ -2,8 +2,9 @@
 //!
 //! It is three things at once: what the parallel engine must equal, what it is measured against,
 //! and the direct path that it takes itself when a block cannot gain. So it is as fast as one can
-//! make it without threads. Only the direct path takes shortcuts: plain transfers go past revm (`transfer`), and
-//! hashes are remembered. `links` sees whether transactions could have run beside each other.
+//! make it without threads. Only the direct path takes shortcuts: plain transfers go past revm (`transfer`),
+//! hashes are remembered, and frequent sequences of opcodes are executed as one. `links` sees whether
+//! transactions could have run beside each other.
 //!
 //! ```text
 //!  Block ─► Sequential ─► prologue ─► transaction 0 … n ─► epilogue ─► BlockOutcome

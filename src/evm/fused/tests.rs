@@ -1,0 +1,274 @@
+//! Random programs of the sequences, on revm's table and on this one. Each runs with plenty of gas and with every
+//! amount up to what it took or 150, so that gas ends at each opcode of a sequence, and on stacks that are nearly
+//! empty or nearly full.
+
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use fastrand::Rng;
+use revm::{
+    bytecode::{Bytecode, opcode as op},
+    context::{BlockEnv, TxEnv},
+    interpreter::{
+        Interpreter, InterpreterAction, SharedMemory,
+        interpreter::{ExtBytecode, InputsImpl, STACK_LIMIT},
+        interpreter_types::MemoryTr,
+    },
+    primitives::hardfork::SpecId,
+};
+
+use crate::{
+    context::Control,
+    evm::{
+        Block,
+        sequential::{Machine, Shortcuts},
+    },
+    store::MemoryStore,
+    sync::Arc,
+};
+
+const SPECS: [SpecId; 7] = [
+    SpecId::FRONTIER,
+    SpecId::HOMESTEAD,
+    SpecId::BYZANTIUM,
+    SpecId::PETERSBURG,
+    SpecId::LONDON,
+    SpecId::CANCUN,
+    SpecId::PRAGUE,
+];
+
+const CONTRACT: Address = Address::repeat_byte(0xcc);
+
+/// Opcodes that stand together. What they push is drawn later.
+const PIECES: &[&[u8]] = &[
+    &[op::JUMPDEST],
+    &[op::JUMPDEST],
+    &[op::JUMPDEST],
+    &[op::JUMP],
+    &[op::JUMPI],
+    &[op::PUSH1],
+    &[op::PUSH2],
+    &[op::PUSH4],
+    &[op::PUSH1, op::JUMP],
+    &[op::PUSH2, op::JUMP],
+    &[op::PUSH1, op::JUMPI],
+    &[op::PUSH2, op::JUMPI],
+    &[op::PUSH2, op::PUSH2, op::JUMPI],
+    &[op::ISZERO, op::PUSH2, op::JUMPI],
+    &[op::EQ, op::PUSH2, op::JUMPI],
+    &[op::LT, op::PUSH2, op::JUMPI],
+    &[op::GT, op::PUSH2, op::JUMPI],
+    &[op::SLT, op::PUSH2, op::JUMPI],
+    &[op::EQ, op::ISZERO, op::PUSH2, op::JUMPI],
+    &[op::LT, op::ISZERO, op::PUSH2, op::JUMPI],
+    &[op::GT, op::ISZERO, op::PUSH2, op::JUMPI],
+    &[op::SLT, op::ISZERO, op::PUSH2, op::JUMPI],
+    &[op::DUP1, op::ISZERO, op::PUSH2, op::JUMPI],
+    &[op::DUP1, op::PUSH4, op::EQ, op::PUSH2, op::JUMPI],
+    &[op::DUP1, op::PUSH4, op::GT, op::PUSH2, op::JUMPI],
+    &[op::DUP1, op::PUSH4, op::LT, op::PUSH2, op::JUMPI],
+    &[op::POP],
+    &[op::POP, op::POP],
+    &[op::POP, op::POP, op::POP],
+    &[op::POP, op::JUMP],
+    &[op::PUSH1, op::SWAP1, op::POP, op::JUMP],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SWAP2, op::POP, op::POP, op::JUMP],
+    &[op::SWAP1, op::POP],
+    &[op::SWAP2, op::POP],
+    &[op::SWAP3, op::POP],
+    &[op::PUSH1, op::ADD],
+    &[op::PUSH1, op::PUSH1],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::SUB],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::SUB, op::AND],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::AND],
+    &[op::DUP1],
+    &[op::DUP2],
+    &[op::SWAP1],
+    &[op::ISZERO],
+    &[op::EQ],
+    &[op::ADD],
+    &[op::PC],
+    &[op::GAS],
+    &[op::MSIZE],
+    &[op::PUSH1, op::MSTORE],
+    &[op::PUSH1, op::MLOAD],
+    &[op::STOP],
+    &[op::INVALID],
+];
+
+/// Opcodes that change the state, or run the program again within itself.
+const STATEFUL: &[&[u8]] = &[
+    &[op::GAS, op::PUSH1, op::SSTORE],
+    &[op::PUSH1, op::SSTORE],
+    &[op::PUSH1, op::SLOAD],
+    &[op::PUSH1, op::DUP1, op::DUP1, op::DUP1, op::DUP1, op::ADDRESS, op::PUSH2, op::CALL],
+];
+
+/// How many bytes an opcode pushes.
+fn pushed(opcode: u8) -> usize {
+    if (op::PUSH1..=op::PUSH32).contains(&opcode) { usize::from(opcode - op::PUSH0) } else { 0 }
+}
+
+/// A program of at most so many pieces.
+fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
+    let mut code: Vec<u8> = Vec::new();
+    let (mut pushes, mut targets) = (Vec::new(), Vec::new());
+    for _ in 0..random.usize(1..=most) {
+        let pieces = pieces[random.usize(0..pieces.len())];
+        for opcode in pieces[random.usize(0..pieces.len())] {
+            match *opcode {
+                op::JUMPDEST => targets.push(code.len()),
+                opcode if pushed(opcode) > 0 => pushes.push(code.len() + 1),
+                _ => {}
+            }
+            code.push(*opcode);
+            code.resize(code.len() + pushed(*opcode), 0);
+        }
+    }
+    for &at in &pushes {
+        let valid = random.choice(&targets).copied();
+        let word = match random.u8(0..16) {
+            0 => random.usize(0..=code.len()),
+            // Within what is pushed, where there may be what looks like a JUMPDEST.
+            1 => random.choice(&pushes).copied().unwrap_or(at),
+            2 => usize::from(op::JUMPDEST),
+            3 => random.usize(0..0x1_0000),
+            4 => 160,
+            5..=7 => random.usize(0..3),
+            _ => valid.unwrap_or(0),
+        };
+        let length = pushed(code[at - 1]);
+        let bytes = (word as u64).to_be_bytes();
+        code[at..at + length].copy_from_slice(&bytes[8 - length..]);
+    }
+    // The mask's first two are always ones in real code, and seldom here.
+    for at in 0..code.len().saturating_sub(6) {
+        if pushes.contains(&(at + 1)) && code[at..].starts_with(&[op::PUSH1]) {
+            let shift = code.get(at + 6) == Some(&op::SHL) && pushes.contains(&(at + 3));
+            if shift && random.u8(0..4) > 0 {
+                (code[at + 1], code[at + 3]) = (1, 1);
+            }
+        }
+    }
+    if random.u8(0..4) == 0 {
+        code.truncate(random.usize(0..=code.len()));
+    }
+    code
+}
+
+/// A stack to begin with.
+fn stack(random: &mut Rng, code: &[u8]) -> Vec<U256> {
+    let length = match random.u8(0..3) {
+        0 => random.usize(STACK_LIMIT - 5..=STACK_LIMIT),
+        _ => random.usize(0..7),
+    };
+    let word = |random: &mut Rng| match random.u8(0..8) {
+        0 => U256::ZERO,
+        1 => U256::MAX,
+        2 => U256::ONE << random.usize(0..256),
+        3 => U256::from(random.u8(0..3)),
+        4 => U256::from_limbs(std::array::from_fn(|_| random.u64(..))),
+        // Where a jump may end, more often than by chance.
+        _ => {
+            let targets: Vec<_> = (0..code.len()).filter(|at| code[*at] == op::JUMPDEST).collect();
+            U256::from(random.choice(&targets).copied().unwrap_or(0))
+        }
+    };
+    (0..length).map(|_| word(random)).collect()
+}
+
+/// Everything that a frame leaves.
+#[derive(Debug, PartialEq)]
+struct Left {
+    action: InterpreterAction,
+    stack: Vec<U256>,
+    memory: Vec<u8>,
+}
+
+fn run(
+    machine: &mut Machine<'_, MemoryStore>,
+    spec: SpecId,
+    (code, stack): (&Bytecode, &[U256]),
+    gas: u64,
+) -> Left {
+    let bytecode = ExtBytecode::new(code.clone());
+    let input = InputsImpl::default();
+    let mut frame = Interpreter::new(SharedMemory::new(), bytecode, input, false, spec, gas);
+    stack.iter().for_each(|word| assert!(frame.stack.push(*word)));
+    let instructions = &machine.evm.instruction;
+    let (table, costs) = (instructions.instruction_table(), instructions.gas_table());
+    let action = frame.run_plain(table, costs, &mut machine.evm.ctx);
+    let memory = frame.memory.slice_len(0, frame.memory.size()).to_vec();
+    Left { action, stack: frame.stack.data().clone(), memory }
+}
+
+fn spent(left: &Left) -> u64 {
+    match &left.action {
+        InterpreterAction::Return(result) => result.gas.total_gas_spent(),
+        InterpreterAction::NewFrame(_) => unreachable!("nothing is called"),
+    }
+}
+
+fn block(spec: SpecId) -> Block {
+    let env = BlockEnv { gas_limit: u64::MAX, ..BlockEnv::default() };
+    Block::new(spec, 1, env, Vec::<TxEnv>::new())
+}
+
+#[test]
+fn sequences_leave_what_their_opcodes_leave_whatever_the_gas() {
+    const PLENTY: u64 = 1_000;
+    let store = MemoryStore::default();
+    let mut random = Rng::with_seed(0x5eed);
+    let (mut halted, mut ended) = (0, 0);
+    for (spec, watched) in SPECS.into_iter().flat_map(|spec| [(spec, false), (spec, true)]) {
+        let block = block(spec);
+        let control = watched.then(|| Arc::new(Control::new()));
+        let mut plain = Machine::new(&block, &store);
+        let mut fused = Machine::with_control(&block, &store, None, control);
+        fused.take_shortcuts(Shortcuts::new(&block, None));
+        for _ in 0..1_000 {
+            let code = program(&mut random, &[PIECES], 10);
+            let stack = stack(&mut random, &code);
+            let program = (&Bytecode::new_legacy(code.clone().into()), stack.as_slice());
+            let mut check = |gas: u64| {
+                let expected = run(&mut plain, spec, program, gas);
+                let actual = run(&mut fused, spec, program, gas);
+                assert_eq!(actual, expected, "{spec:?}, gas {gas}, code {code:02x?}");
+                expected
+            };
+            let whole = check(PLENTY);
+            match &whole.action {
+                InterpreterAction::Return(result) if result.is_ok() => ended += 1,
+                _ => halted += 1,
+            }
+            (0..=spent(&whole).min(150)).for_each(|gas| drop(check(gas)));
+        }
+    }
+    assert!(halted > 1_000 && ended > 1_000, "{halted} halted, {ended} ended");
+}
+
+#[test]
+fn transactions_of_sequences_have_the_same_result_and_leave_the_same_state() {
+    let mut random = Rng::with_seed(0xfeed);
+    let mut succeeded = 0;
+    for spec in SPECS {
+        let block = block(spec);
+        for _ in 0..100 {
+            let code = program(&mut random, &[PIECES, STATEFUL], 25);
+            let mut store = MemoryStore::builder();
+            let store = store.code(CONTRACT, Bytes::from(code.clone())).build();
+            let mut plain = Machine::new(&block, &store);
+            let mut fused = Machine::new(&block, &store);
+            fused.take_shortcuts(Shortcuts::new(&block, None));
+            for nonce in 0..20 {
+                let gas_limit = 21_000 + (1_u64 << nonce) + random.u64(0..1 << nonce);
+                let kind = TxKind::Call(CONTRACT);
+                let tx = TxEnv { nonce, gas_limit, kind, ..TxEnv::default() };
+                let expected = plain.transact(&tx).expect("a valid transaction");
+                let actual = fused.transact(&tx).expect("a valid transaction");
+                assert_eq!(actual, expected, "{spec:?}, gas {gas_limit}, code {code:02x?}");
+                succeeded += usize::from(expected.is_success());
+            }
+            assert_eq!(fused.state().diff(), plain.state().diff(), "{spec:?}, code {code:02x?}");
+        }
+    }
+    assert!(succeeded > 1_000, "{succeeded} succeeded");
+}
