@@ -45,7 +45,7 @@
 //! | `settle` | the state as it is committed, for prologue and epilogue |
 //! | `diff` | from versions to the block's state changes |
 //! | `keccak_cache` | hashes of short inputs, remembered |
-//! | `fused` | superinstructions: frequent sequences of opcodes in one |
+//! | `inner_loop` | the frequent opcodes in a loop that keeps its state in registers |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
 //! | [`shared`] | shared memory: opcodes and precompile |
@@ -70,7 +70,7 @@ mod diff_hash;
 mod engine;
 mod finish;
 pub mod footprint;
-mod fused;
+mod inner_loop;
 pub mod input;
 mod journal;
 mod keccak_cache;

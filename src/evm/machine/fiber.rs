@@ -38,7 +38,7 @@ use crate::{
     context::{Attempt, Run},
     engine::message,
     evm::{
-        fused, keccak_cache, rules,
+        inner_loop, keccak_cache, rules,
         sequential::copy_transaction,
         shared::{self, Shared},
     },
@@ -240,7 +240,7 @@ fn build<'y>(
     };
     let mut evm = shared::build(context);
     keccak_cache::install(&mut evm.instruction);
-    fused::install(&mut evm.instruction, run.control().is_some());
+    inner_loop::install(&mut evm.instruction, run.control().is_some());
     if run.machine.storage.is_slow() {
         foresight::install(&mut evm);
     }

@@ -16,7 +16,7 @@ use super::SequentialState;
 use crate::{
     context::Control,
     evm::{
-        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, fused,
+        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, inner_loop,
         keccak_cache::{self, SharedKeccakCache},
         rules::cfg_env,
         shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
@@ -194,7 +194,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         self.transfers = shortcuts.transfers;
         keccak_cache::install(&mut self.evm.instruction);
         let watched = self.evm.ctx.journaled_state.shared().is_watched();
-        fused::install(&mut self.evm.instruction, watched);
+        inner_loop::install(&mut self.evm.instruction, watched);
     }
 
     /// Runs a transaction as [`transact`](Self::transact) does, or without revm if that is allowed.

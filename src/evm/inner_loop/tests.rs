@@ -1,6 +1,5 @@
-//! Random programs of the sequences, on revm's table and on this one. Each runs with plenty of gas and with every
-//! amount up to what it took or 150, so that gas ends at each opcode of a sequence, and on stacks that are nearly
-//! empty or nearly full.
+//! Random programs, on revm's table and on this one. Each runs with plenty of gas and with every amount up to what it
+//! took or 150, so that gas ends at each opcode, and on stacks that are nearly empty or nearly full.
 
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use fastrand::Rng;
@@ -8,9 +7,9 @@ use revm::{
     bytecode::{Bytecode, opcode as op},
     context::{BlockEnv, TxEnv},
     interpreter::{
-        Interpreter, InterpreterAction, SharedMemory,
+        CallInput, Interpreter, InterpreterAction, SharedMemory,
         interpreter::{ExtBytecode, InputsImpl, STACK_LIMIT},
-        interpreter_types::MemoryTr,
+        interpreter_types::{MemoryTr, ReturnData},
     },
     primitives::hardfork::SpecId,
 };
@@ -44,52 +43,24 @@ const PIECES: &[&[u8]] = &[
     &[op::JUMPDEST],
     &[op::JUMP],
     &[op::JUMPI],
-    &[op::PUSH1],
-    &[op::PUSH2],
-    &[op::PUSH4],
     &[op::PUSH1, op::JUMP],
     &[op::PUSH2, op::JUMP],
     &[op::PUSH1, op::JUMPI],
     &[op::PUSH2, op::JUMPI],
     &[op::PUSH2, op::PUSH2, op::JUMPI],
     &[op::ISZERO, op::PUSH2, op::JUMPI],
-    &[op::EQ, op::PUSH2, op::JUMPI],
-    &[op::LT, op::PUSH2, op::JUMPI],
-    &[op::GT, op::PUSH2, op::JUMPI],
-    &[op::SLT, op::PUSH2, op::JUMPI],
-    &[op::EQ, op::ISZERO, op::PUSH2, op::JUMPI],
-    &[op::LT, op::ISZERO, op::PUSH2, op::JUMPI],
-    &[op::GT, op::ISZERO, op::PUSH2, op::JUMPI],
-    &[op::SLT, op::ISZERO, op::PUSH2, op::JUMPI],
-    &[op::DUP1, op::ISZERO, op::PUSH2, op::JUMPI],
     &[op::DUP1, op::PUSH4, op::EQ, op::PUSH2, op::JUMPI],
-    &[op::DUP1, op::PUSH4, op::GT, op::PUSH2, op::JUMPI],
-    &[op::DUP1, op::PUSH4, op::LT, op::PUSH2, op::JUMPI],
-    &[op::POP],
-    &[op::POP, op::POP],
-    &[op::POP, op::POP, op::POP],
-    &[op::POP, op::JUMP],
     &[op::PUSH1, op::SWAP1, op::POP, op::JUMP],
-    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SWAP2, op::POP, op::POP, op::JUMP],
-    &[op::SWAP1, op::POP],
-    &[op::SWAP2, op::POP],
-    &[op::SWAP3, op::POP],
-    &[op::PUSH1, op::ADD],
-    &[op::PUSH1, op::PUSH1],
-    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::SUB],
     &[op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::SUB, op::AND],
-    &[op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::AND],
-    &[op::DUP1],
-    &[op::DUP2],
-    &[op::SWAP1],
-    &[op::ISZERO],
-    &[op::EQ],
-    &[op::ADD],
-    &[op::PC],
-    &[op::GAS],
-    &[op::MSIZE],
+    &[op::PUSH1, op::MSTORE],
     &[op::PUSH1, op::MSTORE],
     &[op::PUSH1, op::MLOAD],
+    &[op::PUSH2, op::MLOAD],
+    &[op::MSTORE],
+    &[op::MLOAD],
+    &[op::PUSH1, op::CALLDATALOAD],
+    &[op::MSIZE],
+    &[op::SIGNEXTEND],
     &[op::STOP],
     &[op::INVALID],
 ];
@@ -99,6 +70,7 @@ const STATEFUL: &[&[u8]] = &[
     &[op::GAS, op::PUSH1, op::SSTORE],
     &[op::PUSH1, op::SSTORE],
     &[op::PUSH1, op::SLOAD],
+    &[op::PUSH1, op::PUSH1, op::KECCAK256],
     &[op::PUSH1, op::DUP1, op::DUP1, op::DUP1, op::DUP1, op::ADDRESS, op::PUSH2, op::CALL],
 ];
 
@@ -111,16 +83,22 @@ fn pushed(opcode: u8) -> usize {
 fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
     let mut code: Vec<u8> = Vec::new();
     let (mut pushes, mut targets) = (Vec::new(), Vec::new());
+    let inner: Vec<_> = super::opcodes().collect();
     for _ in 0..random.usize(1..=most) {
         let pieces = pieces[random.usize(0..pieces.len())];
-        for opcode in pieces[random.usize(0..pieces.len())] {
-            match *opcode {
+        let any = [inner[random.usize(0..inner.len())]];
+        let piece = match random.bool() {
+            true => &any,
+            false => pieces[random.usize(0..pieces.len())],
+        };
+        for &opcode in piece {
+            match opcode {
                 op::JUMPDEST => targets.push(code.len()),
                 opcode if pushed(opcode) > 0 => pushes.push(code.len() + 1),
                 _ => {}
             }
-            code.push(*opcode);
-            code.resize(code.len() + pushed(*opcode), 0);
+            code.push(opcode);
+            code.resize(code.len() + pushed(opcode), 0);
         }
     }
     for &at in &pushes {
@@ -131,22 +109,16 @@ fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
             1 => random.choice(&pushes).copied().unwrap_or(at),
             2 => usize::from(op::JUMPDEST),
             3 => random.usize(0..0x1_0000),
-            4 => 160,
+            4 => random.usize(30..34),
             5..=7 => random.usize(0..3),
             _ => valid.unwrap_or(0),
         };
         let length = pushed(code[at - 1]);
-        let bytes = (word as u64).to_be_bytes();
-        code[at..at + length].copy_from_slice(&bytes[8 - length..]);
-    }
-    // The mask's first two are always ones in real code, and seldom here.
-    for at in 0..code.len().saturating_sub(6) {
-        if pushes.contains(&(at + 1)) && code[at..].starts_with(&[op::PUSH1]) {
-            let shift = code.get(at + 6) == Some(&op::SHL) && pushes.contains(&(at + 3));
-            if shift && random.u8(0..4) > 0 {
-                (code[at + 1], code[at + 3]) = (1, 1);
-            }
+        let mut bytes = U256::from(word).to_be_bytes::<32>();
+        if length > 2 && random.bool() {
+            random.fill(&mut bytes);
         }
+        code[at..at + length].copy_from_slice(&bytes[32 - length..]);
     }
     if random.u8(0..4) == 0 {
         code.truncate(random.usize(0..=code.len()));
@@ -164,7 +136,7 @@ fn stack(random: &mut Rng, code: &[u8]) -> Vec<U256> {
         0 => U256::ZERO,
         1 => U256::MAX,
         2 => U256::ONE << random.usize(0..256),
-        3 => U256::from(random.u8(0..3)),
+        3 => U256::from(random.u16(0..300)),
         4 => U256::from_limbs(std::array::from_fn(|_| random.u64(..))),
         // Where a jump may end, more often than by chance.
         _ => {
@@ -190,13 +162,25 @@ fn run(
     gas: u64,
 ) -> Left {
     let bytecode = ExtBytecode::new(code.clone());
-    let input = InputsImpl::default();
-    let mut frame = Interpreter::new(SharedMemory::new(), bytecode, input, false, spec, gas);
+    let input = InputsImpl {
+        target_address: CONTRACT,
+        caller_address: Address::repeat_byte(0xaa),
+        input: CallInput::Bytes(vec![7; 40].into()),
+        call_value: U256::from(5),
+        ..InputsImpl::default()
+    };
+    // A frame that was called from another, whose memory begins behind the caller's.
+    let mut outer = SharedMemory::new();
+    outer.resize(64);
+    let memory = outer.new_child_context();
+    let mut frame = Interpreter::new(memory, bytecode, input, false, spec, gas);
+    frame.return_data.set_buffer(vec![9; 3].into());
     stack.iter().for_each(|word| assert!(frame.stack.push(*word)));
     let instructions = &machine.evm.instruction;
     let (table, costs) = (instructions.instruction_table(), instructions.gas_table());
     let action = frame.run_plain(table, costs, &mut machine.evm.ctx);
     let memory = frame.memory.slice_len(0, frame.memory.size()).to_vec();
+    assert_eq!(outer.slice_len(0, 64)[..], [0; 64]);
     Left { action, stack: frame.stack.data().clone(), memory }
 }
 
@@ -213,7 +197,7 @@ fn block(spec: SpecId) -> Block {
 }
 
 #[test]
-fn sequences_leave_what_their_opcodes_leave_whatever_the_gas() {
+fn programs_leave_what_they_leave_on_revms_table_whatever_the_gas() {
     const PLENTY: u64 = 1_000;
     let store = MemoryStore::default();
     let mut random = Rng::with_seed(0x5eed);
@@ -222,15 +206,15 @@ fn sequences_leave_what_their_opcodes_leave_whatever_the_gas() {
         let block = block(spec);
         let control = watched.then(|| Arc::new(Control::new()));
         let mut plain = Machine::new(&block, &store);
-        let mut fused = Machine::with_control(&block, &store, None, control);
-        fused.take_shortcuts(Shortcuts::new(&block, None));
+        let mut inner = Machine::with_control(&block, &store, None, control);
+        inner.take_shortcuts(Shortcuts::new(&block, None));
         for _ in 0..1_000 {
-            let code = program(&mut random, &[PIECES], 10);
+            let code = program(&mut random, &[PIECES], 50);
             let stack = stack(&mut random, &code);
             let program = (&Bytecode::new_legacy(code.clone().into()), stack.as_slice());
             let mut check = |gas: u64| {
                 let expected = run(&mut plain, spec, program, gas);
-                let actual = run(&mut fused, spec, program, gas);
+                let actual = run(&mut inner, spec, program, gas);
                 assert_eq!(actual, expected, "{spec:?}, gas {gas}, code {code:02x?}");
                 expected
             };
@@ -246,28 +230,28 @@ fn sequences_leave_what_their_opcodes_leave_whatever_the_gas() {
 }
 
 #[test]
-fn transactions_of_sequences_have_the_same_result_and_leave_the_same_state() {
+fn transactions_have_the_same_result_and_leave_the_same_state() {
     let mut random = Rng::with_seed(0xfeed);
     let mut succeeded = 0;
     for spec in SPECS {
         let block = block(spec);
-        for _ in 0..100 {
+        for _ in 0..200 {
             let code = program(&mut random, &[PIECES, STATEFUL], 25);
             let mut store = MemoryStore::builder();
             let store = store.code(CONTRACT, Bytes::from(code.clone())).build();
             let mut plain = Machine::new(&block, &store);
-            let mut fused = Machine::new(&block, &store);
-            fused.take_shortcuts(Shortcuts::new(&block, None));
+            let mut inner = Machine::new(&block, &store);
+            inner.take_shortcuts(Shortcuts::new(&block, None));
             for nonce in 0..20 {
                 let gas_limit = 21_000 + (1_u64 << nonce) + random.u64(0..1 << nonce);
                 let kind = TxKind::Call(CONTRACT);
                 let tx = TxEnv { nonce, gas_limit, kind, ..TxEnv::default() };
                 let expected = plain.transact(&tx).expect("a valid transaction");
-                let actual = fused.transact(&tx).expect("a valid transaction");
+                let actual = inner.transact(&tx).expect("a valid transaction");
                 assert_eq!(actual, expected, "{spec:?}, gas {gas_limit}, code {code:02x?}");
                 succeeded += usize::from(expected.is_success());
             }
-            assert_eq!(fused.state().diff(), plain.state().diff(), "{spec:?}, code {code:02x?}");
+            assert_eq!(inner.state().diff(), plain.state().diff(), "{spec:?}, code {code:02x?}");
         }
     }
     assert!(succeeded > 1_000, "{succeeded} succeeded");

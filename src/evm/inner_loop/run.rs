@@ -1,0 +1,284 @@
+//! The loop, and how it is entered and left.
+
+use alloy_primitives::U256;
+use revm::{
+    bytecode::opcode as op,
+    context::ContextTr,
+    interpreter::{
+        GasTable, Host, InstructionResult, InstructionTable, gas_table, instruction_table,
+        interpreter::{EthInterpreter, STACK_LIMIT},
+        interpreter_types::Jumps,
+    },
+    primitives::hardfork::SpecId,
+};
+
+use super::{Executed, Frame, Ictx, words};
+use crate::evm::{poll, shared::SharedJournal};
+
+/// By how many words the stack can grow before the loop has to be entered anew.
+const ROOM: usize = 32;
+
+const fn cost(opcode: u8) -> u64 {
+    const COSTS: GasTable = gas_table();
+    COSTS[opcode as usize] as u64
+}
+
+/// revm's instructions.
+struct Plain<H>(std::marker::PhantomData<H>);
+
+impl<H: Host> Plain<H> {
+    const TABLE: InstructionTable<EthInterpreter, H> = instruction_table();
+}
+
+/// The instruction of every opcode of the loop.
+pub(super) fn enter<const POLLED: bool, H>(context: Ictx<'_, H>) -> Executed
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
+    // revm has read it there, and gone past it.
+    let bytecode = &context.interpreter.bytecode;
+    let begin = bytecode.pc().wrapping_sub(1);
+    let Some(&opcode) = bytecode.bytes_slice().get(begin) else {
+        return Err(InstructionResult::OpcodeNotFound);
+    };
+    if run::<POLLED, H>(context.interpreter, context.host, begin, opcode)? {
+        return Ok(());
+    }
+    let table: &InstructionTable<EthInterpreter, H> = &Plain::<H>::TABLE;
+    table[usize::from(opcode)].execute(context)
+}
+
+/// Executes opcodes from `first` on, which stands at `begin` and is charged for already, and says whether it
+/// executed any.
+#[inline]
+fn run<const POLLED: bool, H>(
+    frame: &mut Frame,
+    host: &mut H,
+    begin: usize,
+    first: u8,
+) -> Result<bool, InstructionResult>
+where
+    H: ContextTr<Journal: SharedJournal>,
+{
+    let Frame { bytecode, stack, gas, memory, runtime_flag, input, return_data, .. } = frame;
+    let Some(targets) = bytecode.legacy_jump_table() else { return Ok(false) };
+    let code = bytecode.bytes_slice();
+    let (Ok(mut next), Ok(_)) = (u32::try_from(begin), u32::try_from(code.len())) else {
+        return Ok(false);
+    };
+    let paid = u64::from(super::COSTS[usize::from(first)]);
+    let before = gas.remaining() + paid;
+    let mut left = before;
+    let spec = runtime_flag.spec_id;
+    // At most 1,024 words are on a stack.
+    let words = stack.data_mut();
+    let mut top = words.len() as u16;
+    words.resize((words.len() + ROOM).min(STACK_LIMIT), U256::ZERO);
+    let stack = words.as_mut_slice();
+    let size = memory.len();
+    let mut memory = memory.slice_mut(0, size);
+    let memory: &mut [u8] = &mut memory;
+
+    // Every arm leaves the loop, in front of its opcode, before it has changed anything.
+    macro_rules! pay {
+        ($opcode:path) => {
+            match left.checked_sub(const { cost($opcode) }) {
+                Some(rest) => left = rest,
+                None => break Ok(()),
+            }
+        };
+    }
+    macro_rules! need {
+        ($fork:ident) => {
+            if !spec.is_enabled_in(SpecId::$fork) {
+                break Ok(());
+            }
+        };
+    }
+    macro_rules! push {
+        ($opcode:path, $bytes:expr, $word:expr) => {{
+            let Some(place) = stack.get_mut(usize::from(top)) else { break Ok(()) };
+            pay!($opcode);
+            *place = $word;
+            top += 1;
+            next += 1 + $bytes;
+        }};
+    }
+    macro_rules! unary {
+        ($opcode:path, $result:expr) => {{
+            let Some([.., word]) = stack.get_mut(..usize::from(top)) else { break Ok(()) };
+            pay!($opcode);
+            *word = $result(*word);
+            next += 1;
+        }};
+    }
+    macro_rules! binary {
+        ($opcode:path, $result:expr) => {{
+            let words = stack.get_mut(..usize::from(top));
+            let Some([.., second, first]) = words else { break Ok(()) };
+            pay!($opcode);
+            *second = $result(*first, *second);
+            top -= 1;
+            next += 1;
+        }};
+    }
+    macro_rules! poll {
+        () => {
+            if POLLED && let Err(stopped) = poll::check(host) {
+                break Err(stopped);
+            }
+        };
+    }
+    // Goes to a JUMPDEST, and past it if there is gas for it.
+    macro_rules! land {
+        ($target:expr) => {
+            (left, next) = match left.checked_sub(const { cost(op::JUMPDEST) }) {
+                Some(rest) => (rest, $target as u32 + 1),
+                None => (left, $target as u32),
+            }
+        };
+    }
+
+    let ended = loop {
+        let (at, height) = (next as usize, usize::from(top));
+        let Some(&opcode) = code.get(at) else { break Ok(()) };
+        if opcode >= op::PUSH1 {
+            if opcode > op::SWAP16 {
+                break Ok(());
+            } else if opcode >= op::SWAP1 {
+                let depth = usize::from(opcode - op::SWAP1) + 1;
+                if height <= depth || height > stack.len() {
+                    break Ok(());
+                }
+                pay!(op::SWAP1);
+                stack.swap(height - 1, height - 1 - depth);
+                next += 1;
+            } else if opcode >= op::DUP1 {
+                let depth = usize::from(opcode - op::DUP1) + 1;
+                if height < depth || height >= stack.len() {
+                    break Ok(());
+                }
+                pay!(op::DUP1);
+                stack[height] = stack[height - depth];
+                top += 1;
+                next += 1;
+            } else if opcode == op::PUSH1 {
+                let Some(&byte) = code.get(at + 1) else { break Ok(()) };
+                push!(op::PUSH1, 1, U256::from(byte));
+            } else if opcode == op::PUSH2 {
+                let Some(&[high, low]) = code.get(at + 1..at + 3) else { break Ok(()) };
+                push!(op::PUSH2, 2, U256::from(u16::from_be_bytes([high, low])));
+            } else {
+                let bytes = opcode - op::PUSH0;
+                let Some(word) = words::pushed(code, at + 1, bytes) else { break Ok(()) };
+                push!(op::PUSH32, u32::from(bytes), word);
+            }
+        } else if opcode >= op::POP {
+            if opcode == op::JUMPDEST {
+                pay!(op::JUMPDEST);
+                next += 1;
+            } else if opcode >= op::PC {
+                match opcode {
+                    op::PC => push!(op::PC, 0, U256::from(at)),
+                    op::GAS => push!(op::GAS, 0, U256::from(left)),
+                    op::PUSH0 => {
+                        need!(SHANGHAI);
+                        push!(op::PUSH0, 0, U256::ZERO);
+                    }
+                    _ => break Ok(()),
+                }
+            } else if opcode >= op::JUMP {
+                if opcode == op::JUMPI {
+                    let Some([.., condition, target]) = stack.get(..height) else { break Ok(()) };
+                    let (taken, target) = (!condition.is_zero(), words::saturated(target));
+                    if taken && !targets.is_valid(target) {
+                        break Ok(());
+                    }
+                    pay!(op::JUMPI);
+                    poll!();
+                    top -= 2;
+                    if taken {
+                        land!(target);
+                    } else {
+                        next += 1;
+                    }
+                } else {
+                    let Some([.., target]) = stack.get(..height) else { break Ok(()) };
+                    let target = words::saturated(target);
+                    if !targets.is_valid(target) {
+                        break Ok(());
+                    }
+                    pay!(op::JUMP);
+                    poll!();
+                    top -= 1;
+                    land!(target);
+                }
+            } else if opcode == op::POP {
+                let Some(rest) = top.checked_sub(1) else { break Ok(()) };
+                pay!(op::POP);
+                top = rest;
+                next += 1;
+            } else if opcode == op::MLOAD {
+                let Some([.., word]) = stack.get_mut(..height) else { break Ok(()) };
+                let bytes = memory.get(words::saturated(word)..).and_then(<[u8]>::first_chunk);
+                let Some(bytes) = bytes else { break Ok(()) };
+                pay!(op::MLOAD);
+                *word = U256::from_be_bytes::<32>(*bytes);
+                next += 1;
+            } else if opcode == op::MSTORE {
+                let Some([.., word, offset]) = stack.get(..height) else { break Ok(()) };
+                let bytes = memory.get_mut(words::saturated(offset)..);
+                let Some(bytes) = bytes.and_then(<[u8]>::first_chunk_mut) else { break Ok(()) };
+                pay!(op::MSTORE);
+                *bytes = word.to_be_bytes::<32>();
+                top -= 2;
+                next += 1;
+            } else {
+                break Ok(());
+            }
+        } else {
+            match opcode {
+                op::ADD => binary!(op::ADD, words::add),
+                op::MUL => binary!(op::MUL, U256::wrapping_mul),
+                op::SUB => binary!(op::SUB, words::sub),
+                op::DIV => binary!(op::DIV, words::div),
+                op::LT => binary!(op::LT, |one, other| U256::from(one < other)),
+                op::GT => binary!(op::GT, |one, other| U256::from(one > other)),
+                op::SLT => binary!(op::SLT, |one, other| words::signed_less(one, other)),
+                op::SGT => binary!(op::SGT, |one, other| words::signed_less(other, one)),
+                op::EQ => binary!(op::EQ, |one, other| U256::from(one == other)),
+                op::ISZERO => unary!(op::ISZERO, |word: U256| U256::from(word.is_zero())),
+                op::AND => binary!(op::AND, |one, other| one & other),
+                op::OR => binary!(op::OR, |one, other| one | other),
+                op::XOR => binary!(op::XOR, |one, other| one ^ other),
+                op::NOT => unary!(op::NOT, |word: U256| !word),
+                op::SHL => {
+                    need!(PETERSBURG);
+                    binary!(op::SHL, words::shl);
+                }
+                op::SHR => {
+                    need!(PETERSBURG);
+                    binary!(op::SHR, words::shr);
+                }
+                op::ADDRESS => push!(op::ADDRESS, 0, input.target_address.into_word().into()),
+                op::CALLER => push!(op::CALLER, 0, input.caller_address.into_word().into()),
+                op::CALLVALUE => push!(op::CALLVALUE, 0, input.call_value),
+                op::CALLDATASIZE => push!(op::CALLDATASIZE, 0, U256::from(input.input.len())),
+                op::RETURNDATASIZE => {
+                    need!(BYZANTIUM);
+                    push!(op::RETURNDATASIZE, 0, U256::from(return_data.0.len()));
+                }
+                _ => break Ok(()),
+            }
+        }
+    };
+    words.truncate(usize::from(top));
+    // Every opcode costs something.
+    let spent = before - left;
+    if spent > 0 {
+        // There was as much.
+        let _ = gas.record_regular_cost(spent - paid);
+        bytecode.absolute_jump(next as usize);
+    }
+    ended.map(|()| spent > 0)
+}
