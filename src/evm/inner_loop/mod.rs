@@ -92,6 +92,7 @@ fn opcodes() -> impl Iterator<Item = u8> {
         op::ADDRESS,
         op::CALLER,
         op::CALLVALUE,
+        op::CALLDATALOAD,
         op::CALLDATASIZE,
         op::RETURNDATASIZE,
         op::POP,

@@ -5,7 +5,8 @@ use revm::{
     bytecode::opcode as op,
     context::ContextTr,
     interpreter::{
-        GasTable, Host, InstructionResult, InstructionTable, gas_table, instruction_table,
+        CallInput, GasTable, Host, InstructionResult, InstructionTable, gas_table,
+        instruction_table,
         interpreter::{EthInterpreter, STACK_LIMIT},
         interpreter_types::Jumps,
     },
@@ -15,8 +16,8 @@ use revm::{
 use super::{Executed, Frame, Ictx, words};
 use crate::evm::{poll, shared::SharedJournal};
 
-/// By how many words the stack can grow before the loop has to be entered anew.
-const ROOM: usize = 32;
+/// By how many words the stack can grow before the loop has to be entered anew. They are cleared each time.
+const ROOM: usize = 16;
 
 const fn cost(opcode: u8) -> u64 {
     const COSTS: GasTable = gas_table();
@@ -263,6 +264,11 @@ where
                 op::ADDRESS => push!(op::ADDRESS, 0, input.target_address.into_word().into()),
                 op::CALLER => push!(op::CALLER, 0, input.caller_address.into_word().into()),
                 op::CALLVALUE => push!(op::CALLVALUE, 0, input.call_value),
+                // That of a frame within another lies in the other's memory.
+                op::CALLDATALOAD => {
+                    let CallInput::Bytes(input) = &input.input else { break Ok(()) };
+                    unary!(op::CALLDATALOAD, |offset: U256| words::loaded(input, &offset));
+                }
                 op::CALLDATASIZE => push!(op::CALLDATASIZE, 0, U256::from(input.input.len())),
                 op::RETURNDATASIZE => {
                     need!(BYZANTIUM);

@@ -59,6 +59,7 @@ const PIECES: &[&[u8]] = &[
     &[op::MSTORE],
     &[op::MLOAD],
     &[op::PUSH1, op::CALLDATALOAD],
+    &[op::PUSH1, op::PUSH1, op::CALLDATALOAD],
     &[op::MSIZE],
     &[op::SIGNEXTEND],
     &[op::STOP],
@@ -165,7 +166,7 @@ fn run(
     let input = InputsImpl {
         target_address: CONTRACT,
         caller_address: Address::repeat_byte(0xaa),
-        input: CallInput::Bytes(vec![7; 40].into()),
+        input: CallInput::Bytes((1..=40).collect::<Vec<u8>>().into()),
         call_value: U256::from(5),
         ..InputsImpl::default()
     };

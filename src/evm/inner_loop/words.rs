@@ -66,6 +66,18 @@ pub(super) fn pushed(code: &[u8], at: usize, bytes: u8) -> Option<U256> {
     Some(U256::from_be_bytes(*word) & *MASKS.get(usize::from(bytes))?)
 }
 
+/// The word that begins at an offset of the input; zeros follow what is there.
+#[inline(always)]
+pub(super) fn loaded(input: &[u8], offset: &U256) -> U256 {
+    let rest = input.get(saturated(offset)..).unwrap_or_default();
+    if let Some(word) = rest.first_chunk::<32>() {
+        return U256::from_be_bytes(*word);
+    }
+    let mut word = [0; 32];
+    word[..rest.len()].copy_from_slice(rest);
+    U256::from_be_bytes(word)
+}
+
 /// Words of so many bytes that are all ones.
 static MASKS: [U256; 33] = masks();
 
