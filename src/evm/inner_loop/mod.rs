@@ -51,64 +51,55 @@ mod run;
 mod tests;
 mod words;
 
+use std::marker::PhantomData;
+
 use revm::{
     bytecode::opcode as op,
     context::ContextTr,
     handler::instructions::EthInstructions,
     interpreter::{
-        GasTable, Host, Instruction, InstructionContext, InstructionExecResult, Interpreter,
-        gas_table, interpreter::EthInterpreter,
+        GasTable, Host, Instruction, InstructionContext, InstructionExecResult, InstructionTable,
+        Interpreter, gas_table, instruction_table, interpreter::EthInterpreter,
+        interpreter_types::Jumps,
     },
 };
 
-use super::shared::SharedJournal;
+use super::{poll, shared::SharedJournal};
 
 type Ictx<'a, H> = InstructionContext<'a, H, EthInterpreter>;
 type Executed = InstructionExecResult;
 type Frame = Interpreter<EthInterpreter>;
 
+/// Calls a macro with the opcodes of the loop.
+macro_rules! with_opcodes {
+    ($with:ident) => {
+        $with! {
+            ADD MUL SUB DIV LT GT SLT SGT EQ ISZERO AND OR XOR NOT SHL SHR
+            ADDRESS CALLER CALLVALUE CALLDATALOAD CALLDATASIZE RETURNDATASIZE
+            POP MLOAD MSTORE JUMP JUMPI PC GAS JUMPDEST
+            PUSH0 PUSH1 PUSH2 PUSH3 PUSH4 PUSH5 PUSH6 PUSH7 PUSH8 PUSH9 PUSH10 PUSH11 PUSH12 PUSH13 PUSH14 PUSH15 PUSH16 PUSH17 PUSH18 PUSH19 PUSH20 PUSH21 PUSH22 PUSH23 PUSH24 PUSH25 PUSH26 PUSH27 PUSH28 PUSH29 PUSH30 PUSH31 PUSH32
+            DUP1 DUP2 DUP3 DUP4 DUP5 DUP6 DUP7 DUP8 DUP9 DUP10 DUP11 DUP12 DUP13 DUP14 DUP15 DUP16
+            SWAP1 SWAP2 SWAP3 SWAP4 SWAP5 SWAP6 SWAP7 SWAP8 SWAP9 SWAP10 SWAP11 SWAP12 SWAP13 SWAP14 SWAP15 SWAP16
+        }
+    };
+}
+
 /// revm's costs, without those that a fork changed.
 static COSTS: GasTable = gas_table();
 
+/// Whether an opcode is one of the loop's.
+static INNER: [bool; 256] = {
+    let mut inner = [false; 256];
+    macro_rules! mark {
+        ($($opcode:ident)*) => { $(inner[op::$opcode as usize] = true;)* };
+    }
+    with_opcodes!(mark);
+    inner
+};
+
 /// The opcodes of the loop.
 fn opcodes() -> impl Iterator<Item = u8> {
-    let single = [
-        op::ADD,
-        op::MUL,
-        op::SUB,
-        op::DIV,
-        op::LT,
-        op::GT,
-        op::SLT,
-        op::SGT,
-        op::EQ,
-        op::ISZERO,
-        op::AND,
-        op::OR,
-        op::XOR,
-        op::NOT,
-        op::SHL,
-        op::SHR,
-        op::ADDRESS,
-        op::CALLER,
-        op::CALLVALUE,
-        op::CALLDATALOAD,
-        op::CALLDATASIZE,
-        op::RETURNDATASIZE,
-        op::POP,
-        op::MLOAD,
-        op::MSTORE,
-        op::JUMP,
-        op::JUMPI,
-        op::PC,
-        op::GAS,
-        op::JUMPDEST,
-    ];
-    single
-        .into_iter()
-        .chain(op::PUSH0..=op::PUSH32)
-        .chain(op::DUP1..=op::DUP16)
-        .chain(op::SWAP1..=op::SWAP16)
+    (0..=u8::MAX).filter(|opcode| INNER[usize::from(*opcode)])
 }
 
 /// Replaces the instructions of the loop's opcodes, which poll if the block is `watched`. What they cost stays.
@@ -120,10 +111,49 @@ where
     if opcodes().map(usize::from).any(|opcode| costs[opcode] != COSTS[opcode]) {
         return;
     }
-    let enter = match watched {
-        true => Instruction::new(run::enter::<true, H>),
-        false => Instruction::new(run::enter::<false, H>),
-    };
     let table = instructions.instruction_table_mut();
-    opcodes().for_each(|opcode| table[usize::from(opcode)] = enter);
+    if watched {
+        replace::<true, H>(table);
+    } else {
+        replace::<false, H>(table);
+    }
+}
+
+fn replace<const POLLED: bool, H>(table: &mut InstructionTable<EthInterpreter, H>)
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
+    macro_rules! put {
+        ($($opcode:ident)*) => {
+            $(
+                table[op::$opcode as usize] =
+                    Instruction::new(enter::<{ op::$opcode }, POLLED, H>);
+            )*
+        };
+    }
+    with_opcodes!(put);
+}
+
+/// revm's instructions.
+struct Plain<H>(PhantomData<H>);
+
+impl<H: Host> Plain<H> {
+    const TABLE: InstructionTable<EthInterpreter, H> = instruction_table();
+}
+
+/// The instruction of an opcode of the loop: revm's, and then the loop, if it can do anything.
+fn enter<const OPCODE: u8, const POLLED: bool, H>(context: Ictx<'_, H>) -> Executed
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
+    let Ictx { interpreter, host } = context;
+    if POLLED && matches!(OPCODE, op::JUMP | op::JUMPI) {
+        poll::check(host)?;
+    }
+    let plain = const { Plain::<H>::TABLE[OPCODE as usize] };
+    plain.execute(Ictx { interpreter: &mut *interpreter, host: &mut *host })?;
+    match INNER[usize::from(interpreter.bytecode.opcode())] {
+        true => run::run::<POLLED, H>(interpreter, host),
+        false => Ok(()),
+    }
 }

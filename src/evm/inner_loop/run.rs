@@ -1,19 +1,16 @@
-//! The loop, and how it is entered and left.
+//! The loop.
 
 use alloy_primitives::U256;
 use revm::{
     bytecode::opcode as op,
     context::ContextTr,
     interpreter::{
-        CallInput, GasTable, Host, InstructionResult, InstructionTable, gas_table,
-        instruction_table,
-        interpreter::{EthInterpreter, STACK_LIMIT},
-        interpreter_types::Jumps,
+        CallInput, GasTable, gas_table, interpreter::STACK_LIMIT, interpreter_types::Jumps,
     },
     primitives::hardfork::SpecId,
 };
 
-use super::{Executed, Frame, Ictx, words};
+use super::{Executed, Frame, words};
 use crate::evm::{poll, shared::SharedJournal};
 
 /// By how many words the stack can grow before the loop has to be entered anew. They are cleared each time.
@@ -24,57 +21,26 @@ const fn cost(opcode: u8) -> u64 {
     COSTS[opcode as usize] as u64
 }
 
-/// revm's instructions.
-struct Plain<H>(std::marker::PhantomData<H>);
-
-impl<H: Host> Plain<H> {
-    const TABLE: InstructionTable<EthInterpreter, H> = instruction_table();
-}
-
-/// The instruction of every opcode of the loop.
-pub(super) fn enter<const POLLED: bool, H>(context: Ictx<'_, H>) -> Executed
-where
-    H: ContextTr<Journal: SharedJournal> + Host,
-{
-    // revm has read it there, and gone past it.
-    let bytecode = &context.interpreter.bytecode;
-    let begin = bytecode.pc().wrapping_sub(1);
-    let Some(&opcode) = bytecode.bytes_slice().get(begin) else {
-        return Err(InstructionResult::OpcodeNotFound);
-    };
-    if run::<POLLED, H>(context.interpreter, context.host, begin, opcode)? {
-        return Ok(());
-    }
-    let table: &InstructionTable<EthInterpreter, H> = &Plain::<H>::TABLE;
-    table[usize::from(opcode)].execute(context)
-}
-
-/// Executes opcodes from `first` on, which stands at `begin` and is charged for already, and says whether it
-/// executed any.
-#[inline]
-fn run<const POLLED: bool, H>(
-    frame: &mut Frame,
-    host: &mut H,
-    begin: usize,
-    first: u8,
-) -> Result<bool, InstructionResult>
+/// Executes opcodes from the instruction pointer on, as long as they are in the loop and cannot fail.
+#[inline(never)]
+pub(super) fn run<const POLLED: bool, H>(frame: &mut Frame, host: &mut H) -> Executed
 where
     H: ContextTr<Journal: SharedJournal>,
 {
     let Frame { bytecode, stack, gas, memory, runtime_flag, input, return_data, .. } = frame;
-    let Some(targets) = bytecode.legacy_jump_table() else { return Ok(false) };
+    let Some(targets) = bytecode.legacy_jump_table() else { return Ok(()) };
     let code = bytecode.bytes_slice();
-    let (Ok(mut next), Ok(_)) = (u32::try_from(begin), u32::try_from(code.len())) else {
-        return Ok(false);
+    let (Ok(mut next), Ok(_)) = (u32::try_from(bytecode.pc()), u32::try_from(code.len())) else {
+        return Ok(());
     };
-    let paid = u64::from(super::COSTS[usize::from(first)]);
-    let before = gas.remaining() + paid;
+    let before = gas.remaining();
     let mut left = before;
     let spec = runtime_flag.spec_id;
     // At most 1,024 words are on a stack.
     let words = stack.data_mut();
     let mut top = words.len() as u16;
-    words.resize((words.len() + ROOM).min(STACK_LIMIT), U256::ZERO);
+    let room = ROOM.min(STACK_LIMIT.saturating_sub(words.len()));
+    words.extend_from_slice(&[U256::ZERO; ROOM][..room]);
     let stack = words.as_mut_slice();
     let size = memory.len();
     let mut memory = memory.slice_mut(0, size);
@@ -82,8 +48,8 @@ where
 
     // Every arm leaves the loop, in front of its opcode, before it has changed anything.
     macro_rules! pay {
-        ($opcode:path) => {
-            match left.checked_sub(const { cost($opcode) }) {
+        ($($opcode:path),*) => {
+            match left.checked_sub(const { 0 $(+ cost($opcode))* }) {
                 Some(rest) => left = rest,
                 None => break Ok(()),
             }
@@ -140,6 +106,24 @@ where
         };
     }
 
+    // To a target if a word that is on top says so, else past so many bytes.
+    macro_rules! branch {
+        ($taken:expr, $target:expr, $bytes:expr, $($opcode:path),*) => {{
+            let taken = $taken;
+            if taken && !targets.is_valid($target) {
+                break Ok(());
+            }
+            pay!($($opcode),*);
+            poll!();
+            top -= 1;
+            if taken {
+                land!($target);
+            } else {
+                next += $bytes;
+            }
+        }};
+    }
+
     let ended = loop {
         let (at, height) = (next as usize, usize::from(top));
         let Some(&opcode) = code.get(at) else { break Ok(()) };
@@ -151,9 +135,16 @@ where
                 if height <= depth || height > stack.len() {
                     break Ok(());
                 }
-                pay!(op::SWAP1);
-                stack.swap(height - 1, height - 1 - depth);
-                next += 1;
+                if code.get(at + 1) == Some(&op::POP) {
+                    pay!(op::SWAP1, op::POP);
+                    stack[height - 1 - depth] = stack[height - 1];
+                    top -= 1;
+                    next += 2;
+                } else {
+                    pay!(op::SWAP1);
+                    stack.swap(height - 1, height - 1 - depth);
+                    next += 1;
+                }
             } else if opcode >= op::DUP1 {
                 let depth = usize::from(opcode - op::DUP1) + 1;
                 if height < depth || height >= stack.len() {
@@ -165,10 +156,37 @@ where
                 next += 1;
             } else if opcode == op::PUSH1 {
                 let Some(&byte) = code.get(at + 1) else { break Ok(()) };
-                push!(op::PUSH1, 1, U256::from(byte));
+                if byte == 1 && words::is_address_mask(code, at) {
+                    need!(PETERSBURG);
+                    if height + 2 >= stack.len() {
+                        break Ok(());
+                    }
+                    pay!(op::PUSH1, op::PUSH1, op::PUSH1, op::SHL, op::SUB);
+                    stack[height] = words::ADDRESS_MASK;
+                    top += 1;
+                    next += 8;
+                } else {
+                    push!(op::PUSH1, 1, U256::from(byte));
+                }
             } else if opcode == op::PUSH2 {
-                let Some(&[high, low]) = code.get(at + 1..at + 3) else { break Ok(()) };
-                push!(op::PUSH2, 2, U256::from(u16::from_be_bytes([high, low])));
+                let Some(&[high, low, then]) = code.get(at + 1..at + 4) else { break Ok(()) };
+                let word = u16::from_be_bytes([high, low]);
+                let target = usize::from(word);
+                if height >= stack.len() {
+                    break Ok(());
+                } else if then == op::JUMPI {
+                    let Some([.., condition]) = stack.get(..height) else { break Ok(()) };
+                    branch!(!condition.is_zero(), target, 4, op::PUSH2, op::JUMPI);
+                } else if then == op::JUMP {
+                    if !targets.is_valid(target) {
+                        break Ok(());
+                    }
+                    pay!(op::PUSH2, op::JUMP);
+                    poll!();
+                    land!(target);
+                } else {
+                    push!(op::PUSH2, 2, U256::from(word));
+                }
             } else {
                 let bytes = opcode - op::PUSH0;
                 let Some(word) = words::pushed(code, at + 1, bytes) else { break Ok(()) };
@@ -192,17 +210,8 @@ where
                 if opcode == op::JUMPI {
                     let Some([.., condition, target]) = stack.get(..height) else { break Ok(()) };
                     let (taken, target) = (!condition.is_zero(), words::saturated(target));
-                    if taken && !targets.is_valid(target) {
-                        break Ok(());
-                    }
-                    pay!(op::JUMPI);
-                    poll!();
-                    top -= 2;
-                    if taken {
-                        land!(target);
-                    } else {
-                        next += 1;
-                    }
+                    branch!(taken, target, 1, op::JUMPI);
+                    top -= 1;
                 } else {
                     let Some([.., target]) = stack.get(..height) else { break Ok(()) };
                     let target = words::saturated(target);
@@ -248,7 +257,16 @@ where
                 op::SLT => binary!(op::SLT, |one, other| words::signed_less(one, other)),
                 op::SGT => binary!(op::SGT, |one, other| words::signed_less(other, one)),
                 op::EQ => binary!(op::EQ, |one, other| U256::from(one == other)),
-                op::ISZERO => unary!(op::ISZERO, |word: U256| U256::from(word.is_zero())),
+                op::ISZERO => {
+                    let Some([.., word]) = stack.get_mut(..height) else { break Ok(()) };
+                    match code.get(at + 1..at + 5) {
+                        Some(&[op::PUSH2, high, low, op::JUMPI]) if height < STACK_LIMIT => {
+                            let target = usize::from(u16::from_be_bytes([high, low]));
+                            branch!(word.is_zero(), target, 5, op::ISZERO, op::PUSH2, op::JUMPI);
+                        }
+                        _ => unary!(op::ISZERO, |word: U256| U256::from(word.is_zero())),
+                    }
+                }
                 op::AND => binary!(op::AND, |one, other| one & other),
                 op::OR => binary!(op::OR, |one, other| one | other),
                 op::XOR => binary!(op::XOR, |one, other| one ^ other),
@@ -279,12 +297,8 @@ where
         }
     };
     words.truncate(usize::from(top));
-    // Every opcode costs something.
-    let spent = before - left;
-    if spent > 0 {
-        // There was as much.
-        let _ = gas.record_regular_cost(spent - paid);
-        bytecode.absolute_jump(next as usize);
-    }
-    ended.map(|()| spent > 0)
+    // There was as much.
+    let _ = gas.record_regular_cost(before - left);
+    bytecode.absolute_jump(next as usize);
+    ended
 }

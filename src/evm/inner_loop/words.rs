@@ -1,6 +1,7 @@
 //! What opcodes do with words.
 
 use alloy_primitives::U256;
+use revm::bytecode::opcode as op;
 
 /// As a position in code or memory; what is beyond all of it is `usize::MAX`.
 #[inline(always)]
@@ -55,6 +56,16 @@ pub(super) fn shl(by: U256, word: U256) -> U256 {
 #[inline(always)]
 pub(super) fn shr(by: U256, word: U256) -> U256 {
     if by < U256::from(256) { word >> saturated(&by) } else { U256::ZERO }
+}
+
+/// As many low bits set as an address has.
+pub(super) const ADDRESS_MASK: U256 = U256::from_limbs([u64::MAX, u64::MAX, u32::MAX as u64, 0]);
+
+/// Whether the code makes [`ADDRESS_MASK`] there: `PUSH1 1 PUSH1 1 PUSH1 160 SHL SUB`.
+#[inline(always)]
+pub(super) fn is_address_mask(code: &[u8], at: usize) -> bool {
+    let made = [op::PUSH1, 1, op::PUSH1, 1, op::PUSH1, 160, op::SHL, op::SUB];
+    code.get(at..).and_then(<[u8]>::first_chunk) == Some(&made)
 }
 
 /// The word that so many bytes of code from `at` on are, 32 at most. None if they, or 32 that end with them, are
