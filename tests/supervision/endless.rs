@@ -32,6 +32,12 @@ const ENDLESS: [&[u8]; 5] = [
     &hex!("5b 5950 600056"),
     &hex!("5b 6001 5901 61000057"),
 ];
+/// Each as it is, and in code that is long enough for that loop.
+fn endless() -> impl Iterator<Item = Vec<u8>> {
+    let filler: [&[u8]; 2] = [&[], &[0; 256]];
+    ENDLESS.into_iter().flat_map(move |code| filler.map(|filler| [code, filler].concat()))
+}
+
 /// SSTORE(0, SLOAD(0) + 1)
 const COUNTER: [u8; 9] = hex!("5f54 600101 5f55 0000");
 
@@ -85,9 +91,9 @@ fn an_endless_loop_ends_at_the_deadline_and_what_was_before_it_is_kept() {
     for way in WAYS {
         in_time(move || {
             let engine = engine(way);
-            for (round, code) in ENDLESS.into_iter().enumerate() {
+            for (round, code) in endless().enumerate() {
                 let counts = 5 * round as u64;
-                let (block, memory) = block(counts, Some(code));
+                let (block, memory) = block(counts, Some(&code));
                 let store: Arc<dyn StateStore> = memory.clone();
                 let allowed = Duration::from_millis(40);
                 let options = ExecuteOptions::new().timeout(allowed).keep_committed();
@@ -118,8 +124,8 @@ fn an_endless_loop_is_cancelled_from_another_thread() {
     for way in WAYS {
         in_time(move || {
             let engine = engine(way);
-            for code in ENDLESS.into_iter() {
-                let (block, memory) = block(3, Some(code));
+            for code in endless() {
+                let (block, memory) = block(3, Some(&code));
                 let store: Arc<dyn StateStore> = memory;
                 let token = CancelToken::new();
                 let canceller = thread::spawn({

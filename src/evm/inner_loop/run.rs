@@ -15,6 +15,7 @@ use crate::evm::{poll, shared::SharedJournal};
 
 /// By how many words the stack can grow before the loop has to be entered anew. They are cleared each time.
 const ROOM: usize = 16;
+static CLEAR: [U256; ROOM] = [U256::ZERO; ROOM];
 
 const fn cost(opcode: u8) -> u64 {
     const COSTS: GasTable = gas_table();
@@ -40,7 +41,7 @@ where
     let words = stack.data_mut();
     let mut top = words.len() as u16;
     let room = ROOM.min(STACK_LIMIT.saturating_sub(words.len()));
-    words.extend_from_slice(&[U256::ZERO; ROOM][..room]);
+    words.extend_from_slice(&CLEAR[..room]);
     let stack = words.as_mut_slice();
     let size = memory.len();
     let mut memory = memory.slice_mut(0, size);
@@ -254,7 +255,7 @@ where
                 op::DIV => binary!(op::DIV, words::div),
                 op::LT => binary!(op::LT, |one, other| U256::from(one < other)),
                 op::GT => binary!(op::GT, |one, other| U256::from(one > other)),
-                op::SLT => binary!(op::SLT, |one, other| words::signed_less(one, other)),
+                op::SLT => binary!(op::SLT, words::signed_less),
                 op::SGT => binary!(op::SGT, |one, other| words::signed_less(other, one)),
                 op::EQ => binary!(op::EQ, |one, other| U256::from(one == other)),
                 op::ISZERO => {

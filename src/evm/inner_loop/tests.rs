@@ -14,6 +14,7 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
+use super::SHORT;
 use crate::{
     context::Control,
     evm::{
@@ -80,10 +81,18 @@ fn pushed(opcode: u8) -> usize {
     if (op::PUSH1..=op::PUSH32).contains(&opcode) { usize::from(opcode - op::PUSH0) } else { 0 }
 }
 
-/// A program of at most so many pieces.
+/// A program of at most so many pieces, in code that is long enough for the loop: a filler is behind it, or before it
+/// and jumped over.
 fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
+    const { assert!(SHORT == 256, "the filler's end, as it is pushed below") };
     let mut code: Vec<u8> = Vec::new();
     let (mut pushes, mut targets) = (Vec::new(), Vec::new());
+    if random.bool() {
+        code.extend([op::PUSH2, 1, 0, op::JUMP]);
+        code.resize(SHORT, op::STOP);
+        code.push(op::JUMPDEST);
+    }
+    let begin = code.len();
     let inner: Vec<_> = super::opcodes().collect();
     for _ in 0..random.usize(1..=most) {
         let pieces = pieces[random.usize(0..pieces.len())];
@@ -122,8 +131,9 @@ fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
         code[at..at + length].copy_from_slice(&bytes[32 - length..]);
     }
     if random.u8(0..4) == 0 {
-        code.truncate(random.usize(0..=code.len()));
+        code.truncate(random.usize(begin..=code.len()));
     }
+    code.resize(code.len().max(SHORT), op::STOP);
     code
 }
 
