@@ -61,8 +61,14 @@ const PIECES: &[&[u8]] = &[
     &[op::MLOAD],
     &[op::PUSH1, op::CALLDATALOAD],
     &[op::PUSH1, op::PUSH1, op::CALLDATALOAD],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::CALLDATACOPY],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::CODECOPY],
+    &[op::PUSH1, op::PUSH1, op::PUSH1, op::RETURNDATACOPY],
+    &[op::PUSH1, op::PUSH1, op::EXP],
+    &[op::PUSH1, op::SIGNEXTEND],
+    &[op::PUSH1, op::SAR],
+    &[op::PUSH1, op::BYTE],
     &[op::MSIZE],
-    &[op::SIGNEXTEND],
     &[op::STOP],
     &[op::INVALID],
 ];
@@ -158,6 +164,17 @@ fn stack(random: &mut Rng, code: &[u8]) -> Vec<U256> {
     (0..length).map(|_| word(random)).collect()
 }
 
+/// The memory of the frame that has called the program.
+const OUTER: [u8; 64] = [7; 64];
+
+/// What the program is called with: bytes of its own, or of its caller's memory.
+fn input(random: &mut Rng) -> CallInput {
+    match random.bool() {
+        true => CallInput::Bytes((1..=40).collect::<Vec<u8>>().into()),
+        false => CallInput::SharedBuffer(3..43),
+    }
+}
+
 /// Everything that a frame leaves.
 #[derive(Debug, PartialEq)]
 struct Left {
@@ -169,20 +186,21 @@ struct Left {
 fn run(
     machine: &mut Machine<'_, MemoryStore>,
     spec: SpecId,
-    (code, stack): (&Bytecode, &[U256]),
+    (code, stack, input): (&Bytecode, &[U256], &CallInput),
     gas: u64,
 ) -> Left {
     let bytecode = ExtBytecode::new(code.clone());
     let input = InputsImpl {
         target_address: CONTRACT,
         caller_address: Address::repeat_byte(0xaa),
-        input: CallInput::Bytes((1..=40).collect::<Vec<u8>>().into()),
+        input: input.clone(),
         call_value: U256::from(5),
         ..InputsImpl::default()
     };
     // A frame that was called from another, whose memory begins behind the caller's.
     let mut outer = SharedMemory::new();
     outer.resize(64);
+    outer.set(0, &OUTER);
     let memory = outer.new_child_context();
     let mut frame = Interpreter::new(memory, bytecode, input, false, spec, gas);
     frame.return_data.set_buffer(vec![9; 3].into());
@@ -191,7 +209,7 @@ fn run(
     let (table, costs) = (instructions.instruction_table(), instructions.gas_table());
     let action = frame.run_plain(table, costs, &mut machine.evm.ctx);
     let memory = frame.memory.slice_len(0, frame.memory.size()).to_vec();
-    assert_eq!(outer.slice_len(0, 64)[..], [0; 64]);
+    assert_eq!(outer.slice_len(0, 64)[..], OUTER);
     Left { action, stack: frame.stack.data().clone(), memory }
 }
 
@@ -222,7 +240,9 @@ fn programs_leave_what_they_leave_on_revms_table_whatever_the_gas() {
         for _ in 0..1_000 {
             let code = program(&mut random, &[PIECES], 50);
             let stack = stack(&mut random, &code);
-            let program = (&Bytecode::new_legacy(code.clone().into()), stack.as_slice());
+            let input = input(&mut random);
+            let bytecode = Bytecode::new_legacy(code.clone().into());
+            let program = (&bytecode, stack.as_slice(), &input);
             let mut check = |gas: u64| {
                 let expected = run(&mut plain, spec, program, gas);
                 let actual = run(&mut inner, spec, program, gas);

@@ -32,12 +32,6 @@ pub(super) fn sub(from: U256, word: U256) -> U256 {
     U256::from_limbs([a, b, c, d])
 }
 
-/// The quotient, 0 if it is by 0.
-#[inline(always)]
-pub(super) fn div(word: U256, by: U256) -> U256 {
-    word.checked_div(by).unwrap_or(U256::ZERO)
-}
-
 /// 1 if one word is less than another, both in two's complement, else 0.
 #[inline(always)]
 pub(super) fn signed_less(one: U256, other: U256) -> U256 {
@@ -75,18 +69,6 @@ pub(super) fn pushed(code: &[u8], at: usize, bytes: u8) -> Option<U256> {
     let end = at + usize::from(bytes);
     let word: &[u8; 32] = code.get(end.checked_sub(32)?..end)?.try_into().ok()?;
     Some(U256::from_be_bytes(*word) & *MASKS.get(usize::from(bytes))?)
-}
-
-/// The word that begins at an offset of the input; zeros follow what is there.
-#[inline(always)]
-pub(super) fn loaded(input: &[u8], offset: &U256) -> U256 {
-    let rest = input.get(saturated(offset)..).unwrap_or_default();
-    if let Some(word) = rest.first_chunk::<32>() {
-        return U256::from_be_bytes(*word);
-    }
-    let mut word = [0; 32];
-    word[..rest.len()].copy_from_slice(rest);
-    U256::from_be_bytes(word)
 }
 
 /// Words of so many bytes that are all ones.
