@@ -146,7 +146,7 @@ fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
 /// A stack to begin with.
 fn stack(random: &mut Rng, code: &[u8]) -> Vec<U256> {
     let length = match random.u8(0..3) {
-        0 => random.usize(STACK_LIMIT - 5..=STACK_LIMIT),
+        0 => random.usize(STACK_LIMIT - 12..=STACK_LIMIT),
         _ => random.usize(0..7),
     };
     let word = |random: &mut Rng| match random.u8(0..8) {
