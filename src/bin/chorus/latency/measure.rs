@@ -32,6 +32,8 @@ pub(super) struct Measured {
     pub(super) parallel: Duration,
     /// Median of the pairs' ratios.
     pub(super) ratio: f64,
+    /// Median of the engine's times as multiples of its own, each measured just before, over a store that does not wait.
+    pub(super) of_zero: f64,
     /// How the last parallel run went.
     pub(super) statistics: Statistics,
     /// All runs came to the same.
@@ -39,8 +41,9 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Runs the block `repeat` times on each engine, in turns, after one run of each without waits
-    /// that warms caches and predictors.
+    /// Runs the block `repeat` times on each engine, in turns. The sequential one waits for seconds, in which caches,
+    /// predictors and the allocator forget what they knew of the engine. So the engine runs without waits first, which is
+    /// not timed; then without waits, and then with them.
     pub(super) fn new(
         engine: &Engine,
         work: &Work,
@@ -53,10 +56,10 @@ impl Measured {
         let slow = Arc::new(LatencyStore::new(work.prestate.clone(), Latency::Fixed(latency)));
         let store: Arc<dyn StateStore> = slow.clone();
         let memory: Arc<dyn StateStore> = work.prestate.clone();
-        engine.execute(&work.block, &memory)?;
         let mut sequential = Vec::new();
         let mut parallel = Vec::new();
         let mut ratios = Vec::new();
+        let mut multiples = Vec::new();
         let mut equal = true;
         let mut statistics = Statistics::default();
         for _ in 0..repeat {
@@ -67,18 +70,19 @@ impl Measured {
                     (outcome, time + waits)
                 }
             };
+            engine.execute(&work.block, &memory)?;
+            let (_, at_zero) = forgetful(engine, work, &memory)?;
             slow.forget();
-            engine.forget();
-            let begin = Instant::now();
-            let outcome = engine.execute(&work.block, &store)?;
-            let own = begin.elapsed();
+            let (outcome, own) = forgetful(engine, work, &store)?;
             equal &= difference(&Ok(one_by_one), &Ok(outcome.clone())).is_none();
             statistics = outcome.statistics;
             ratios.push(time.as_secs_f64() / own.as_secs_f64().max(1e-9));
+            multiples.push(own.as_secs_f64() / at_zero.as_secs_f64().max(1e-9));
             sequential.push(time);
             parallel.push(own);
         }
         ratios.sort_by(f64::total_cmp);
+        multiples.sort_by(f64::total_cmp);
         Ok(Self {
             latency,
             achieved: slow.achieved(),
@@ -86,10 +90,23 @@ impl Measured {
             ran,
             parallel: median(parallel),
             ratio: ratios[ratios.len() / 2],
+            of_zero: if latency.is_zero() { 1.0 } else { multiples[multiples.len() / 2] },
             statistics,
             equal,
         })
     }
+}
+
+/// Executes the block in parallel, with nothing learned before.
+fn forgetful(
+    engine: &Engine,
+    work: &Work,
+    store: &Arc<dyn StateStore>,
+) -> Result<(BlockOutcome, Duration), BlockError> {
+    engine.forget();
+    let begin = Instant::now();
+    let outcome = engine.execute(&work.block, store)?;
+    Ok((outcome, begin.elapsed()))
 }
 
 /// Executes the block one transaction after another, over cold state.

@@ -34,7 +34,7 @@ pub(super) struct Row {
     pub(super) ratio: f64,
     /// The ratio that no engine passes whose transactions wait for their reads one after another.
     pub(super) limit: f64,
-    /// Time, as a multiple of this engine's own at zero latency.
+    /// Median time, as a multiple of this engine's own at zero latency, measured in turns.
     pub(super) of_zero_latency: f64,
     pub(super) sequential_us_at_zero: f64,
     pub(super) suspensions: u64,
@@ -67,9 +67,7 @@ impl Row {
             parallel_us: microseconds(measured.parallel),
             ratio: hundredths(measured.ratio),
             limit: hundredths(limit),
-            of_zero_latency: hundredths(
-                measured.parallel.as_secs_f64() / at_zero.parallel.as_secs_f64().max(1e-9),
-            ),
+            of_zero_latency: hundredths(measured.of_zero),
             sequential_us_at_zero: microseconds(at_zero.sequential),
             suspensions: statistics.suspensions,
             incarnations: statistics.incarnations,
