@@ -122,8 +122,8 @@ impl LatencyStore {
     }
 
     /// Whether the location has arrived.
-    fn is_warm(&self, query: Query) -> bool {
-        self.latency.is_zero() || self.arrivals.has_arrived(location(query))
+    fn is_warm(&self, query: &Query) -> bool {
+        self.latency.is_zero() || self.arrivals.has_arrived(query)
     }
 
     /// For each location when it arrives, asked for at `now` if not before; and whether it was not.
@@ -135,9 +135,8 @@ impl LatencyStore {
         let mut cold = 0;
         let mut arrivals = self.arrivals.lock();
         let arrival = |(query, of)| {
-            let (at, fresh) = arrivals.find_or_insert(location(query), |hash| {
-                self.served(self.latency.sample(|| hash), now)
-            });
+            let (at, fresh) = arrivals
+                .find_or_insert(&query, |hash| self.served(self.latency.sample(|| hash), now));
             cold += u64::from(fresh);
             (at, fresh, of)
         };
@@ -162,7 +161,7 @@ impl LatencyStore {
 
     /// Spins until the location is there. The caller asks the inner store afterwards.
     fn wait(&self, query: Query) {
-        if self.is_warm(query) {
+        if self.is_warm(&query) {
             return;
         }
         let since = Instant::now();
@@ -176,7 +175,7 @@ impl LatencyStore {
                 self.stopwatch.record(now - since);
             }
         }
-        self.arrivals.arrived(location(query));
+        self.arrivals.arrived(&query);
     }
 
     /// Answers from the inner store, or passes on what that has to fetch.
@@ -223,14 +222,6 @@ impl Reply for Passed {
     }
 }
 
-/// What one cold read brings: an account comes with the root of its storage.
-fn location(query: Query) -> Query {
-    match query {
-        Query::HasStorage(address) => Query::Account(address),
-        other => other,
-    }
-}
-
 fn later(now: Instant, latency: Duration) -> Instant {
     // Beyond what the clock can say: a year is as long as anybody waits.
     now.checked_add(latency).unwrap_or_else(|| now + Duration::from_secs(365 * 86_400))
@@ -238,19 +229,19 @@ fn later(now: Instant, latency: Duration) -> Instant {
 
 impl StateStore for LatencyStore {
     fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
-        self.is_warm(Query::Account(address)).then(|| self.inner.try_account(address))?
+        self.is_warm(&Query::Account(address)).then(|| self.inner.try_account(address))?
     }
 
     fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
-        self.is_warm(Query::Slot(address, slot)).then(|| self.inner.try_storage(address, slot))?
+        self.is_warm(&Query::Slot(address, slot)).then(|| self.inner.try_storage(address, slot))?
     }
 
     fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
-        self.is_warm(Query::HasStorage(address)).then(|| self.inner.try_has_storage(address))?
+        self.is_warm(&Query::HasStorage(address)).then(|| self.inner.try_has_storage(address))?
     }
 
     fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
-        self.is_warm(Query::BlockHash(number)).then(|| self.inner.try_block_hash(number))?
+        self.is_warm(&Query::BlockHash(number)).then(|| self.inner.try_block_hash(number))?
     }
 
     fn fetch(&self, reads: Vec<Read>) {
