@@ -119,8 +119,8 @@ where
             if taken && !targets.is_valid($target) {
                 break;
             }
-            pay!($($opcode),*);
             poll!();
+            pay!($($opcode),*);
             top -= 1;
             if taken {
                 land!($target);
@@ -186,8 +186,8 @@ where
                     if !targets.is_valid(target) {
                         break;
                     }
-                    pay!(op::PUSH2, op::JUMP);
                     poll!();
+                    pay!(op::PUSH2, op::JUMP);
                     land!(target);
                 } else {
                     push!(op::PUSH2, 2, U256::from(word));
@@ -223,8 +223,8 @@ where
                     if !targets.is_valid(target) {
                         break;
                     }
-                    pay!(op::JUMP);
                     poll!();
+                    pay!(op::JUMP);
                     top -= 1;
                     land!(target);
                 }
