@@ -24,8 +24,8 @@
 //! its first opcode is where the loop ends.
 //!
 //! Where it ends in front of an opcode that leaves the frame alone and costs the same by all rules, such as EXP, or
-//! MSTORE in memory that has to grow, revm's instruction is called from here, and the loop begins anew behind it. That
-//! is nearly half of its ends.
+//! MSTORE in memory that has to grow, revm's instruction is called from here, and the loop begins anew behind it. Of
+//! the ends in 27 real blocks these are 57 %, MSTORE alone 27 %.
 //!
 //! Nobody can look in between: what sees more than the frame's own stack, memory, code, input and gas is not in the
 //! loop. Costs are revm's, and do not depend on the rules; `install` makes sure of that.
@@ -39,7 +39,7 @@
 //! Eleven real blocks (2018 to 2025), one by one and in turns with sequential revm, medians, geometric mean of the
 //! ratios: superinstructions on revm's table (what was here before: 30 sequences of two to seven opcodes in one
 //! instruction each) 1.13, this loop 1.37. A calculation in a loop (34 opcodes, no branch that a processor would not
-//! foresee) takes 0.86 of revm's time. Instructions are what they were, 35 for each opcode: they wait less.
+//! foresee) takes 0.86 of revm's time. The instructions are 35 for each opcode, no fewer than revm's: they wait less.
 //!
 //! What decides is how the loop is compiled, so look at its assembly when you change it:
 //!
@@ -98,7 +98,11 @@ macro_rules! with_opcodes {
 }
 
 /// revm's costs, without those that a fork changed.
-static COSTS: GasTable = gas_table();
+const COSTS: GasTable = gas_table();
+
+const fn cost(opcode: u8) -> u64 {
+    COSTS[opcode as usize] as u64
+}
 
 /// Whether an opcode is one of the loop's.
 static INNER: [bool; 256] = {
@@ -116,7 +120,7 @@ static CALLED: [Option<u64>; 256] = {
     let mut called = [None; 256];
     macro_rules! mark {
         ($($opcode:ident)*) => {
-            $(called[op::$opcode as usize] = Some(COSTS[op::$opcode as usize] as u64);)*
+            $(called[op::$opcode as usize] = Some(cost(op::$opcode));)*
         };
     }
     mark! {

@@ -4,23 +4,16 @@ use alloy_primitives::U256;
 use revm::{
     bytecode::opcode as op,
     context::ContextTr,
-    interpreter::{
-        CallInput, GasTable, gas_table, interpreter::STACK_LIMIT, interpreter_types::Jumps,
-    },
+    interpreter::{CallInput, interpreter::STACK_LIMIT, interpreter_types::Jumps},
     primitives::hardfork::SpecId,
 };
 
-use super::{Frame, words};
+use super::{Frame, cost, words};
 use crate::evm::shared::SharedJournal;
 
 /// By how many words the stack can grow before the loop begins anew. They are cleared each time: few enough for the
 /// compiler to do it in place.
 const ROOM: usize = 8;
-
-const fn cost(opcode: u8) -> u64 {
-    const COSTS: GasTable = gas_table();
-    COSTS[opcode as usize] as u64
-}
 
 /// Executes opcodes from the instruction pointer on, as long as they are in the loop and cannot fail. Whether it ended
 /// only because it had used up the room that it makes on the stack.
