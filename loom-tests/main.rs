@@ -79,6 +79,8 @@ mod state_bounds;
 #[cfg(chorus_loom)]
 mod state_entry;
 #[cfg(chorus_loom)]
+mod state_table;
+#[cfg(chorus_loom)]
 mod store_backlog;
 #[cfg(chorus_loom)]
 mod store_flight;
@@ -128,6 +130,7 @@ mod models {
         ("scheduler_waiters", crate::scheduler_waiters::MODELS),
         ("state_bounds", crate::state_bounds::MODELS),
         ("state_entry", crate::state_entry::MODELS),
+        ("state_table", crate::state_table::MODELS),
         ("store_backlog", crate::store_backlog::MODELS),
         ("store_flight", crate::store_flight::MODELS),
         ("store_io_pool", crate::store_io_pool::MODELS),

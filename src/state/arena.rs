@@ -2,8 +2,9 @@
 
 use super::{Cell, Entry};
 use crate::sync::{
-    OnceBrief, OnceCell,
+    OnceCell,
     atomic::{AtomicU32, Ordering},
+    brief,
 };
 
 /// Entries in a leaf.
@@ -23,7 +24,7 @@ type Leaf<C> = OnceCell<Box<[Slot<C>]>>;
 
 /// A place: an entry, and what it is the entry of.
 pub(super) struct Slot<C: Cell> {
-    pub(super) key: OnceBrief<C::Key>,
+    pub(super) key: brief::OnceCell<C::Key>,
     pub(super) entry: Entry<C>,
 }
 
@@ -50,7 +51,7 @@ where
     /// Gives away one place, or a whole leaf; its first number. Whoever asks for places of one kind
     /// never asks the arena for the other.
     pub(super) fn give(&self, places: u32) -> u32 {
-        // Relaxed: a number is only made known under a shard's lock, after its place is there.
+        // Relaxed: a number is only made known by the index, whose readers are ordered after that.
         self.len.fetch_add(places, Ordering::Relaxed)
     }
 
@@ -97,7 +98,9 @@ where
         let leaves = self.chunks[chunk]
             .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceCell::new()).collect());
         leaves[leaf].get_or_init(|| {
-            (0..LEAF).map(|_| Slot { key: OnceBrief::new(), entry: Entry::default() }).collect()
+            (0..LEAF)
+                .map(|_| Slot { key: brief::OnceCell::new(), entry: Entry::default() })
+                .collect()
         })
     }
 }

@@ -5,17 +5,8 @@
 //! transactions of a block look for is what the ones before looked for: contracts, and the slots
 //! that they have just read and write now. A guide answers that without touching anything shared.
 //!
-//! Measured on two cores with 10,000 ERC-20 transfers: finding and making entries fell from 11 % of
-//! the workers' time to 6 %. What is left is mostly making them. Three fifths of it are the unlocking of a shard,
-//! which waits until what was written to its table is out of the core.
-//!
-//! So an index without locks was tried: lines of eight atomic words, a word (half the hash, and the id) written once by
-//! a compare-exchange, full lines going on in a table four times the size. It takes one cache line instead of three.
-//! Twelve real blocks went from 1.99 to 2.04, the CPU time of 37,000 ERC-20 transfers fell by 8 %, swaps over a store
-//! of 100 µs took 3 % less. Two models of its own were proved (at preemption bounds 2 and 3; four weakenings caught).
-//! But of the six models of region versions, which meet tables by the way, three did not end in a minute with it, and
-//! one failed at once, for a reason that is not known yet. Until it is, and the models can look away from the index, the
-//! shards keep their locks.
+//! Measured on two cores with 10,000 ERC-20 transfers, over an index in shards with a lock each: finding and making
+//! entries fell from 11 % of the workers' time to 6 %. What was left was mostly making them.
 //!
 //! It costs nothing to be wrong about: an entry, once made, stays the key's for the whole block.
 
@@ -51,8 +42,7 @@ impl<C: Cell> std::fmt::Debug for Guide<C> {
     }
 }
 
-/// Where a key of that hash is remembered. Neither the bits that choose the shard nor those that
-/// its table goes by.
+/// Where a key of that hash is remembered. Not the bits that the index's smaller tiers go by.
 fn place(hash: u64) -> usize {
     (hash >> 24) as usize % KNOWN
 }

@@ -34,6 +34,7 @@ mod cell;
 mod contention;
 mod entry;
 mod guide;
+mod index;
 mod inner;
 mod rivals;
 mod table;

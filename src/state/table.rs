@@ -1,13 +1,13 @@
-//! Locations by key: a sharded index into arenas that only grow.
+//! Locations by key: an index into arenas that only grow.
 //!
-//! A key is hashed once. Its shard maps it to an [`EntryId`] under a short lock; the entry itself
+//! A key is hashed once. The [index](super::index) maps it to an [`EntryId`]; the entry itself
 //! sits in a leaf that never moves, so an id is dereferenced without a lock and a trace of reads is
 //! a vector of 32-bit numbers. A worker that has a [`Guide`] finds the keys that it meets again and
-//! again without the shard, and the entries that it makes lie in leaves of its own.
+//! again without the index, and the entries that it makes lie in leaves of its own.
 //!
 //! ```text
 //!  key ── Guide: met lately? ──► id
-//!    └──► shard: hash ──► id            id: top bit: arena, the rest: place
+//!    └──► index: hash ──► id            id: top bit: arena, the rest: place
 //!
 //!  arena ─► chunks: 16 leaves, 32 leaves, 64 leaves, …      made when first used
 //!                     └► leaf: 32 entries                    made when first used
@@ -21,17 +21,14 @@
 
 use std::ops::Range;
 
-use crossbeam_utils::CachePadded;
-use hashbrown::HashTable;
-
 use super::{
     Cell, Entry,
     arena::{Arena, LEAF, Slot},
     guide::Guide,
+    index::{Index, Place},
 };
-use crate::sync::{Mutex, RandomState};
+use crate::sync::{RandomState, brief::Turns, hint, thread, weakened};
 
-const SHARDS: usize = 64;
 /// Tells the ids of the arena of guides.
 const GUIDED: u32 = 1 << 31;
 
@@ -46,17 +43,23 @@ impl EntryId {
     }
 }
 
-/// Ids by the hashes of their keys. The keys themselves stand with the entries.
-type Shard = CachePadded<Mutex<HashTable<(u64, EntryId)>>>;
+impl Place {
+    /// The id that the key has now.
+    fn id(&self) -> EntryId {
+        let (Self::Known(id) | Self::Added(id)) = self;
+        EntryId(*id)
+    }
+}
 
 /// All locations of one kind that a block touched.
 pub struct Table<C: Cell> {
-    shards: Box<[Shard]>,
+    /// Ids by the hashes of their keys. The keys themselves stand with the entries.
+    index: Index,
     /// Places given away one by one, and by the leaf.
     arenas: [Arena<C>; 2],
     hasher: RandomState,
-    /// Entries that a shard makes room for with its first one.
-    expected: usize,
+    /// What models know of the index, except its own.
+    turns: Turns,
 }
 
 impl<C: Cell> Default for Table<C>
@@ -80,26 +83,29 @@ where
     /// An empty table that will probably get so many entries: its index need not grow on the way.
     pub fn expecting(entries: usize) -> Self {
         Self {
-            expected: entries.div_ceil(SHARDS),
-            shards: (0..SHARDS).map(|_| CachePadded::new(Mutex::new(HashTable::new()))).collect(),
+            index: Index::expecting(entries),
             arenas: [Arena::new(), Arena::new()],
             hasher: RandomState::default(),
+            turns: Turns::new(),
         }
     }
 
     /// The id of `key`, if it has an entry.
     pub fn find(&self, key: &C::Key) -> Option<EntryId> {
         let hash = C::hash(key, &self.hasher);
-        self.find_in(&self.shard(hash).lock(), hash, key)
+        let _turn = self.turns.take(hash >> 40);
+        self.index.find(hash, |id| self.is(id, key)).map(EntryId)
     }
 
     /// The id of `key`, whose entry is made if there is none.
     pub fn intern(&self, key: &C::Key) -> EntryId {
-        self.intern_hashed(C::hash(key, &self.hasher), key, || {
-            let id = EntryId(self.arenas[0].give(1));
-            self.arenas[0].look_ahead(id.0);
-            id
-        })
+        let hash = C::hash(key, &self.hasher);
+        // A place that is taken in vain stays without a key.
+        let place = self.find_or_add(hash, key, || EntryId(self.arenas[0].give(1)));
+        if let Place::Added(place) = place {
+            self.arenas[0].look_ahead(place);
+        }
+        place.id()
     }
 
     /// The same for a worker with a guide that was made for this table, or has forgotten another.
@@ -108,43 +114,56 @@ where
         if let Some(id) = guide.recall(hash, key) {
             return id;
         }
-        let id = self.intern_hashed(hash, key, || {
-            if guide.fresh.is_empty() {
+        let fresh = &mut guide.fresh;
+        let place = self.find_or_add(hash, key, || {
+            if fresh.start == fresh.end {
                 let first = self.arenas[1].give(LEAF);
-                guide.fresh = first..first + LEAF;
+                *fresh = first..first + LEAF;
             }
-            let place = guide.fresh.start;
-            guide.fresh.start += 1;
-            EntryId(place | GUIDED)
+            EntryId(fresh.start | GUIDED)
         });
-        guide.remember(hash, key, id);
-        id
+        if let Place::Added(_) = place {
+            fresh.start += 1;
+        }
+        guide.remember(hash, key, place.id());
+        place.id()
     }
 
-    fn intern_hashed(&self, hash: u64, key: &C::Key, fresh: impl FnOnce() -> EntryId) -> EntryId {
-        let mut shard = self.shard(hash).lock();
-        if let Some(id) = self.find_in(&shard, hash, key) {
-            return id;
+    /// Finds the key, or adds it at the place that is given away for it.
+    fn find_or_add(&self, hash: u64, key: &C::Key, mut give: impl FnMut() -> EntryId) -> Place {
+        let mut given = None;
+        let _turn = self.turns.take(hash >> 40);
+        let offer = || {
+            let id = give();
+            given = Some((self.slot(id), key.clone()));
+            id.0
+        };
+        let place = self.index.find_or_add(hash, |id| self.is(id, key), offer);
+        if let (Place::Added(_), Some((slot, key))) = (&place, given) {
+            let unused = slot.key.set(key).is_ok();
+            debug_assert!(unused, "places are given away once");
         }
-        let id = fresh();
-        let unused = self.slot(id).key.set(key.clone()).is_ok();
-        debug_assert!(unused, "places are given away once");
-        if shard.is_empty() {
-            shard.reserve(self.expected, |(hash, _)| *hash);
-        }
-        shard.insert_unique(hash, (hash, id), |(hash, _)| *hash);
-        id
+        place
     }
 
+    /// Whether an id of the index is the key's.
     #[inline]
-    fn find_in(
-        &self,
-        shard: &HashTable<(u64, EntryId)>,
-        hash: u64,
-        key: &C::Key,
-    ) -> Option<EntryId> {
-        let same = |(other, id): &(u64, EntryId)| *other == hash && self.key(*id) == Some(key);
-        shard.find(hash, same).map(|(_, id)| *id)
+    fn is(&self, id: u32, key: &C::Key) -> bool {
+        let slot = self.slot(EntryId(id));
+        let mut looks = 0;
+        loop {
+            if let Some(named) = slot.key.get() {
+                return named == key;
+            }
+            if weakened("table.unnamed") {
+                return false;
+            }
+            looks += 1;
+            match looks % 64 {
+                0 => thread::yield_now(),
+                _ => hint::spin_loop(),
+            }
+        }
     }
 
     /// The entry of an id of this table.
@@ -221,16 +240,12 @@ where
     fn slot(&self, id: EntryId) -> &Slot<C> {
         self.arenas[usize::from(id.0 & GUIDED != 0)].slot(id.0 & !GUIDED)
     }
-
-    fn shard(&self, hash: u64) -> &Shard {
-        // The table inside uses the low bits and the top seven; take some from between.
-        &self.shards[(hash >> 40) as usize % SHARDS]
-    }
 }
 
 #[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
 mod tests {
     use super::*;
+    use crate::sync::{Arc, thread};
 
     struct Number;
 
@@ -276,6 +291,35 @@ mod tests {
         let pieces = (0..table.places()).step_by(100).map(|from| from..from + 100);
         let pieced = pieces.flat_map(|piece| table.iter_places(piece)).map(|(id, ..)| id);
         assert!(table.iter().map(|(id, ..)| id).eq(pieced));
+    }
+
+    #[test]
+    fn a_key_that_several_threads_add_at_once_has_one_id() {
+        const KEYS: u64 = 20_000;
+        let table: Arc<Table<Number>> = Arc::new(Table::new());
+        let threads = [0u64, 1, 2, 3].map(|thread| {
+            let table = table.clone();
+            thread::spawn(move || {
+                let mut guide = Guide::default();
+                let mut ids = vec![None; KEYS as usize];
+                // From a quarter on, or from the other end, so that all meet the others now and then.
+                for step in 0..KEYS {
+                    let key = (thread / 2 * KEYS / 4 + step) % KEYS;
+                    let key = if thread % 2 == 0 { key } else { KEYS - 1 - key };
+                    let id = if thread < 2 {
+                        table.intern(&key)
+                    } else {
+                        table.intern_by(&mut guide, &key)
+                    };
+                    assert_eq!(table.find(&key), Some(id));
+                    ids[key as usize] = Some(id);
+                }
+                ids
+            })
+        });
+        let [first, others @ ..] = threads.map(|thread| thread.join().unwrap());
+        assert!(others.iter().all(|other| *other == first), "an id for each of two who asked");
+        assert_eq!(table.iter().count(), KEYS as usize);
     }
 
     #[test]

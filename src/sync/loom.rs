@@ -10,8 +10,6 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 
 /// A cell that is written once; the standard one, see the module's documentation.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
-/// The same.
-pub type OnceBrief<T> = std::sync::OnceLock<T>;
 
 /// A cell that is written once, which orders whoever reads it after whoever wrote it, as the standard one
 /// does; only that loom sees it here. Needed where what is written holds something of loom's.
@@ -56,6 +54,164 @@ impl<T> OnceCell<T> {
 impl<T> Default for OnceCell<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Atomics and cells that loom follows only in the models that are about them; to all others, what is
+/// done with them takes no time and no turn.
+pub mod brief {
+    use super::atomic::{self, Ordering};
+
+    /// Whether what is made from now on is followed.
+    static FOLLOWED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+    /// Has loom follow what is made from now on, in this process.
+    pub fn follow() {
+        FOLLOWED.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked for that.
+    pub(super) fn followed() -> bool {
+        FOLLOWED.load(Ordering::Relaxed)
+    }
+
+    /// A `u64` shared between threads.
+    #[derive(Debug)]
+    pub struct AtomicU64(Result<atomic::AtomicU64, std::sync::atomic::AtomicU64>);
+
+    impl AtomicU64 {
+        /// One of that value.
+        #[must_use]
+        pub fn new(value: u64) -> Self {
+            Self(match followed() {
+                true => Ok(atomic::AtomicU64::new(value)),
+                false => Err(std::sync::atomic::AtomicU64::new(value)),
+            })
+        }
+
+        /// Its value.
+        pub fn load(&self, order: Ordering) -> u64 {
+            match &self.0 {
+                Ok(followed) => followed.load(order),
+                Err(passed_over) => passed_over.load(Ordering::SeqCst),
+            }
+        }
+
+        /// Gives it a value.
+        pub fn store(&self, value: u64, order: Ordering) {
+            match &self.0 {
+                Ok(followed) => followed.store(value, order),
+                Err(passed_over) => passed_over.store(value, Ordering::SeqCst),
+            }
+        }
+
+        /// Gives it another value, if it has this one.
+        ///
+        /// # Errors
+        ///
+        /// The value that it has instead.
+        pub fn compare_exchange(
+            &self,
+            value: u64,
+            other: u64,
+            order: Ordering,
+            or: Ordering,
+        ) -> Result<u64, u64> {
+            match &self.0 {
+                Ok(followed) => followed.compare_exchange(value, other, order, or),
+                Err(passed_over) => {
+                    passed_over.compare_exchange(value, other, Ordering::SeqCst, Ordering::SeqCst)
+                }
+            }
+        }
+    }
+
+    impl Default for AtomicU64 {
+        fn default() -> Self {
+            Self::new(0)
+        }
+    }
+
+    /// Where those take turns whom loom passes over, so that each is ordered after the former, as what is
+    /// passed over would order them.
+    #[derive(Debug)]
+    pub struct Turns(Vec<super::Mutex<()>>);
+
+    /// One's turn.
+    #[derive(Debug)]
+    pub struct Turn<'a> {
+        /// Held to the end of it.
+        _guard: Option<super::MutexGuard<'a, ()>>,
+    }
+
+    impl Turns {
+        /// Of all who come to one structure.
+        #[must_use]
+        pub fn new() -> Self {
+            let many = if followed() { 0 } else { 64 };
+            Self((0..many).map(|_| super::Mutex::new(())).collect())
+        }
+
+        /// Waits for the turn of those who are about the same thing. Nobody waits where loom follows.
+        pub fn take(&self, what: u64) -> Turn<'_> {
+            let place = what.checked_rem(self.0.len() as u64);
+            Turn { _guard: place.map(|place| self.0[place as usize].lock()) }
+        }
+    }
+
+    impl Default for Turns {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
+    /// A cell that is written once, in no time.
+    #[derive(Debug)]
+    pub struct OnceCell<T>(Result<super::OnceCell<T>, std::sync::OnceLock<T>>);
+
+    impl<T> OnceCell<T> {
+        /// An empty cell.
+        #[must_use]
+        pub fn new() -> Self {
+            Self(match followed() {
+                true => Ok(super::OnceCell::new()),
+                false => Err(std::sync::OnceLock::new()),
+            })
+        }
+
+        /// What was written, if anything was.
+        pub fn get(&self) -> Option<&T> {
+            match &self.0 {
+                Ok(followed) => followed.get(),
+                Err(passed_over) => passed_over.get(),
+            }
+        }
+
+        /// Writes, unless somebody has.
+        ///
+        /// # Errors
+        ///
+        /// The value, if somebody has.
+        pub fn set(&self, value: T) -> Result<(), T> {
+            match &self.0 {
+                Ok(followed) => followed.set(value),
+                Err(passed_over) => passed_over.set(value),
+            }
+        }
+
+        /// What was written, which is what `make` makes if nothing was.
+        pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+            match &self.0 {
+                Ok(followed) => followed.get_or_init(make),
+                Err(passed_over) => passed_over.get_or_init(make),
+            }
+        }
+    }
+
+    impl<T> Default for OnceCell<T> {
+        fn default() -> Self {
+            Self::new()
+        }
     }
 }
 

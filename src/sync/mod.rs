@@ -15,12 +15,13 @@
 //!   object as part of the running model. So nothing of this module may sit in a `static`.
 //! - `Condvar::notify_one` and `notify_all` are called for their effect only; what parking_lot
 //!   returns in addition is not offered by the explorers.
-//! - [`Arc`], [`Weak`] and [`OnceLock`] are the standard ones everywhere, and under an explorer so is
-//!   [`OnceBrief`], a cell for what is written in no time. No protocol here takes
+//! - [`Arc`], [`Weak`] and [`OnceLock`] are the standard ones everywhere. No protocol here takes
 //!   an ordering from a reference count or from the initialisation of a cell: what the count
 //!   guards is dropped, never reused, and a cell holds a value that is the same whoever wrote it.
 //!   An explorer that tracked them would only multiply the interleavings. [`OnceCell`] is for what holds
 //!   atomics or locks of its own, which loom lets nobody touch who is not ordered after their making.
+//! - What is in [`brief`] is for a structure that has models of its own and that others meet by the way: loom
+//!   follows it in the former and passes over it in the latter, where each operation is one step with what follows.
 //! - Time is the standard clock everywhere. A model must not branch on it.
 //!
 //! Clippy's `disallowed-types` and `disallowed-methods` keep the rest of the library from taking

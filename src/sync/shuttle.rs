@@ -11,8 +11,33 @@ pub use super::twin::{ArcSwap, ArcSwapGuard, Condvar, Mutex, MutexGuard};
 pub type OnceLock<T> = std::sync::OnceLock<T>;
 /// The same: this explorer follows no memory.
 pub type OnceCell<T> = std::sync::OnceLock<T>;
-/// The same: who comes while it is written is told of by no schedule.
-pub type OnceBrief<T> = std::sync::OnceLock<T>;
+
+/// Atomics and cells that explorers may pass over; this one does not.
+pub mod brief {
+    pub use super::{OnceCell, atomic::AtomicU64};
+
+    /// Where an explorer orders those whom it passes over. Nothing here.
+    #[derive(Debug, Default)]
+    pub struct Turns(());
+
+    /// One's turn. Nothing here.
+    #[derive(Debug)]
+    pub struct Turn(());
+
+    impl Turns {
+        /// Of nobody.
+        #[must_use]
+        pub fn new() -> Self {
+            Self(())
+        }
+
+        /// Waits for nobody.
+        #[inline(always)]
+        pub fn take(&self, _what: u64) -> Turn {
+            Turn(())
+        }
+    }
+}
 
 /// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.
 pub type RandomState = foldhash::fast::FixedState;

@@ -5,54 +5,84 @@ pub use std::sync::{Arc, Weak};
 
 /// A cell that is written once.
 pub type OnceLock<T> = std::sync::OnceLock<T>;
-/// A [`OnceBrief`] whose contents an explorer follows from the thread that wrote them to those that read.
-pub type OnceCell<T> = OnceBrief<T>;
+/// A cell that is written once, in no time, and whose contents an explorer follows from the thread that wrote
+/// them to those that read.
+pub type OnceCell<T> = brief::OnceCell<T>;
 
-/// A [`OnceLock`] for what is written in no time: who comes meanwhile does not sleep but looks again, so
-/// the writer has nobody to wake.
-///
-/// That is what most of a write of the standard one costs: two read-modify-writes and 90 instructions,
-/// where this takes one and 30, and a block's transactions write six of them each.
-#[derive(Debug)]
-pub struct OnceBrief<T>(spin::once::Once<T, spin::Yield>);
+/// Atomics and cells that explorers may pass over.
+pub mod brief {
+    /// A `u64` shared between threads.
+    pub type AtomicU64 = std::sync::atomic::AtomicU64;
 
-impl<T> OnceBrief<T> {
-    /// An empty cell.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(spin::once::Once::new())
+    /// Where an explorer orders those whom it passes over. Nothing here.
+    #[derive(Debug, Default)]
+    pub struct Turns(());
+
+    /// One's turn. Nothing here.
+    #[derive(Debug)]
+    pub struct Turn(());
+
+    impl Turns {
+        /// Of nobody.
+        #[must_use]
+        pub fn new() -> Self {
+            Self(())
+        }
+
+        /// Waits for nobody.
+        #[inline(always)]
+        pub fn take(&self, _what: u64) -> Turn {
+            Turn(())
+        }
     }
 
-    /// What was written, if anything was.
-    #[inline]
-    pub fn get(&self) -> Option<&T> {
-        self.0.get()
-    }
-
-    /// Writes, unless somebody has.
+    /// A cell that is written once, in no time: who comes meanwhile does not sleep but looks again, so
+    /// the writer has nobody to wake.
     ///
-    /// # Errors
-    ///
-    /// The value, if somebody has.
-    #[inline]
-    pub fn set(&self, value: T) -> Result<(), T> {
-        let mut value = Some(value);
-        self.0.call_once(|| value.take().unwrap_or_else(|| unreachable!("called once")));
-        value.map_or(Ok(()), Err)
+    /// That is what most of a write of the standard one costs: two read-modify-writes and 90
+    /// instructions, where this takes one and 30, and a block's transactions write six of them each.
+    #[derive(Debug)]
+    pub struct OnceCell<T>(spin::once::Once<T, spin::Yield>);
+
+    impl<T> OnceCell<T> {
+        /// An empty cell.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self(spin::once::Once::new())
+        }
+
+        /// What was written, if anything was.
+        #[inline]
+        pub fn get(&self) -> Option<&T> {
+            self.0.get()
+        }
+
+        /// Writes, unless somebody has.
+        ///
+        /// # Errors
+        ///
+        /// The value, if somebody has.
+        #[inline]
+        pub fn set(&self, value: T) -> Result<(), T> {
+            let mut value = Some(value);
+            self.0.call_once(|| value.take().unwrap_or_else(|| unreachable!("called once")));
+            value.map_or(Ok(()), Err)
+        }
+
+        /// What was written, which is what `make` makes if nothing was.
+        #[inline]
+        pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+            self.0.call_once(make)
+        }
     }
 
-    /// What was written, which is what `make` makes if nothing was.
-    #[inline]
-    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-        self.0.call_once(make)
+    impl<T> Default for OnceCell<T> {
+        fn default() -> Self {
+            Self::new()
+        }
     }
 }
 
-impl<T> Default for OnceBrief<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 /// What tables of keys hash with: a seed of its own for each.
 pub type RandomState = foldhash::fast::RandomState;
 /// A lock without poisoning: a panic under the guard releases it.

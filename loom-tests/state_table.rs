@@ -1,0 +1,86 @@
+//! `state::table` and its index: a key has one entry, whoever adds it, and whatever is added beside it. Under loom a
+//! line of the index has one word, and its first tier one line, so every two keys meet.
+
+use chorus::{
+    state::{Cell, EntryId, Guide, Table},
+    sync::{Arc, brief, thread},
+};
+
+use crate::models::Model;
+
+pub(crate) const MODELS: &[Model] = &[
+    Model {
+        name: "a_key_has_one_entry_whoever_adds_it",
+        threads: 2,
+        bound: 3,
+        weakenings: &["index.take", "index.faster", "table.unnamed"],
+        run: a_key_has_one_entry_whoever_adds_it,
+    },
+    Model {
+        name: "a_key_that_was_added_is_found_beside_one_that_is_being_added",
+        threads: 2,
+        bound: 3,
+        weakenings: &["index.take"],
+        run: a_key_that_was_added_is_found_beside_one_that_is_being_added,
+    },
+];
+
+/// A number, by another.
+struct Number;
+
+impl Cell for Number {
+    type Key = u64;
+    type Value = u64;
+    type Change = u64;
+    type Seen = u64;
+
+    fn apply(value: &mut u64, change: &u64) {
+        *value = *change;
+    }
+
+    fn holds(value: &u64, seen: &u64) -> bool {
+        value == seen
+    }
+}
+
+/// The keys that have entries, in order.
+fn keys(table: &Table<Number>) -> Vec<u64> {
+    let mut keys: Vec<u64> = table.iter().map(|(_, key, _)| *key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// One with places of its own and one without, in different orders.
+fn a_key_has_one_entry_whoever_adds_it() {
+    brief::follow();
+    let table = Arc::new(Table::<Number>::new());
+    let other = {
+        let table = table.clone();
+        thread::spawn(move || {
+            let mut guide = Guide::default();
+            [2, 1].map(|key| table.intern_by(&mut guide, &key))
+        })
+    };
+    let own: [EntryId; 2] = [1, 2].map(|key| table.intern(&key));
+    let [second, first] = other.join().unwrap();
+    assert_eq!(own, [first, second], "an entry for each of the two who asked");
+    assert_eq!([1, 2].map(|key| table.find(&key)), own.map(Some));
+    assert_eq!([1, 2].map(|key| table.key(own[key - 1]).copied()), [Some(1), Some(2)]);
+    assert_eq!(keys(&table), [1, 2]);
+}
+
+fn a_key_that_was_added_is_found_beside_one_that_is_being_added() {
+    brief::follow();
+    let table = Arc::new(Table::<Number>::new());
+    let other = {
+        let table = table.clone();
+        thread::spawn(move || table.intern(&1))
+    };
+    let own = table.intern(&2);
+    assert_eq!(table.find(&2), Some(own), "what this thread has added");
+    let seen = table.find(&1);
+    let other = other.join().unwrap();
+    assert!(seen.is_none_or(|seen| seen == other), "another entry than the one that was added");
+    assert_eq!(table.find(&1), Some(other));
+    assert_eq!(keys(&table), [1, 2]);
+}
