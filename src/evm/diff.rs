@@ -15,6 +15,7 @@ use alloy_primitives::{Address, U256};
 
 use super::{
     AccountChange, StateDiff,
+    diff_order::{Key, first_bytes, in_order},
     machine::{EvmMachine, VersionedAccount},
 };
 use crate::{
@@ -36,7 +37,6 @@ const PATIENCE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
 /// What came of some places.
 #[derive(Default)]
 pub(crate) struct Piece {
-    /// In their order.
     accounts: Vec<Listed>,
     changes: Vec<Option<AccountChange>>,
     /// Position of the account, slot, value.
@@ -134,30 +134,25 @@ fn listed_accounts(machine: &EvmMachine, at: usize) -> Piece {
         }
         accounts.push(listed);
     }
-    accounts.sort_unstable_by(|one, other| {
-        one.first.cmp(&other.first).then_with(|| one.address.cmp(&other.address))
-    });
     Piece { accounts, changes, slots: Vec::new() }
 }
 
 /// Puts the pieces of a diff together. `places` are those of the accounts.
 pub(crate) fn assemble(mut pieces: Vec<Piece>, places: usize) -> StateDiff {
     let mut storage = storage(&pieces, places);
-    let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(places);
+    let mut keys: Vec<Key<(u32, u32)>> = Vec::with_capacity(places);
     for (piece, made) in pieces.iter().enumerate() {
         for (at, listed) in made.accounts.iter().enumerate() {
             if listed.change.is_some() || !storage[listed.position as usize].is_empty() {
-                order.push((listed.first, piece as u32, at as u32));
+                keys.push((listed.first, (piece as u32, at as u32)));
             }
         }
     }
-    let address = |piece: u32, at: u32| &pieces[piece as usize].accounts[at as usize].address;
-    // Stable, which makes use of that each piece is sorted.
-    order.sort_by(|(first, piece, at), (second, other, there)| {
-        first.cmp(second).then_with(|| address(*piece, *at).cmp(address(*other, *there)))
-    });
+    let address =
+        |(piece, at): &(u32, u32)| &pieces[*piece as usize].accounts[*at as usize].address;
+    let order = in_order(&keys, |one, other| address(one).cmp(address(other)));
     let mut accounts = Vec::with_capacity(order.len());
-    for (_, piece, at) in order {
+    for (_, (piece, at)) in order {
         let made = &mut pieces[piece as usize];
         let listed = &made.accounts[at as usize];
         let slots = match listed.gone {
@@ -198,13 +193,6 @@ fn storage(pieces: &[Piece], places: usize) -> Vec<Vec<(U256, U256)>> {
         slots.sort_unstable_by_key(|(slot, _)| *slot);
     }
     storage
-}
-
-/// A number by which most addresses stand in their order already.
-#[inline]
-pub(super) fn first_bytes(address: &Address) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = address.0.0;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// What changed of an account but for its slots, if anything did.

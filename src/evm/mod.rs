@@ -67,6 +67,7 @@ mod block;
 mod chain;
 mod diff;
 mod diff_hash;
+mod diff_order;
 mod engine;
 mod finish;
 pub mod footprint;

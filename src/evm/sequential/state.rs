@@ -15,7 +15,7 @@ use super::{
 use crate::{
     evm::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
-        diff::first_bytes,
+        diff_order::{Key, first_bytes, in_order},
         shared::{RegionSource, put_on},
     },
     region::{
@@ -233,7 +233,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
     pub fn diff(&self) -> StateDiff {
         // Sorting positions moves far less than sorting changes, and nearly always the first bytes of two
         // addresses differ.
-        let mut order: Vec<(u64, u32)> = self
+        let keys: Vec<Key<u32>> = self
             .accounts
             .iter()
             .enumerate()
@@ -241,9 +241,7 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             .map(|(position, cached)| (first_bytes(&cached.address), position as u32))
             .collect();
         let address = |position: u32| &self.accounts[position as usize].address;
-        order.sort_unstable_by(|(first, one), (second, other)| {
-            first.cmp(second).then_with(|| address(*one).cmp(address(*other)))
-        });
+        let order = in_order(&keys, |one, other| address(*one).cmp(address(*other)));
         let mut accounts = Vec::with_capacity(order.len());
         accounts.extend(order.into_iter().filter_map(|(_, position)| {
             let cached = &self.accounts[position as usize];
