@@ -23,7 +23,8 @@
 //! the beneficiary's balance were handed over in vain (0.89 instead of 1.01).
 //!
 //! Where nearly every transaction changes what the one before it changed, workers would wait for each other, so
-//! the sample goes on for as long as that does.
+//! the sample goes on for as long as that does. Of a long way from one look at the clock to the next only the last
+//! part is watched.
 //!
 //! On the way some calls are timed by themselves, for [`super::Lessons`].
 
@@ -58,6 +59,11 @@ const TIMED_FIRST: usize = 16;
 const SELDOM: usize = 8;
 /// Times that are kept.
 const MOST_TIMES: usize = 512;
+
+/// What is judged of a long way: one part in so many, and at least so many transactions. Watching costs a chain of
+/// cheap calls 2 % of its time.
+const PARTS: usize = 4;
+const LEAST_PART: usize = 32;
 
 /// What is known of the rest of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,6 +136,8 @@ pub(crate) struct Sample<'a> {
     begin: Option<Instant>,
     from: usize,
     next: usize,
+    /// Where the next part begins, if that is still to come: nobody looks before.
+    resumes: usize,
     /// How many transactions before that were linked to the one before them, and what all of them used.
     linked: u32,
     used: u64,
@@ -152,6 +160,7 @@ impl<'a> Sample<'a> {
             begin: None,
             from: 1,
             next: 1,
+            resumes: 0,
             linked: 0,
             used: 0,
             known: KnownGas::of(block),
@@ -174,8 +183,19 @@ impl<'a> Sample<'a> {
     pub(crate) fn look(&mut self, done: &Done) -> Pace {
         let count = done.transactions.len();
         self.time(done);
-        if count < self.next || !self.open {
-            return if self.open || self.lessons.is_some() { Pace::Watch } else { Pace::Settled };
+        if !self.open {
+            return if self.lessons.is_some() { Pace::Pass } else { Pace::Settled };
+        }
+        if count < self.resumes {
+            // The last one before it may be what the next is linked to.
+            return if count + 1 < self.resumes { Pace::Pass } else { Pace::Watch };
+        }
+        if count == self.resumes {
+            (self.from, self.linked, self.used) = (count, done.linked, done.sums.gas_used);
+            self.begin = Some(Instant::now());
+        }
+        if count < self.next {
+            return Pace::Watch;
         }
         let Some(begin) = self.begin else {
             self.begin = Some(Instant::now());
@@ -183,16 +203,26 @@ impl<'a> Sample<'a> {
             self.used = done.sums.gas_used;
             return Pace::Watch;
         };
-        let pace = self.judge(count, begin.elapsed(), done.linked, done.sums.gas_used);
-        if self.from == count {
-            self.begin = Some(Instant::now());
-        }
-        match pace {
+        match self.judge(count, begin.elapsed(), done.linked, done.sums.gas_used) {
             Pace::Settled => {
                 self.open = false;
+                Pace::Pass
+            }
+            Pace::Watch if self.from == count => {
+                self.begin = Some(Instant::now());
+                self.pause(count);
                 Pace::Watch
             }
             pace => pace,
+        }
+    }
+
+    /// Looks away until the last part of the way to where it judges next, if that is long.
+    fn pause(&mut self, count: usize) {
+        let way = self.next - count;
+        let part = LEAST_PART.max(way / PARTS);
+        if part + 1 < way {
+            self.resumes = self.next - part;
         }
     }
 
@@ -284,7 +314,7 @@ fn expected(seen: Mix, time: f64, left: Mix) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evm::workload::Workload;
+    use crate::evm::{Invalid, workload::Workload};
 
     fn judged(name: &str, size: usize, count: usize, micros: u64) -> Pace {
         let (block, _) =
@@ -319,6 +349,34 @@ mod tests {
         assert_eq!(sample.judge(8, time, 7, 0), Pace::Watch);
         assert_eq!(sample.judge(12, time, 11, 0), Pace::Watch);
         assert_eq!(sample.judge(18, time, 15, 0), Pace::HandOver, "two of six were by themselves");
+    }
+
+    #[test]
+    fn only_the_last_part_of_a_long_way_is_looked_at() {
+        let (block, _) =
+            Workload::by_name("nft").expect("a workload").with_transactions(2_000).build(1);
+        let mut sample = Sample::new(&block, 2, None);
+        sample.begin = Some(Instant::now());
+        for (count, next, resumes) in [(10, 15, 0), (60, 90, 0), (70, 105, 73), (800, 1_200, 1_100)]
+        {
+            (sample.from, sample.next, sample.resumes) = (count, next, 0);
+            sample.pause(count);
+            assert_eq!(sample.resumes, resumes);
+        }
+        let mut done = Done::default();
+        let mut look = |sample: &mut Sample<'_>, count: usize| {
+            let skipped =
+                || TransactionOutcome::Skipped(Invalid::BlockGas { gas_limit: 0, available: 0 });
+            done.transactions.resize_with(count, skipped);
+            (done.linked, done.sums.gas_used) = (count as u32, count as u64);
+            sample.look(&done)
+        };
+        assert_eq!(
+            [801, 1_098, 1_099].map(|count| look(&mut sample, count)),
+            [Pace::Pass, Pace::Pass, Pace::Watch,]
+        );
+        assert_eq!(look(&mut sample, 1_100), Pace::Watch);
+        assert_eq!((sample.from, sample.linked, sample.used), (1_100, 1_100, 1_100));
     }
 
     #[test]

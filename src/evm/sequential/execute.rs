@@ -157,6 +157,8 @@ pub(crate) struct Done {
 pub(crate) enum Pace {
     /// Go on, and ask again.
     Watch,
+    /// The same, and count no links meanwhile.
+    Pass,
     /// Go on to the end.
     Settled,
     /// Hand the rest over.
@@ -345,7 +347,8 @@ fn transact<S: StateStore + ?Sized>(
         {
             done.linked = machine.state().links.count();
             match seen(done) {
-                Pace::Watch => {}
+                Pace::Watch => machine.state().links.watch(true),
+                Pace::Pass => machine.state().links.watch(false),
                 Pace::Settled => {
                     watch = None;
                     machine.state().links.watch(false);

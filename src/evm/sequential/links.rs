@@ -46,8 +46,12 @@ impl Changes {
 const MOST: usize = 16;
 
 impl Links {
-    /// Begins to look, or stops.
+    /// Begins to look, with the next transaction, or stops.
+    #[inline]
     pub(crate) fn watch(&mut self, wanted: bool) {
+        if wanted && !self.wanted {
+            self.before.clear();
+        }
         self.wanted = wanted;
     }
 
@@ -102,6 +106,17 @@ mod tests {
         assert_eq!(commit(&[(1, 1)]), 1, "what the one before the last changed is no link");
         assert_eq!(commit(&[]), 1);
         assert_eq!(commit(&[(1, 1)]), 1, "one that changed nothing lies between");
+    }
+
+    #[test]
+    fn no_transaction_is_linked_to_one_from_before_a_pause() {
+        let mut links = Links::default();
+        for (wanted, linked) in [(true, 0), (true, 1), (false, 1), (true, 1), (true, 2)] {
+            links.watch(wanted);
+            links.note_slot(1, U256::ONE);
+            links.turn();
+            assert_eq!(links.count(), linked);
+        }
     }
 
     #[test]
