@@ -6,7 +6,7 @@
 //! adding keys fell from 3.1 to 2.0 % of two workers' time in seven real blocks.
 //!
 //! ```text
-//!  hash ─► tier 0: line [w w w w w w w w]   full? ─► tier 1, four times the size: line […]   full? ─► … ─► crowd
+//!  hash ─► tier 0: line [w w w w w w w w]   full? ─► tier 1, twice the size: line […]   full? ─► … ─► crowd
 //!
 //!  w:  0: free        tag, inverted id: taken        (tag: the high half of the hash)
 //! ```
@@ -46,7 +46,7 @@ const WORDS: usize = if cfg!(chorus_loom) { 1 } else { 8 };
 const FEWEST: usize = if cfg!(chorus_loom) { 1 } else { 8 };
 /// Lines that are made together: a page.
 const SEGMENT: usize = 64;
-/// Each has four times the lines of the one before.
+/// The second is twice as large as the first, each after that four times as large as the one before it.
 const TIERS: usize = if cfg!(chorus_loom) { 4 } else { 10 };
 /// Lines of a tier at most, 128 MiB of them if all are made: no key alone has a tier made that is not worth it.
 const MOST: usize = FEWEST << (2 * (TIERS - 1));
@@ -171,23 +171,30 @@ impl Index {
     /// The tiers that this index can have, and their numbers.
     #[inline]
     fn tiers(&self) -> impl Iterator<Item = (usize, &OnceCell<Box<[Segment]>>)> {
-        self.tiers.iter().enumerate().take_while(|(tier, _)| self.lines << (2 * tier) <= MOST)
+        self.tiers.iter().enumerate().take_while(|(tier, _)| self.lines_of(*tier) <= MOST)
+    }
+
+    /// How many lines a tier has. The second one gets the few keys that crowd in the first, if there are no more than
+    /// were expected, so it is small.
+    #[inline]
+    fn lines_of(&self, tier: usize) -> usize {
+        self.lines << (2 * tier).saturating_sub(1)
     }
 
     /// Where a hash's line is in a tier. Of the low half: the tag is the other one.
     fn line(&self, tier: usize, hash: u64) -> usize {
-        hash as u32 as usize & ((self.lines << (2 * tier)) - 1)
+        hash as u32 as usize & (self.lines_of(tier) - 1)
     }
 
     #[cold]
     fn tier(&self, tier: usize) -> Box<[Segment]> {
-        let lines = self.lines << (2 * tier);
+        let lines = self.lines_of(tier);
         (0..lines.div_ceil(SEGMENT)).map(|_| OnceCell::new()).collect()
     }
 
     #[cold]
     fn segment(&self, tier: usize) -> Box<[Line]> {
-        let lines = self.lines << (2 * tier);
+        let lines = self.lines_of(tier);
         (0..lines.min(SEGMENT)).map(|_| Line::default()).collect()
     }
 }
