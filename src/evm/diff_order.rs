@@ -1,9 +1,9 @@
 //! The order of a diff's accounts: that of their addresses.
 //!
-//! An address is the end of a hash, so its first bits say nearly exactly where it will stand. Keys are put into as
-//! many buckets as there are keys, by these bits, and the few of each bucket are compared. For 1,400 accounts that
-//! takes a third of the time of sorting them by comparisons, and whoever put the pieces of a diff together did that
-//! while nobody else had anything to do.
+//! An address is the end of a hash, so its first bits say nearly exactly where it will stand. Keys are put into about as
+//! many buckets as there are keys, by these bits, and the few of each bucket are compared. For 1,400 accounts that takes
+//! a third of the time of sorting them by comparisons, and whoever put the pieces of a diff together did that while
+//! nobody else had anything to do.
 
 use std::cmp::Ordering;
 

@@ -2,8 +2,8 @@
 //!
 //! Workers look keys up and add keys all the time, each key a few times. A hash table behind locks costs such a
 //! worker three cache lines that another may have had since: the lock's, that of the table's control bytes, and that of
-//! the place; and to unlock, it waits until its writes to the latter two are out. Here it is one line and no lock. Finding and
-//! adding keys fell from 3.1 to 2.0 % of two workers' time in seven real blocks.
+//! the place; and to unlock, it waits until its writes to the latter two are out. Here it is one line and no lock.
+//! Finding and adding keys fell from 3.1 to 2.0 % of two workers' time in seven real blocks.
 //!
 //! ```text
 //!  hash ─► tier 0: line [w w w w w w w w]   full? ─► tier 1, twice the size: line […]   full? ─► … ─► crowd
@@ -16,8 +16,8 @@
 //! A word is free, and then taken for ever, by one compare-exchange. Who adds a key goes through its lines, tier by
 //! tier, and through the words of each from the first on. Of a taken word with the key's tag, it asks whether that is
 //! the key. A free one it tries to take; if another is faster, that word is a taken one, too, and looked at as such.
-//! Keys for whom every tier's line is full stand in a hash table behind a lock, the crowd: those of a native block whose
-//! `Hash` is a bad one.
+//! Keys for which every tier's line is full stand in a hash table behind a lock, the crowd: those of a native block
+//! whose `Hash` is a bad one.
 //!
 //! Invariants
 //!

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `opening` | what is known before anything runs |
 //! | `sample` | the beginning of a block, timed: what the rest would gain |
+//! | `outlook` | what that is reckoned by |
 //! | `lessons` | what former blocks taught about the contracts they called |
 //! | `credit` | what speculation has earned and wasted: when it ends |
 //!
@@ -29,11 +30,13 @@
 mod credit;
 mod lessons;
 mod opening;
+mod outlook;
 mod sample;
 
 pub(crate) use self::{
     credit::Credit,
     lessons::Lessons,
     opening::{Opening, WORTH_SUSPENDING, is_monotonous, opening, promised_gas, promised_time},
-    sample::{Outlook, Sample, is_chain},
+    outlook::Outlook,
+    sample::{Sample, is_chain},
 };

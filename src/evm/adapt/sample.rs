@@ -6,50 +6,27 @@
 //! then has lost nothing; one of long transactions is known by its second one. Where a header tells what all use,
 //! that stands in for the promises.
 //!
-//! With `d` the time that the rest would take one by one, `n` its transactions and `w` workers, the
-//! workers are taken to need
-//!
-//! ```text
-//!   START + (d · (1 + TAX) + n · TOLL) ÷ w
-//! ```
-//!
-//! which is fitted to what is measured: a versioned state costs a share of each access (tax) and of
-//! each transaction (toll). `d` goes by the latest part of the sample, since the first transactions
-//! find cold caches.
-//!
-//! Blocks that are executed on the workers from their first transaction on need less than that: a tax of 0.2 and a
-//! toll of 0.5 µs say within a tenth what they take. But with those this chose worse: a block whose long call is
-//! part of the sample has nothing left to run beside it (12520364: 1.19 instead of 1.39), and transfers that read
-//! the beneficiary's balance were handed over in vain (0.89 instead of 1.01).
-//!
 //! Where nearly every transaction changes what the one before it changed, workers would wait for each other, so
 //! the sample goes on for as long as that does. Of a long way from one look at the clock to the next only the last
 //! part is watched.
 //!
+//! What the rest would gain, [`super::outlook`] reckons.
+//!
 //! On the way some calls are timed by themselves, for [`super::Lessons`].
 
 use super::{
-    lessons::{Call, Lessons, TRANSFER, Timed},
-    opening::{KnownGas, TRANSFER_GAS, call_gas, is_plain},
+    lessons::{Call, Lessons, Timed},
+    opening::KnownGas,
+    outlook::{Mix, Outlook, START, expected},
 };
 use crate::{
     evm::{
-        Block, Transaction, TransactionOutcome,
+        Block, TransactionOutcome,
         sequential::{Done, Pace},
     },
     sync::time::{Duration, Instant},
 };
 
-/// Until a second worker is at work, and what a block's tables cost.
-const START: f64 = 50e-6;
-/// What versions add to a second of work.
-const TAX: f64 = 0.35;
-/// What they add to each transaction, in seconds.
-const TOLL: f64 = 1.5e-6;
-/// The workers' time has to be less than this share of the other: a guess may be a little wrong.
-const MARGIN: f64 = 0.9;
-/// Work that is worth another worker, in seconds.
-const SHARE: f64 = 100e-6;
 /// A sample of less says little.
 const LEAST_SAMPLE: Duration = Duration::from_micros(25);
 /// How many of the transactions that are left are looked at.
@@ -64,62 +41,6 @@ const MOST_TIMES: usize = 512;
 /// cheap calls 2 % of its time.
 const PARTS: usize = 4;
 const LEAST_PART: usize = 32;
-
-/// What is known of the rest of a block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Outlook {
-    /// Transactions left.
-    pub(crate) transactions: usize,
-    /// What each of them takes one by one, on average, in seconds.
-    pub(crate) each: f64,
-    /// How many workers are worth waking.
-    pub(crate) workers: usize,
-}
-
-impl Outlook {
-    /// So many transactions that take so long.
-    pub(crate) fn new(transactions: usize, each: f64, most_workers: usize) -> Self {
-        let shares = (transactions as f64 * each / SHARE) as usize;
-        let workers = shares.saturating_add(1).min(transactions).min(most_workers);
-        Self { transactions, each, workers }
-    }
-
-    /// Whether workers are taken to need less time than one by one.
-    pub(crate) fn gains(&self) -> bool {
-        let alone = self.transactions as f64 * self.each;
-        let together = alone * (1.0 + TAX) + self.transactions as f64 * TOLL;
-        self.workers > 1 && START + together / (self.workers as f64) < MARGIN * alone
-    }
-}
-
-/// The transactions of a block by what is written on them.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mix {
-    plain: usize,
-    calls: usize,
-    /// Of the calls: what they may use, or use.
-    gas: u64,
-}
-
-impl Mix {
-    /// What the calls used if all together used so much.
-    fn gas_of_calls(&self, used: u64) -> u64 {
-        used.saturating_sub(self.plain as u64 * TRANSFER_GAS)
-    }
-
-    fn of<'a>(transactions: impl Iterator<Item = &'a Transaction>) -> Self {
-        let mut mix = Self::default();
-        for tx in transactions {
-            if is_plain(tx) {
-                mix.plain += 1;
-            } else {
-                mix.calls += 1;
-                mix.gas += call_gas(tx);
-            }
-        }
-        mix
-    }
-}
 
 /// Watches the beginning of a block.
 pub(crate) struct Sample<'a> {
@@ -294,23 +215,6 @@ impl Drop for Sample<'_> {
     }
 }
 
-/// The average time of the transactions in `left`, going by those in `seen`, which took `time`.
-fn expected(seen: Mix, time: f64, left: Mix) -> f64 {
-    let count = (left.plain + left.calls).max(1) as f64;
-    // Transfers cost what they cost, so the rest is due to the calls; of which it is known only how
-    // much gas each may take.
-    let transfers = (seen.plain as f64 * TRANSFER).min(time);
-    let rate = match seen.gas {
-        0 => 0.0,
-        gas => (time - transfers) / gas as f64,
-    };
-    let transfer = match seen.calls {
-        0 => time / seen.plain.max(1) as f64,
-        _ => TRANSFER,
-    };
-    (left.plain as f64 * transfer + left.gas as f64 * rate) / count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,7 +277,7 @@ mod tests {
         };
         assert_eq!(
             [801, 1_098, 1_099].map(|count| look(&mut sample, count)),
-            [Pace::Pass, Pace::Pass, Pace::Watch,]
+            [Pace::Pass, Pace::Pass, Pace::Watch]
         );
         assert_eq!(look(&mut sample, 1_100), Pace::Watch);
         assert_eq!((sample.from, sample.linked, sample.used), (1_100, 1_100, 1_100));
