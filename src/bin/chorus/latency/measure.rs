@@ -43,7 +43,7 @@ pub(super) struct Measured {
 impl Measured {
     /// Runs the block `repeat` times on each engine, in turns. The sequential one waits for seconds, in which caches,
     /// predictors and the allocator forget what they knew of the engine. So the engine runs without waits first, which is
-    /// not timed; then without waits, and then with them.
+    /// not timed; then without waits, unless that is what is measured, and then with them.
     pub(super) fn new(
         engine: &Engine,
         work: &Work,
@@ -71,13 +71,17 @@ impl Measured {
                 }
             };
             engine.execute(&work.block, &memory)?;
-            let (_, at_zero) = forgetful(engine, work, &memory)?;
+            let at_zero = match latency.is_zero() {
+                true => None,
+                false => Some(forgetful(engine, work, &memory)?.1),
+            };
             slow.forget();
             let (outcome, own) = forgetful(engine, work, &store)?;
             equal &= difference(&Ok(one_by_one), &Ok(outcome.clone())).is_none();
             statistics = outcome.statistics;
             ratios.push(time.as_secs_f64() / own.as_secs_f64().max(1e-9));
-            multiples.push(own.as_secs_f64() / at_zero.as_secs_f64().max(1e-9));
+            let at_zero = at_zero.unwrap_or(own).as_secs_f64().max(1e-9);
+            multiples.push(own.as_secs_f64() / at_zero);
             sequential.push(time);
             parallel.push(own);
         }
@@ -90,7 +94,7 @@ impl Measured {
             ran,
             parallel: median(parallel),
             ratio: ratios[ratios.len() / 2],
-            of_zero: if latency.is_zero() { 1.0 } else { multiples[multiples.len() / 2] },
+            of_zero: multiples[multiples.len() / 2],
             statistics,
             equal,
         })
