@@ -41,6 +41,9 @@ mod backend;
 #[path = "shuttle.rs"]
 mod backend;
 
+#[cfg(not(chorus_loom))]
+mod turns;
+
 #[cfg(any(chorus_loom, chorus_shuttle))]
 mod twin;
 

@@ -14,29 +14,11 @@ pub type OnceCell<T> = std::sync::OnceLock<T>;
 
 /// Atomics and cells that explorers may pass over; this one does not.
 pub mod brief {
-    pub use super::{OnceCell, atomic::AtomicU64};
-
-    /// Where an explorer orders those whom it passes over. Nothing here.
-    #[derive(Debug, Default)]
-    pub struct Turns(());
-
-    /// One's turn. Nothing here.
-    #[derive(Debug)]
-    pub struct Turn(());
-
-    impl Turns {
-        /// Of nobody.
-        #[must_use]
-        pub fn new() -> Self {
-            Self(())
-        }
-
-        /// Waits for nobody.
-        #[inline(always)]
-        pub fn take(&self, _what: u64) -> Turn {
-            Turn(())
-        }
-    }
+    pub use super::{
+        super::turns::{Turn, Turns},
+        OnceCell,
+        atomic::AtomicU64,
+    };
 }
 
 /// What tables of keys hash with: alike in each run, as an explorer that repeats a schedule needs.

@@ -11,30 +11,10 @@ pub type OnceCell<T> = brief::OnceCell<T>;
 
 /// Atomics and cells that explorers may pass over.
 pub mod brief {
+    pub use super::super::turns::{Turn, Turns};
+
     /// A `u64` shared between threads.
     pub type AtomicU64 = std::sync::atomic::AtomicU64;
-
-    /// Where an explorer orders those whom it passes over. Nothing here.
-    #[derive(Debug, Default)]
-    pub struct Turns(());
-
-    /// One's turn. Nothing here.
-    #[derive(Debug)]
-    pub struct Turn(());
-
-    impl Turns {
-        /// Of nobody.
-        #[must_use]
-        pub fn new() -> Self {
-            Self(())
-        }
-
-        /// Waits for nobody.
-        #[inline(always)]
-        pub fn take(&self, _what: u64) -> Turn {
-            Turn(())
-        }
-    }
 
     /// A cell that is written once, in no time: who comes meanwhile does not sleep but looks again, so
     /// the writer has nobody to wake.
