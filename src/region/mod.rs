@@ -19,10 +19,10 @@
 //! |---|---|
 //! | `handle` | owners, names, and the identity that stands for both |
 //! | `rights` | permissions, options, security levels |
-//! | `config` | what a chain fixes, what a host chooses, presets |
+//! | `config`, `presets` | what a chain fixes and what a host chooses, and configurations to begin with |
 //! | `gas` | what operations cost |
 //! | `operation` | the operations, asked for and answered |
-//! | `error` | why one failed |
+//! | `error`, `reason` | why one failed, and what of that a contract sees |
 //! | `page`, `mask` | a page, and which of its words or bytes |
 //! | `page_map` | a persistent map of pages |
 //! | `keccak`, `merkle` | the commitment to all regions |
@@ -61,6 +61,8 @@ pub mod meta;
 pub mod operation;
 pub mod page;
 pub mod page_map;
+mod presets;
+mod reason;
 mod record;
 pub mod regions;
 pub mod rights;
