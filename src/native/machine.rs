@@ -1,38 +1,31 @@
 //! Native transactions as a [`Machine`].
 
-use std::{
-    cell::RefCell,
-    task::{Poll, Waker},
-};
+use std::task::Poll;
 
 use super::{
     Base, BlockError, Key, Transaction, Value,
-    cell::{Change, Interest, Location, Seen},
+    below::Below,
+    cell::{Change, Location, Seen},
     overlay::Overlay,
     task::{End, Ending, Task},
-    view::{Found, Stop, World},
 };
 use crate::{
     context::{Attempt, Machine, Run, context_waker},
-    engine::{
-        Feed,
-        shared::{Asker, ContextWorld, SharedBlock, Waking},
-    },
+    engine::{Feed, shared::SharedBlock},
     region::{
-        self, Session,
         change::{RegionChanges, RegionSums},
         session::Effects,
         versions::{BlockRegions, RegionTrace},
     },
-    state::{EntryId, Read, Table, TxIndex},
+    state::{EntryId, Table, TxIndex},
     sync::{Arc, Mutex},
 };
 
 /// A block of closures, and the multi-version state they run on.
 pub(crate) struct NativeMachine<K: Key, V: Value, T, E> {
-    block: Box<[Transaction<K, V, T, E>]>,
-    base: Arc<dyn Base<K, V>>,
-    table: Table<Location<K, V>>,
+    pub(super) block: Box<[Transaction<K, V, T, E>]>,
+    pub(super) base: Arc<dyn Base<K, V>>,
+    pub(super) table: Table<Location<K, V>>,
     /// The entries that hints made estimates, by transaction.
     hinted: Box<[Box<[EntryId]>]>,
     pub(super) shared: Option<SharedBlock>,
@@ -117,7 +110,7 @@ where
         Some(shared.regions.finish(sums))
     }
 
-    fn overlay_may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
+    pub(super) fn overlay_may_hold(&self, tx: TxIndex, overlay: &Overlay<K, V>) -> bool {
         overlay.observations().all(|(id, seen)| self.table.entry(id).may_hold(tx, seen))
     }
 
@@ -176,91 +169,6 @@ where
     }
 }
 
-/// The effects of the transactions below `tx`, as far as they are known.
-struct Below<K: Key, V: Value, T: Send + 'static, E: Send + 'static> {
-    run: Arc<Run<NativeMachine<K, V, T, E>>>,
-    tx: TxIndex,
-    asker: RefCell<Asker>,
-}
-
-impl<K, V, T, E> World<K, V> for Below<K, V, T, E>
-where
-    K: Key,
-    V: Value,
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    fn check(&self, overlay: &Overlay<K, V>, session: Option<&Session>) -> Option<Stop> {
-        if self.run.scheduler.is_stopped() {
-            return Some(Stop::Cancelled);
-        }
-        let phase = self.run.scheduler.phase(self.tx);
-        let news = phase.is_stale() && phase.take_stale();
-        if !news {
-            return None;
-        }
-        let machine = &self.run.machine;
-        let regions = machine.shared.as_ref().zip(session);
-        let holds = machine.overlay_may_hold(self.tx, overlay)
-            && regions
-                .is_none_or(|(shared, session)| shared.regions.session_may_hold(self.tx, session));
-        (!holds).then_some(Stop::Doomed)
-    }
-
-    fn read(&self, key: &K, id: Option<EntryId>, interest: Interest<V>) -> Found<V> {
-        let machine = &self.run.machine;
-        let id = id.unwrap_or_else(|| machine.table.intern(key));
-        let entry = machine.table.entry(id);
-        loop {
-            let read = match interest {
-                Interest::Value => entry.read(self.tx),
-                // A credit or debit below hardly ever changes the outcome of a check; the commit
-                // cursor finds the case where one does.
-                Interest::Number(_) => entry.peek(self.tx),
-            };
-            match read {
-                Read::Value(value) => return Found::Value(Some(id), value),
-                Read::Unknown => match machine.base.get(key) {
-                    Ok(value) => entry.fill(value),
-                    Err(error) => return Found::Stop(Stop::Base(format!("{key:?}"), error)),
-                },
-                Read::Blocked(writer) => {
-                    return if self.run.scheduler.wait_for(writer, self.tx) {
-                        Found::Wait
-                    } else {
-                        // It has published by now, or is just turning its writes into estimates.
-                        Found::Again
-                    };
-                }
-            }
-        }
-    }
-
-    fn session(&self) -> Option<Session> {
-        self.run.machine.shared.as_ref().map(|shared| shared.session(0))
-    }
-
-    fn with_regions(
-        &self,
-        waker: &Waker,
-        f: &mut dyn FnMut(&mut dyn region::world::World),
-    ) -> Option<Stop> {
-        let machine = &self.run.machine;
-        let mut world = ContextWorld {
-            scheduler: &self.run.scheduler,
-            shared: machine.shared.as_ref()?,
-            tx: self.tx,
-            asker: &mut self.asker.borrow_mut(),
-            waker: Waking::Made(waker),
-            known: None,
-            sidecars: machine.block[self.tx.get()].sidecars(),
-            trouble: None,
-        };
-        f(&mut world);
-        world.trouble.map(Stop::Shared)
-    }
-}
-
 impl<K, V, T, E> Machine for NativeMachine<K, V, T, E>
 where
     K: Key,
@@ -278,7 +186,7 @@ where
     }
 
     fn start(run: &Arc<Run<Self>>, (): &mut (), tx: TxIndex) -> Self::Task {
-        let world = Box::new(Below { run: run.clone(), tx, asker: RefCell::default() });
+        let world = Box::new(Below::new(run.clone(), tx));
         Task::new(&run.machine.block[tx.get()], tx.get(), world, context_waker(run, tx))
     }
 

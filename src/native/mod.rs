@@ -48,6 +48,7 @@
 //! | `base` | the state before the block |
 //! | `task` | a running closure: one poll, and what it ended in |
 //! | `machine` | blocks of closures as a [`Machine`](crate::context::Machine) |
+//! | `below` | what one of them sees of those before it |
 //! | `direct` | one after another: the reference, and the direct path |
 //! | `engine`, `outcome` | the façade |
 //!
@@ -67,6 +68,7 @@
 
 mod amount;
 mod base;
+mod below;
 mod cell;
 mod direct;
 mod engine;
