@@ -44,7 +44,7 @@
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
 //! | `settle` | the state as it is committed, for prologue and epilogue |
 //! | `diff` | from versions to the block's state changes |
-//! | `keccak_cache` | hashes of short inputs, remembered |
+//! | `keccak` | hashes of short inputs, remembered and guessed |
 //! | `inner_loop` | the frequent opcodes in a loop that keeps its state in registers |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
@@ -74,7 +74,7 @@ pub mod footprint;
 mod inner_loop;
 pub mod input;
 mod journal;
-mod keccak_cache;
+mod keccak;
 mod known_reads;
 pub mod limit;
 mod machine;

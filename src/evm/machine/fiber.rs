@@ -38,7 +38,7 @@ use crate::{
     context::{Attempt, Run},
     engine::message,
     evm::{
-        inner_loop, keccak_cache, rules,
+        inner_loop, keccak, rules,
         sequential::copy_transaction,
         shared::{self, Shared},
     },
@@ -239,7 +239,7 @@ fn build<'y>(
         error: Ok(()),
     };
     let mut evm = shared::build(context);
-    keccak_cache::install(&mut evm.instruction);
+    keccak::install(&mut evm.instruction);
     inner_loop::install(&mut evm.instruction, run.control().is_some());
     if run.machine.storage.is_slow() {
         foresight::install(&mut evm);
@@ -256,6 +256,7 @@ fn execute(
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     copy_transaction(&machine.block.transactions[tx.get()].env, &mut evm.ctx.tx);
+    evm.ctx.chain.borrow_mut().begin(tx.get());
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let executed = matches!(result, Ok(Ok(_)));
     let shared = evm.ctx.journaled_state.shared.end(executed);

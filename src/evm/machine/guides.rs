@@ -7,7 +7,10 @@ use super::{
     codes::Codes,
 };
 use crate::{
-    context::Run, evm::keccak_cache::SharedKeccakCache, region::known::Known, state::Guide,
+    context::Run,
+    evm::{Block, keccak::SharedKeccakCache},
+    region::known::Known,
+    state::Guide,
     sync::Arc,
 };
 
@@ -21,7 +24,7 @@ pub(crate) struct Guides {
     /// Regions and pages.
     pub(super) regions: Known,
     /// What was hashed.
-    pub(super) hashes: SharedKeccakCache,
+    pub(super) hashes: SharedKeccakCache<Arc<Block>>,
     /// Copies of code.
     pub(super) codes: Codes,
 }
@@ -31,6 +34,7 @@ impl Guides {
     pub(super) fn turn_to(&mut self, run: &Arc<Run<EvmMachine>>) {
         if !self.run.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, run)) {
             self.end_block();
+            self.hashes.borrow_mut().turn_to(Some(run.machine.block.clone()));
             self.run = Some(run.clone());
         }
     }
@@ -41,7 +45,7 @@ impl Guides {
             self.accounts.forget();
             self.slots.forget();
             self.regions.forget();
-            self.hashes.borrow_mut().clear();
+            self.hashes.borrow_mut().turn_to(None);
             self.codes.forget();
         }
     }

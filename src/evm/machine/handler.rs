@@ -16,13 +16,20 @@ use revm::{
 };
 
 use super::{
-    super::{keccak_cache::SharedKeccakCache, shared::SharedEvm},
+    super::{keccak::SharedKeccakCache, shared::SharedEvm},
     view::{Stop, View},
     watched::WatchedJournal,
 };
+use crate::{evm, sync::Arc};
 
-pub(crate) type EvmContext<'y> =
-    Context<BlockEnv, TxEnv, CfgEnv, View<'y>, WatchedJournal<'y>, SharedKeccakCache>;
+pub(crate) type EvmContext<'y> = Context<
+    BlockEnv,
+    TxEnv,
+    CfgEnv,
+    View<'y>,
+    WatchedJournal<'y>,
+    SharedKeccakCache<Arc<evm::Block>>,
+>;
 pub(crate) type PooledEvm<'y> = SharedEvm<EvmContext<'y>>;
 pub(crate) type ExecutionError = EVMError<Stop, InvalidTransaction>;
 

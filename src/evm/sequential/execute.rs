@@ -360,6 +360,7 @@ fn transact<S: StateStore + ?Sized>(
             alone.wait_to_commit(index).map_err(End::Stopped)?;
         }
         let tx = &transaction.env;
+        machine.begin(index);
         machine.state().attach(&transaction.sidecars);
         let result = match done.sums.admit(block, tx) {
             Ok(()) => match machine.execute(tx) {

@@ -17,7 +17,7 @@ use crate::{
     context::Control,
     evm::{
         Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, inner_loop,
-        keccak_cache::{self, SharedKeccakCache},
+        keccak::{self, SharedKeccakCache},
         rules::cfg_env,
         shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
         transfer::Transfers,
@@ -32,7 +32,7 @@ pub(crate) type SequentialContext<'a, S> = Context<
     CfgEnv,
     SequentialState<'a, S>,
     CollisionJournal<SequentialState<'a, S>>,
-    SharedKeccakCache,
+    SharedKeccakCache<&'a Block>,
 >;
 
 /// Why a transaction or a system call has no result.
@@ -169,12 +169,14 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         let mut shared = Shared::new(config);
         shared.watch(control);
         let journal = CollisionJournal::new(state).with_shared(shared);
+        let hashes = SharedKeccakCache::default();
+        hashes.borrow_mut().turn_to(Some(block));
         let context: SequentialContext<'a, S> = Context {
             block: block.env.clone(),
             tx: TxEnv::default(),
             cfg: CfgEnv::default(),
             journaled_state: journal,
-            chain: SharedKeccakCache::default(),
+            chain: hashes,
             local: LocalContext::default(),
             error: Ok(()),
         };
@@ -192,12 +194,19 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     /// Takes shortcuts from now on.
     pub(crate) fn take_shortcuts(&mut self, shortcuts: Shortcuts) {
         self.transfers = shortcuts.transfers;
-        keccak_cache::install(&mut self.evm.instruction);
+        keccak::install(&mut self.evm.instruction);
         let watched = self.evm.ctx.journaled_state.shared().is_watched();
         inner_loop::install(&mut self.evm.instruction, watched);
     }
 
-    /// Runs a transaction as [`transact`](Self::transact) does, or without revm if that is allowed.
+    /// From now on it is this transaction of the block that asks for hashes.
+    #[inline]
+    pub(crate) fn begin(&mut self, index: usize) {
+        self.evm.ctx.chain.borrow_mut().begin(index);
+    }
+
+    /// Runs a transaction of the block as [`transact`](Self::transact) does, or without revm
+    /// if that is allowed.
     #[inline]
     pub(crate) fn execute(&mut self, tx: &TxEnv) -> Result<ExecutionResult, Failure> {
         if let Some(transfers) = &self.transfers

@@ -3,7 +3,7 @@
 //! Solidity puts the entry of a mapping at the hash of its key and the mapping's own place, 64 bytes. Who
 //! sees those bytes knows how a slot's number came about. They are noted while a function is being
 //! learned, in blocks over a slow store, where hashes that a forecast has computed are not computed again;
-//! in others, hashes are only remembered ([`keccak_cache`]).
+//! in others, hashes are only remembered (`keccak`).
 
 use alloy_primitives::U256;
 use revm::{
@@ -15,7 +15,7 @@ use revm::{
 };
 
 use super::super::handler::{EvmContext, PooledEvm};
-use crate::evm::keccak_cache;
+use crate::evm::keccak;
 
 /// How many hashes are noted of one transaction.
 const MOST: usize = 128;
@@ -83,7 +83,7 @@ fn keccak256(
         _ => None,
     };
     let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
-    keccak_cache::instruction_beside(context, |host, input| {
+    keccak::instruction_beside(context, |host, input| {
         let (key, place) = words(input)?;
         let view = host.journaled_state.db();
         view.run().machine.storage.hashes.find(view.tx, key, place)
