@@ -10,7 +10,7 @@ use super::{
     Block, BlockError, BlockOutcome, Sequential, StateStore, TransactionOutcome,
     adapt::{
         Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, is_chain, is_monotonous,
-        opening, promised_gas, promised_time,
+        opening, plain_share, promised_gas, promised_time,
     },
     sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
     shared::in_force,
@@ -110,7 +110,8 @@ impl Workers {
         let expected = lessons.map(|lessons| lessons.expect(block));
         let count = block.transactions.len();
         let cost = expected.and_then(|expected| expected.cost);
-        let outlook = cost.map(|cost| Outlook::new(count, cost.each, workers));
+        let outlook_of = |each| Outlook::new(count, each, plain_share(block), workers);
+        let outlook = cost.map(|cost| outlook_of(cost.each));
         let gains = match (expected.and_then(|expected| expected.gain), outlook) {
             (Some(gain), _) if gain < LEAST_GAIN => Some(false),
             (Some(_), Some(outlook)) => Some(outlook.workers > 1),
@@ -120,7 +121,7 @@ impl Workers {
         };
         let mut plan = Plan::default();
         if let Some(true) = gains {
-            let promised = || Outlook::new(count, promised_time(block), workers);
+            let promised = || outlook_of(promised_time(block));
             let workers = outlook.unwrap_or_else(promised).workers;
             plan.workers = Some(workers);
             plan.each = outlook.map(|outlook| outlook.each);

@@ -36,7 +36,9 @@ mod sample;
 pub(crate) use self::{
     credit::Credit,
     lessons::Lessons,
-    opening::{Opening, WORTH_SUSPENDING, is_monotonous, opening, promised_gas, promised_time},
+    opening::{
+        Opening, WORTH_SUSPENDING, is_monotonous, opening, plain_share, promised_gas, promised_time,
+    },
     outlook::Outlook,
     sample::{Sample, is_chain},
 };

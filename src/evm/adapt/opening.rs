@@ -78,6 +78,13 @@ pub(crate) fn promised_time(block: &Block) -> f64 {
     gas_of_calls(block) as f64 * PROMISED_RATE / block.transactions.len().max(1) as f64
 }
 
+/// Which share of a block's transactions are transfers of ether, about.
+pub(crate) fn plain_share(block: &Block) -> f64 {
+    let step = block.transactions.len().div_ceil(GLANCES).max(1);
+    let glances = || block.transactions.iter().step_by(step);
+    glances().filter(|tx| is_plain(tx)).count() as f64 / glances().count().max(1) as f64
+}
+
 /// Whether it is nearly certainly a transfer of ether to an account without code.
 pub(super) fn is_plain(tx: &Transaction) -> bool {
     tx.env.data.is_empty() && tx.env.kind.is_call()

@@ -6,7 +6,7 @@
 //! then has lost nothing; one of long transactions is known by its second one. Where a header tells what all use,
 //! that stands in for the promises.
 //!
-//! Where nearly every transaction changes what the one before it changed, workers would wait for each other, so
+//! Where nearly every transaction looks at what the one before it changed, workers would wait for each other, so
 //! the sample goes on for as long as that does. Of a long way from one look at the clock to the next only the last
 //! part is watched.
 //!
@@ -187,7 +187,7 @@ impl<'a> Sample<'a> {
         let chain = is_chain(linked - self.linked, count - self.from);
         (self.from, self.linked, self.used) = (count, linked, used);
         let each = expected(seen, time.as_secs_f64(), left);
-        let outlook = Outlook::new(rest.len(), each, self.workers);
+        let outlook = Outlook::new(rest.len(), each, left.plain_share(), self.workers);
         self.outlook = Some(outlook);
         match outlook.gains() {
             // Each would wait for the one before; the next part may be another thing.
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn no_more_workers_are_woken_than_there_is_work_for() {
-        assert_eq!(Outlook::new(100, 3e-6, 32).workers, 4);
-        assert_eq!(Outlook::new(100_000, 3e-6, 32).workers, 32);
+        assert_eq!(Outlook::new(100, 3e-6, 0.0, 32).workers, 4);
+        assert_eq!(Outlook::new(100_000, 3e-6, 0.0, 32).workers, 32);
     }
 }
