@@ -26,6 +26,12 @@ fn work(name: &str, size: usize) -> Contention {
     scenario.build(size, 1, &scenario.settings([]).unwrap())
 }
 
+/// A block that is built to waste speculation, of which a tenth does not look like it.
+fn wasteful(size: usize) -> Contention {
+    let scenario = Scenario::by_name("wasteful").unwrap();
+    scenario.build(size, 1, &scenario.settings([("quiet", "10")]).unwrap())
+}
+
 fn sequential(work: &Contention) -> BlockOutcome {
     let mut machine = Sequential::with_shared_memory(work.memory.clone());
     machine.execute(&work.block, &*work.store, work.policy).unwrap()
@@ -125,12 +131,15 @@ fn allowed(work: &Contention, outcome: &BlockOutcome, window: u32) -> u64 {
 #[test]
 fn a_block_that_was_built_to_waste_speculation_wastes_a_bounded_share() {
     const WINDOW: u32 = 64;
-    let work = work("wasteful", 1_000);
+    let work = wasteful(1_000);
     let expected = sequential(&work);
     for threads in [2, 4, 8] {
         let engine = engine(&work, threads).window(WINDOW).build().unwrap();
         let outcome = execute(&work, &engine);
         assert_same(&outcome, &expected, "wasteful");
+        // On one core nothing runs beside anything.
+        let cores = thread::available_parallelism().unwrap().get();
+        assert!(outcome.statistics.parallel || cores < 2, "nobody has seen it coming");
         let (wasted, most) = (outcome.statistics.wasted_gas, allowed(&work, &outcome, WINDOW));
         assert!(wasted <= most, "{wasted} gas of {}, {threads} threads", expected.gas_used);
     }
@@ -163,7 +172,7 @@ impl StateStore for Stalling {
 #[test]
 fn a_worker_that_is_off_its_core_when_its_turn_comes_lets_the_others_waste_no_more() {
     const WINDOW: u32 = 256;
-    let work = work("wasteful", 1_000);
+    let work = wasteful(1_000);
     let expected = sequential(&work);
     for at in [40, 90, 200] {
         let stalling = Stalling { inner: work.store.clone(), left: AtomicUsize::new(at) };
@@ -178,7 +187,7 @@ fn a_worker_that_is_off_its_core_when_its_turn_comes_lets_the_others_waste_no_mo
 
 #[test]
 fn a_chain_of_one_function_wakes_nobody() {
-    for name in ["nft", "erc20-to-one", "airdrop", "amm-one", "region-word"] {
+    for name in ["nft", "erc20-to-one", "airdrop", "amm-one", "region-word", "wasteful"] {
         let work = work(name, 300);
         let expected = sequential(&work);
         let engine = engine(&work, 2).build().unwrap();
@@ -206,7 +215,7 @@ fn transactions_of_one_function_that_do_not_meet_are_spread() {
 
 #[test]
 fn a_pinned_path_is_kept() {
-    let work = work("wasteful", 200);
+    let work = wasteful(200);
     let expected = sequential(&work);
     let parallel = engine(&work, 2).path(Path::Parallel).batch(3).window(16).learning(false);
     let parallel = execute(&work, &parallel.build().unwrap());

@@ -1,8 +1,8 @@
 //! Whether transactions that run one by one could have run beside each other.
 //!
-//! A transaction that changes what the one before it changed is taken to be linked to it: nearly always it read
-//! that first, as a counter, a pool's reserves or a recipient's balance is read. A transaction that only reads what
-//! the one before it changed is not noticed, so this finds the usual chains and proves nothing.
+//! A transaction that looks at a slot that the one before it changed is linked to it, be it a counter, a pool's
+//! reserves or a recipient's balance. Of regions, what both change counts: nearly always it was read first. A
+//! transaction may depend on others than the one before it, so this finds the usual chains and proves nothing.
 //!
 //! Fees and nonces are not looked at: the engine's versions do not serialise fees, and a sender's transactions
 //! follow each other in few blocks only.
@@ -18,6 +18,8 @@ pub(crate) struct Links {
     wanted: bool,
     before: Changes,
     now: Changes,
+    /// The transaction that is being committed looked at a slot that the one before it changed.
+    met: bool,
     linked: u32,
 }
 
@@ -34,15 +36,14 @@ impl Changes {
         self.pages.clear();
     }
 
-    fn meet(&self, other: &Self) -> bool {
-        self.slots.iter().any(|slot| other.slots.contains(slot))
-            || self.pages.iter().any(|(page, words)| {
-                other.pages.iter().any(|(key, written)| key == page && written.0 & words.0 != 0)
-            })
+    fn meet_in_pages(&self, other: &Self) -> bool {
+        self.pages.iter().any(|(page, words)| {
+            other.pages.iter().any(|(key, written)| key == page && written.0 & words.0 != 0)
+        })
     }
 }
 
-/// No more slots of a transaction are looked at: comparing takes the square of it.
+/// No more changes of a transaction are noted: each slot that the next one looks at is compared to all.
 const MOST: usize = 16;
 
 impl Links {
@@ -60,11 +61,14 @@ impl Links {
         self.linked
     }
 
-    /// The transaction that is being committed changed a slot.
+    /// The transaction that is being committed looked at a slot, and may have `changed` it.
     #[inline]
-    pub(super) fn note_slot(&mut self, account: usize, key: U256) {
-        if self.wanted && self.now.slots.len() < MOST {
-            self.now.slots.push((account, key));
+    pub(super) fn note_slot(&mut self, account: usize, key: U256, changed: bool) {
+        if self.wanted {
+            self.met |= self.before.slots.contains(&(account, key));
+            if changed && self.now.slots.len() < MOST {
+                self.now.slots.push((account, key));
+            }
         }
     }
 
@@ -81,7 +85,8 @@ impl Links {
     #[inline]
     pub(super) fn turn(&mut self) {
         if self.wanted {
-            self.linked += u32::from(self.before.meet(&self.now));
+            self.linked += u32::from(self.met || self.before.meet_in_pages(&self.now));
+            self.met = false;
             std::mem::swap(&mut self.before, &mut self.now);
             self.now.clear();
         }
@@ -95,17 +100,20 @@ mod tests {
     #[test]
     fn a_transaction_is_linked_by_a_slot_that_the_one_before_it_changed() {
         let mut links = Links::default();
-        let mut commit = |slots: &[(usize, u64)]| {
+        let mut commit = |slots: &[(usize, u64)], changed: bool| {
             links.watch(true);
-            slots.iter().for_each(|(account, key)| links.note_slot(*account, U256::from(*key)));
+            let slots = slots.iter().map(|(account, key)| (*account, U256::from(*key)));
+            slots.for_each(|(account, key)| links.note_slot(account, key, changed));
             links.turn();
             links.count()
         };
-        assert_eq!(commit(&[(1, 1), (1, 2)]), 0);
-        assert_eq!(commit(&[(2, 2), (1, 2)]), 1);
-        assert_eq!(commit(&[(1, 1)]), 1, "what the one before the last changed is no link");
-        assert_eq!(commit(&[]), 1);
-        assert_eq!(commit(&[(1, 1)]), 1, "one that changed nothing lies between");
+        assert_eq!(commit(&[(1, 1), (1, 2)], true), 0);
+        assert_eq!(commit(&[(2, 2), (1, 2)], true), 1);
+        assert_eq!(commit(&[(1, 1)], true), 1, "what the one before the last changed is no link");
+        assert_eq!(commit(&[(1, 1), (1, 2)], false), 2, "to look is enough");
+        assert_eq!(commit(&[(1, 1)], true), 2, "what the one before only looked at is no link");
+        assert_eq!(commit(&[], true), 2);
+        assert_eq!(commit(&[(1, 1)], true), 2, "one that changed nothing lies between");
     }
 
     #[test]
@@ -113,7 +121,7 @@ mod tests {
         let mut links = Links::default();
         for (wanted, linked) in [(true, 0), (true, 1), (false, 1), (true, 1), (true, 2)] {
             links.watch(wanted);
-            links.note_slot(1, U256::ONE);
+            links.note_slot(1, U256::ONE, true);
             links.turn();
             assert_eq!(links.count(), linked);
         }
@@ -123,7 +131,7 @@ mod tests {
     fn nothing_is_noted_that_nobody_asked_for() {
         let mut links = Links::default();
         for _ in 0..3 {
-            links.note_slot(1, U256::ONE);
+            links.note_slot(1, U256::ONE, true);
             links.turn();
         }
         assert_eq!(links.count(), 0);

@@ -172,8 +172,8 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
             cached.replace(Some(info));
         }
         for (key, slot) in account.storage {
+            self.links.note_slot(position, key, slot.is_changed());
             if slot.is_changed() {
-                self.links.note_slot(position, key);
                 cached
                     .slots
                     .entry(key)

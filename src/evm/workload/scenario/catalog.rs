@@ -116,7 +116,7 @@ impl Scenario {
             "wasteful",
             "built to waste speculation: each reads what the one before writes last, ever elsewhere",
             2_000,
-            &[ROUNDS],
+            &[Parameter::percent("quiet", "percent that do not, at the beginning", 0), ROUNDS],
             cells::wasteful,
         ),
         own(

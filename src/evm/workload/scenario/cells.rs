@@ -129,10 +129,14 @@ pub(super) fn read_mostly(world: &mut World, size: usize, settings: &Settings) {
 
 /// Each transaction reads at its beginning what the one before it writes at its very end, never at a
 /// place that was read or written before: whatever runs beside its predecessor does so in vain, to
-/// its end, and nothing that was learned of a location helps.
+/// its end, and nothing that was learned of a location helps. If the first ones depend on nothing, a look
+/// at the block's beginning does not help either.
 pub(super) fn wasteful(world: &mut World, size: usize, settings: &Settings) {
-    let rounds = rounds(settings);
-    fill(world, size, |_, index| Step { rounds, reads: own(index), writes: own(index + 1) });
+    let (rounds, quiet) = (rounds(settings), size * settings.whole("quiet") / 100);
+    fill(world, size, |_, index| {
+        let reads = if index < quiet { own(size + 1 + index) } else { own(index) };
+        Step { rounds, reads, writes: own(index + 1) }
+    });
 }
 
 /// One transaction with a share of the block's work among small independent ones.
