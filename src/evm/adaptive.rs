@@ -10,7 +10,7 @@ use super::{
     Block, BlockError, BlockOutcome, Sequential, StateStore, TransactionOutcome,
     adapt::{
         Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, is_chain, is_monotonous,
-        opening, plain_share, promised_gas, promised_time,
+        opening, promised_gas, promised_time, time_of_transfers,
     },
     sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
     shared::in_force,
@@ -110,7 +110,8 @@ impl Workers {
         let expected = lessons.map(|lessons| lessons.expect(block));
         let count = block.transactions.len();
         let cost = expected.and_then(|expected| expected.cost);
-        let outlook_of = |each| Outlook::new(count, each, plain_share(block), workers);
+        let outlook_of =
+            |each: f64| Outlook::new(count, each, time_of_transfers(block).min(each), workers);
         let outlook = cost.map(|cost| outlook_of(cost.each));
         let gains = match (expected.and_then(|expected| expected.gain), outlook) {
             (Some(gain), _) if gain < LEAST_GAIN => Some(false),

@@ -37,7 +37,8 @@ pub(crate) use self::{
     credit::Credit,
     lessons::Lessons,
     opening::{
-        Opening, WORTH_SUSPENDING, is_monotonous, opening, plain_share, promised_gas, promised_time,
+        Opening, WORTH_SUSPENDING, is_monotonous, opening, promised_gas, promised_time,
+        time_of_transfers,
     },
     outlook::Outlook,
     sample::{Sample, is_chain},

@@ -1,5 +1,6 @@
 //! What is known of a block before any of its transactions runs.
 
+use super::lessons::TRANSFER;
 use crate::{
     evm::{Block, Transaction},
     sync::time::Duration,
@@ -78,11 +79,13 @@ pub(crate) fn promised_time(block: &Block) -> f64 {
     gas_of_calls(block) as f64 * PROMISED_RATE / block.transactions.len().max(1) as f64
 }
 
-/// Which share of a block's transactions are transfers of ether, about.
-pub(crate) fn plain_share(block: &Block) -> f64 {
+/// What the transfers of ether among a block's transactions take for each of these, about, in seconds.
+pub(crate) fn time_of_transfers(block: &Block) -> f64 {
     let step = block.transactions.len().div_ceil(GLANCES).max(1);
     let glances = || block.transactions.iter().step_by(step);
-    glances().filter(|tx| is_plain(tx)).count() as f64 / glances().count().max(1) as f64
+    let share =
+        glances().filter(|tx| is_plain(tx)).count() as f64 / glances().count().max(1) as f64;
+    share * TRANSFER
 }
 
 /// Whether it is nearly certainly a transfer of ether to an account without code.
@@ -211,6 +214,13 @@ mod tests {
         assert_eq!(opening_of("nonces", 50, Some(2 * WORTHWHILE)), Opening::Sample, "no calls");
         assert_eq!(opening_of("mixed", 50, Some(u64::MAX)), Opening::Promising, "cannot be");
         assert_eq!(opening_of("mixed", 20, Some(u64::MAX)), Opening::Sample, "cannot be");
+    }
+
+    #[test]
+    fn a_block_is_glanced_at_for_its_transfers() {
+        assert_eq!(time_of_transfers(&block("nonces", 1_000)), TRANSFER);
+        assert_eq!(time_of_transfers(&block("amm", 100)), 0.0);
+        assert_eq!(time_of_transfers(&Block { transactions: Vec::new(), ..block("amm", 1) }), 0.0);
     }
 
     #[test]

@@ -4,14 +4,14 @@
 //! workers are taken to need
 //!
 //! ```text
-//!   START + (d · (1 + TAX) + n · TOLL + p · TRANSFER_TOLL + doubt) ÷ w
+//!   START + the greater of (d · (1 + TAX) + n · TOLL + doubt) ÷ w and p
 //!   doubt = the lesser of d · DOUBT_TAX + n · DOUBT_TOLL and MOST_DOUBT
 //! ```
 //!
-//! where `p` are the transfers of ether among them, which the commit step does on its own. Tax and toll say within a
-//! tenth what blocks take that are executed on the workers from their first transaction on: a versioned state
-//! costs a share of each access (tax) and of each transaction (toll). `d` goes by the latest part of the
-//! sample, since the first transactions find cold caches.
+//! where `p` is the time of the transfers of ether among them, which the commit step does one after another. Tax and
+//! toll say within a tenth what blocks take that are executed on the workers from their first transaction on: a
+//! versioned state costs a share of each access (tax) and of each transaction (toll). `d` goes by the latest
+//! part of the sample, since the first transactions find cold caches.
 //!
 //! Without doubt this chose worse: a block whose long call is part of the sample has nothing left to run beside it
 //! (12520364: 1.19 instead of 1.39). But what a wrong choice can cost does not grow with the block: workers
@@ -31,8 +31,6 @@ pub(super) const START: f64 = 50e-6;
 const TAX: f64 = 0.2;
 /// What they add to each transaction, in seconds.
 const TOLL: f64 = 0.5e-6;
-/// What a transfer of ether adds besides.
-const TRANSFER_TOLL: f64 = 1e-6;
 /// What is added to tax and toll for doubt ...
 const DOUBT_TAX: f64 = 0.15;
 const DOUBT_TOLL: f64 = 1e-6;
@@ -50,18 +48,18 @@ pub(crate) struct Outlook {
     pub(crate) transactions: usize,
     /// What each of them takes one by one, on average, in seconds.
     pub(crate) each: f64,
-    /// Which share of them are transfers of ether.
-    plain: f64,
+    /// Of that, what is done one after another in any case, in seconds.
+    serial: f64,
     /// How many workers are worth waking.
     pub(crate) workers: usize,
 }
 
 impl Outlook {
-    /// So many transactions that take so long, of which that share are transfers of ether.
-    pub(crate) fn new(transactions: usize, each: f64, plain: f64, most_workers: usize) -> Self {
+    /// So many transactions that take so long each, `serial` of which is done one after another in any case.
+    pub(crate) fn new(transactions: usize, each: f64, serial: f64, most_workers: usize) -> Self {
         let shares = (transactions as f64 * each / SHARE) as usize;
         let workers = shares.saturating_add(1).min(transactions).min(most_workers);
-        Self { transactions, each, plain, workers }
+        Self { transactions, each, serial, workers }
     }
 
     /// Whether workers are taken to need less time than one by one.
@@ -69,9 +67,9 @@ impl Outlook {
         let alone = self.transactions as f64 * self.each;
         let versions = |tax: f64, toll: f64| alone * tax + self.transactions as f64 * toll;
         let doubt = versions(DOUBT_TAX, DOUBT_TOLL).min(MOST_DOUBT);
-        let transfers = self.transactions as f64 * self.plain * TRANSFER_TOLL;
-        let together = alone + versions(TAX, TOLL) + transfers + doubt;
-        self.workers > 1 && START + together / (self.workers as f64) < MARGIN * alone
+        let together = (alone + versions(TAX, TOLL) + doubt) / self.workers as f64;
+        let serial = self.transactions as f64 * self.serial;
+        self.workers > 1 && START + together.max(serial) < MARGIN * alone
     }
 }
 
@@ -85,11 +83,6 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    /// Which share of them are transfers of ether.
-    pub(super) fn plain_share(&self) -> f64 {
-        self.plain as f64 / (self.plain + self.calls).max(1) as f64
-    }
-
     /// What the calls used if all together used so much.
     pub(super) fn gas_of_calls(&self, used: u64) -> u64 {
         used.saturating_sub(self.plain as u64 * TRANSFER_GAS)
@@ -109,8 +102,9 @@ impl Mix {
     }
 }
 
-/// The average time of the transactions in `left`, going by those in `seen`, which took `time`.
-pub(super) fn expected(seen: Mix, time: f64, left: Mix) -> f64 {
+/// The average time of the transactions in `left`, going by those in `seen`, which took `time`; and what of it is due to
+/// transfers.
+pub(super) fn expected(seen: Mix, time: f64, left: Mix) -> [f64; 2] {
     let count = (left.plain + left.calls).max(1) as f64;
     // Transfers cost what they cost, so the rest is due to the calls; of which it is known only how
     // much gas each may take.
@@ -123,27 +117,42 @@ pub(super) fn expected(seen: Mix, time: f64, left: Mix) -> f64 {
         0 => time / seen.plain.max(1) as f64,
         _ => TRANSFER,
     };
-    (left.plain as f64 * transfer + left.gas as f64 * rate) / count
+    let transfers = left.plain as f64 * transfer;
+    [(transfers + left.gas as f64 * rate) / count, transfers / count]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Whether two workers gain on so many transactions of 2 µs.
-    fn gains(transactions: usize, plain: f64) -> bool {
-        Outlook::new(transactions, 2e-6, plain, 2).gains()
+    /// Whether workers gain on so many transactions of 2 µs each, of which that share are transfers.
+    fn gains(transactions: usize, plain: f64, workers: usize) -> bool {
+        Outlook::new(transactions, 2e-6, plain * 2e-6, workers).gains()
     }
 
     #[test]
     fn short_calls_are_worth_a_worker_if_there_are_many() {
-        assert!(gains(3_000, 0.0));
-        assert!(!gains(300, 0.0), "a wrong choice costs as much in a short block as in a long one");
+        assert!(gains(3_000, 0.0, 2));
+        assert!(
+            !gains(300, 0.0, 2),
+            "a wrong choice costs as much in a short block as in a long one"
+        );
     }
 
     #[test]
-    fn transfers_are_done_by_the_commit_step_however_many() {
-        assert!(!gains(3_000, 1.0) && !gains(100_000, 1.0));
-        assert!(gains(3_000, 0.3), "the calls among them are not");
+    fn transfers_are_done_one_after_another_however_many_there_are_and_whoever_helps() {
+        for workers in [2, 3, 8, 32] {
+            assert!(!gains(3_000, 1.0, workers) && !gains(100_000, 1.0, workers), "{workers}");
+            assert!(gains(3_000, 0.3, workers), "the calls among them are not");
+        }
+    }
+
+    #[test]
+    fn time_is_due_to_calls_by_their_gas_and_to_transfers_as_they_are() {
+        let calls = Mix { plain: 0, calls: 2, gas: 200 };
+        let transfers = Mix { plain: 4, calls: 0, gas: 0 };
+        assert_eq!(expected(calls, 2.0, transfers), [TRANSFER; 2]);
+        assert_eq!(expected(transfers, 2.0, transfers), [0.5; 2]);
+        assert_eq!(expected(calls, 2.0, Mix { plain: 0, calls: 1, gas: 300 }), [3.0, 0.0]);
     }
 }

@@ -186,8 +186,8 @@ impl<'a> Sample<'a> {
         }
         let chain = is_chain(linked - self.linked, count - self.from);
         (self.from, self.linked, self.used) = (count, linked, used);
-        let each = expected(seen, time.as_secs_f64(), left);
-        let outlook = Outlook::new(rest.len(), each, left.plain_share(), self.workers);
+        let [each, transfers] = expected(seen, time.as_secs_f64(), left);
+        let outlook = Outlook::new(rest.len(), each, transfers, self.workers);
         self.outlook = Some(outlook);
         match outlook.gains() {
             // Each would wait for the one before; the next part may be another thing.

@@ -174,7 +174,8 @@ where
 
 /// Code of fewer bytes, padding included, such as that of a proxy, does not enter the loop: it has seldom more than
 /// three opcodes between two that the loop does not have, and to enter it takes as long as three. That the code is
-/// short is found in three instructions for each opcode (calls within calls: 1.04 of revm's instructions).
+/// short is found in three instructions for each opcode (calls within calls: 1.04 of revm's instructions). Where
+/// short code jumps back, it has a loop of its own, and does enter.
 const SHORT: usize = 256;
 
 /// revm's instructions.
@@ -194,9 +195,11 @@ where
         poll::check(host)?;
     }
     let plain = const { Plain::<H>::TABLE[OPCODE as usize] };
+    let from = interpreter.bytecode.pc();
     plain.execute(Ictx { interpreter: &mut *interpreter, host: &mut *host })?;
     let code = &interpreter.bytecode;
-    if code.bytes_slice().len() >= SHORT && INNER[usize::from(code.opcode())] {
+    let jumped_back = matches!(OPCODE, op::JUMP | op::JUMPI) && code.pc() < from;
+    if (jumped_back || code.bytes_slice().len() >= SHORT) && INNER[usize::from(code.opcode())] {
         return go_on::<POLLED, H>(interpreter, host);
     }
     Ok(())

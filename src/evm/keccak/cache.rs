@@ -24,13 +24,15 @@ use std::{cell::RefCell, ops::Deref, rc::Rc};
 use alloy_primitives::{U256, keccak256};
 
 use super::{
-    guess::{Call, Credit, Inputs, Reason},
+    credit::Credit,
+    guess::{Call, Inputs, Reason},
     lanes::{LENGTH, Lanes},
+    place::place,
 };
 use crate::evm::Block;
 
 /// How many hashes are remembered. A power of two.
-const ENTRIES: usize = 128;
+pub(super) const ENTRIES: usize = 128;
 /// The longest input that is remembered, in bytes: three words are what a Uniswap pool is found by.
 pub(super) const LONGEST: usize = 96;
 /// After so many misses in a row ...
@@ -103,10 +105,11 @@ impl<B: Deref<Target = Block>> KeccakCache<B> {
         self.entries.clear();
         (self.misses, self.resting) = (0, 0);
         (self.credit, self.credit_ahead) = Default::default();
-        self.block = block;
+        (self.block, self.at) = (block, 0);
     }
 
-    /// It is this transaction of the block that asks from now on.
+    /// It is this transaction of the block that asks from now on, as long as it does not wait: then others ask, and
+    /// what is guessed for want of knowing better may be of no use.
     #[inline]
     pub(crate) fn begin(&mut self, transaction: usize) {
         self.at = transaction;
@@ -156,13 +159,15 @@ impl<B: Deref<Target = Block>> KeccakCache<B> {
             return None;
         }
         let is_known = |guess: &[u8; LENGTH]| self.entries[place(guess)].is_of(guess);
-        if self.credit.spend() {
-            inputs.guess(frame, is_known);
+        if self.credit.is_open() && inputs.guess(frame, is_known) {
+            self.credit.spend();
         }
-        if self.credit_ahead.spend() {
+        if self.credit_ahead.is_open() {
             let block = self.block.as_deref().and_then(|block| block.transactions.get(self.at..));
             let transactions = block.unwrap_or_default().iter().map(|transaction| &transaction.env);
-            inputs.guess_ahead(transactions, is_known);
+            if inputs.guess_ahead(transactions, is_known) {
+                self.credit_ahead.spend();
+            }
         }
         if inputs.guesses().len() == 0 {
             return None;
@@ -175,33 +180,6 @@ impl<B: Deref<Target = Block>> KeccakCache<B> {
     }
 }
 
-/// Where an input is remembered: the high bits of its words' products with odd numbers, which a processor
-/// computes side by side. What falls on one place only hashes again.
-fn place(input: &[u8]) -> usize {
-    // The fractions of the square roots of the first primes, as in SHA-384 and SHA-512.
-    const FACTORS: [u64; LONGEST / 8] = [
-        0x6a09_e667_f3bc_c909,
-        0xbb67_ae85_84ca_a73b,
-        0x3c6e_f372_fe94_f82b,
-        0xa54f_f53a_5f1d_36f1,
-        0x510e_527f_ade6_82d1,
-        0x9b05_688c_2b3e_6c1f,
-        0x1f83_d9ab_fb41_bd6b,
-        0x5be0_cd19_137e_2179,
-        0xcbbb_9d5d_c105_9ed9,
-        0x629a_292a_367c_d507,
-        0x9159_015a_3070_dd17,
-        0x152f_ecd8_f70e_5939,
-    ];
-    let (words, rest) = input.as_chunks::<8>();
-    let terms = words.iter().zip(FACTORS);
-    let sum = terms.map(|(word, factor)| u64::from_le_bytes(*word).wrapping_mul(factor));
-    let rest = rest.iter().fold(input.len() as u64, |state, byte| state << 8 | u64::from(*byte));
-    let sum = sum.fold(rest.wrapping_mul(FACTORS[0]), u64::wrapping_add);
-    // What differs in high bytes only has to reach the high bits of the sum's last product, too.
-    ((sum ^ sum >> 32).wrapping_mul(FACTORS[1]) >> (u64::BITS - ENTRIES.ilog2())) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use alloy_primitives::Address;
@@ -212,6 +190,13 @@ mod tests {
     type Cache<'a> = KeccakCache<&'a Block>;
 
     const NOBODY: Call<'_> = Call { caller: Address::ZERO, data: &[] };
+
+    /// One that guesses wherever the tests run.
+    fn guessing(block: &Block) -> Cache<'_> {
+        let mut cache = Cache { lanes: Some(Lanes::Emulated), ..Cache::default() };
+        cache.turn_to(Some(block));
+        cache
+    }
 
     fn hash(cache: &mut Cache<'_>, input: &[u8]) -> U256 {
         cache.find(input).unwrap_or_else(|| cache.compute(input, NOBODY))
@@ -247,8 +232,7 @@ mod tests {
     fn what_a_block_asks_for_is_there_when_it_is_and_right() {
         let (block, _) =
             Workload::by_name("erc20").expect("a workload").with_transactions(200).build(1);
-        let mut cache = Cache::default();
-        cache.turn_to(Some(&block));
+        let mut cache = guessing(&block);
         let mut found = 0;
         for (at, tx) in block.transactions.iter().enumerate() {
             cache.begin(at);
@@ -262,17 +246,15 @@ mod tests {
                 assert_eq!(hash, U256::from_be_bytes(keccak256(input).0));
             }
         }
-        // Of eight only the first has to be computed alone, but for those that fall on one place. Elsewhere all have to.
-        let expected = if Lanes::detect().is_some() { 325..=350 } else { 0..=0 };
-        assert!(expected.contains(&found), "{found} of 400");
+        // Of eight the first has to be computed, and what falls on the place of another.
+        assert!((325..=350).contains(&found), "{found} of 400");
     }
 
     #[test]
     fn guesses_that_nobody_asks_for_are_rarely_made() {
         let (block, _) =
             Workload::by_name("erc20").expect("a workload").with_transactions(2_000).build(1);
-        let mut cache = Cache::default();
-        cache.turn_to(Some(&block));
+        let mut cache = guessing(&block);
         let mut guessed = 0;
         for (at, tx) in block.transactions.iter().enumerate() {
             cache.begin(at);
@@ -284,8 +266,7 @@ mod tests {
             guessed += usize::from(cache.entries.iter().any(|entry| entry.guessed.is_some()));
             cache.entries.fill(Entry::EMPTY);
         }
-        let expected = if Lanes::detect().is_some() { 10..=60 } else { 0..=0 };
-        assert!(expected.contains(&guessed), "{guessed}");
+        assert!((10..=60).contains(&guessed), "{guessed}");
     }
 
     #[test]
@@ -302,17 +283,5 @@ mod tests {
             assert!(cache.is_worth_it(), "{input}");
             hash(&mut cache, &(input / 2).to_be_bytes());
         }
-    }
-
-    #[test]
-    fn keys_of_one_mapping_are_spread() {
-        let mut used = [0_u32; ENTRIES];
-        for key in 0..ENTRIES as u64 * 16 {
-            let mut input = [0; 64];
-            input[24..32].copy_from_slice(&key.to_be_bytes());
-            input[63] = 3;
-            used[place(&input)] += 1;
-        }
-        assert!(used.iter().all(|hits| (1..64).contains(hits)), "{used:?}");
     }
 }

@@ -5,8 +5,7 @@
 //! function will want their own senders' and recipients' entries of the same mapping. Entries of things
 //! that are numbered are often looked up in a row.
 //!
-//! Nobody waits for a guess and a wrong one is never asked for. [`Credit`] sees to it that guessing stops where
-//! it does not pay.
+//! Nobody waits for a guess and a wrong one is never asked for.
 
 use alloy_primitives::{Address, B256};
 use revm::context::TxEnv;
@@ -93,8 +92,13 @@ impl Inputs {
         key_is_known && (*place == [0; 32] || number(place).is_some())
     }
 
-    /// Adds what the frame that asks will ask for soon. `is_known` says which hashes are there.
-    pub(super) fn guess(&mut self, frame: Call<'_>, is_known: impl Fn(&[u8; LENGTH]) -> bool) {
+    /// Adds what the frame that asks will ask for soon. `is_known` says which hashes are there. Says whether there
+    /// is anything.
+    pub(super) fn guess(
+        &mut self,
+        frame: Call<'_>,
+        is_known: impl Fn(&[u8; LENGTH]) -> bool,
+    ) -> bool {
         frame.accounts().for_each(|word| self.add(word, &is_known));
         if let Some(number) = number(&self.all[0][..32]) {
             for next in (1..=ROW).map_while(|after| number.checked_add(after)) {
@@ -102,17 +106,21 @@ impl Inputs {
             }
         }
         self.own = self.count;
+        self.count > 1
     }
 
     /// Adds what transactions will ask for, the first of which is the one that asks, as far as there is room.
+    /// Says whether it has looked at them: if what is asked for is not of the first one, it says nothing of others.
     pub(super) fn guess_ahead<'a>(
         &mut self,
         mut transactions: impl Iterator<Item = &'a TxEnv>,
         is_known: impl Fn(&[u8; LENGTH]) -> bool,
-    ) {
+    ) -> bool {
         let key = B256::from_slice(&self.all[0][..32]);
         let own = transactions.next().map(Call::of);
-        let Some(own) = own.filter(|own| own.accounts().any(|word| word == key)) else { return };
+        let Some(own) = own.filter(|own| own.accounts().any(|word| word == key)) else {
+            return false;
+        };
         for next in transactions.take(AHEAD).map(Call::of) {
             if self.count == LANES {
                 break;
@@ -121,6 +129,7 @@ impl Inputs {
                 next.accounts().for_each(|word| self.add(word, &is_known));
             }
         }
+        true
     }
 
     fn add(&mut self, key: B256, is_known: impl Fn(&[u8; LENGTH]) -> bool) {
@@ -144,52 +153,6 @@ impl Inputs {
     pub(super) fn guesses(&self) -> impl ExactSizeIterator<Item = (&[u8; LENGTH], Reason)> {
         let reason = |at| if at < self.own { Reason::Frame } else { Reason::Ahead };
         (1..self.count).map(move |at| (&self.all[at], reason(at)))
-    }
-}
-
-/// What comes of guessing for one reason.
-#[derive(Debug)]
-pub(super) struct Credit {
-    left: u32,
-    /// How many times nothing is guessed yet.
-    resting: u32,
-    /// How many it will be next time.
-    rest: u32,
-}
-
-impl Default for Credit {
-    fn default() -> Self {
-        Self { left: Self::FIRST, resting: 0, rest: Self::REST }
-    }
-}
-
-impl Credit {
-    /// To guess takes about a third of what a hash takes that need not be computed.
-    const GAIN: u32 = 3;
-    const FIRST: u32 = 6;
-    const AGAIN: u32 = 3;
-    const MOST: u32 = 24;
-    /// So many times nothing is guessed once it does not pay, twice as many the next time, and so on.
-    const REST: u32 = 32;
-
-    /// Whether to guess now. It costs one.
-    pub(super) fn spend(&mut self) -> bool {
-        if self.resting > 0 {
-            self.resting -= 1;
-            return false;
-        }
-        self.left -= 1;
-        if self.left == 0 {
-            (self.left, self.resting) = (Self::AGAIN, self.rest);
-            self.rest = self.rest.saturating_mul(2);
-        }
-        true
-    }
-
-    /// A guess was asked for.
-    pub(super) fn earn(&mut self) {
-        self.left = (self.left + Self::GAIN).min(Self::MOST);
-        self.rest = Self::REST;
     }
 }
 
@@ -236,8 +199,9 @@ mod tests {
         ];
         let mut inputs = Inputs::new(entry(account(0x10).into_word(), 3));
         assert!(inputs.has_others());
-        inputs.guess(Call::of(&block[0]), |_| false);
-        inputs.guess_ahead(block.iter(), |input| *input == entry(account(0x21).into_word(), 3));
+        assert!(inputs.guess(Call::of(&block[0]), |_| false));
+        let is_known = |input: &_| *input == entry(account(0x21).into_word(), 3);
+        assert!(inputs.guess_ahead(block.iter(), is_known));
         let word = |of| account(of).into_word();
         let expected =
             [(word(0x11), Reason::Frame), (word(0x20), Reason::Ahead), (word(0x40), Reason::Ahead)];
@@ -249,7 +213,7 @@ mod tests {
     fn what_is_not_of_the_transaction_says_nothing_of_the_next() {
         let block = [transfer(1, 0x10, 0x11), transfer(1, 0x20, 0x21)];
         let mut inputs = Inputs::new(entry(account(0x77).into_word(), 3));
-        inputs.guess_ahead(block.iter(), |_| false);
+        assert!(!inputs.guess_ahead(block.iter(), |_| false));
         assert_eq!(guessed(&inputs), []);
     }
 
@@ -291,23 +255,5 @@ mod tests {
             let call = Call { caller: account(5), data: &vec![0xff; length] };
             assert_eq!(call.accounts().count(), 1, "{length}");
         }
-    }
-
-    #[test]
-    fn what_does_not_pay_is_done_ever_more_rarely_and_what_pays_is_done() {
-        let mut credit = Credit::default();
-        assert_eq!((0..10_000).filter(|_| credit.spend()).count(), 30);
-        let mut credit = Credit::default();
-        let mut done = 0;
-        for at in 0..9_000 {
-            if credit.spend() {
-                done += 1;
-                // One of two is asked for.
-                if at % 2 == 0 {
-                    credit.earn();
-                }
-            }
-        }
-        assert_eq!(done, 9_000);
     }
 }

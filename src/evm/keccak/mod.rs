@@ -3,14 +3,18 @@
 //! | file | concept |
 //! |---|---|
 //! | `cache` | hashes of short inputs, remembered |
+//! | `place` | where |
 //! | `lanes` | eight hashes of two words each at once, in the time of one |
 //! | `guess` | which other entries of a mapping will be asked for |
+//! | `credit` | whether guessing pays |
 //! | `instruction` | the instruction that looks there first |
 
 mod cache;
+mod credit;
 mod guess;
 mod instruction;
 mod lanes;
+mod place;
 
 pub(crate) use self::{
     cache::SharedKeccakCache,

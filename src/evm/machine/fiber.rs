@@ -311,6 +311,7 @@ fn scout(
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     copy_transaction(&machine.block.transactions[tx.get()].env, &mut evm.ctx.tx);
+    evm.ctx.chain.borrow_mut().begin(tx.get());
     let limit = scouting.limit_gas(&evm.ctx.tx);
     let capped = limit < evm.ctx.tx.gas_limit;
     evm.ctx.tx.gas_limit = limit;

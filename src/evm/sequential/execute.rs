@@ -93,8 +93,8 @@ impl Sequential {
         ended
     }
 
-    /// Runs the first `count` transactions of a block with shared memory to see how many of them change what the
-    /// one before them changed. Nothing comes of it. `None` if that cannot be told.
+    /// Runs the first `count` transactions of a block with shared memory to see how many of them look at what
+    /// the one before them changed. Nothing comes of it. `None` if that cannot be told.
     pub(crate) fn rehearse(
         &self,
         block: &Block,
@@ -148,7 +148,7 @@ impl Sequential {
 pub(crate) struct Done {
     pub(crate) sums: BlockSums,
     pub(crate) transactions: Vec<TransactionOutcome>,
-    /// How many of them changed what the one before them changed, as far as somebody watched.
+    /// How many of them looked at what the one before them changed, as far as somebody watched.
     pub(crate) linked: u32,
 }
 

@@ -3,6 +3,7 @@
 //! A transaction that looks at a slot that the one before it changed is linked to it, be it a counter, a pool's
 //! reserves or a recipient's balance. Of regions, what both change counts: nearly always it was read first. A
 //! transaction may depend on others than the one before it, so this finds the usual chains and proves nothing.
+//! Transfers of ether that do without revm, and calls that were taken back as a whole, are passed over.
 //!
 //! Fees and nonces are not looked at: the engine's versions do not serialise fees, and a sender's transactions
 //! follow each other in few blocks only.
@@ -52,6 +53,7 @@ impl Links {
     pub(crate) fn watch(&mut self, wanted: bool) {
         if wanted && !self.wanted {
             self.before.clear();
+            self.met = false;
         }
         self.wanted = wanted;
     }

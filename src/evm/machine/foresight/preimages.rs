@@ -3,7 +3,7 @@
 //! Solidity puts the entry of a mapping at the hash of its key and the mapping's own place, 64 bytes. Who
 //! sees those bytes knows how a slot's number came about. They are noted while a function is being
 //! learned, in blocks over a slow store, where hashes that a forecast has computed are not computed again;
-//! in others, hashes are only remembered (`keccak`).
+//! in others, hashes are remembered and guessed (`keccak`).
 
 use alloy_primitives::U256;
 use revm::{
