@@ -110,9 +110,9 @@ impl Workers {
         let expected = lessons.map(|lessons| lessons.expect(block));
         let count = block.transactions.len();
         let cost = expected.and_then(|expected| expected.cost);
-        let outlook_of =
-            |each: f64| Outlook::new(count, each, time_of_transfers(block).min(each), workers);
-        let outlook = cost.map(|cost| outlook_of(cost.each));
+        let outlook = cost.map(|cost| {
+            Outlook::new(count, cost.each, time_of_transfers(block).min(cost.each), workers)
+        });
         let gains = match (expected.and_then(|expected| expected.gain), outlook) {
             (Some(gain), _) if gain < LEAST_GAIN => Some(false),
             (Some(_), Some(outlook)) => Some(outlook.workers > 1),
@@ -122,7 +122,8 @@ impl Workers {
         };
         let mut plan = Plan::default();
         if let Some(true) = gains {
-            let promised = || outlook_of(promised_time(block));
+            // For the number of workers, which does not depend on what is serial.
+            let promised = || Outlook::new(count, promised_time(block), 0.0, workers);
             let workers = outlook.unwrap_or_else(promised).workers;
             plan.workers = Some(workers);
             plan.each = outlook.map(|outlook| outlook.each);

@@ -81,11 +81,19 @@ pub(crate) fn promised_time(block: &Block) -> f64 {
 
 /// What the transfers of ether among a block's transactions take for each of these, about, in seconds.
 pub(crate) fn time_of_transfers(block: &Block) -> f64 {
-    let step = block.transactions.len().div_ceil(GLANCES).max(1);
-    let glances = || block.transactions.iter().step_by(step);
-    let share =
-        glances().filter(|tx| is_plain(tx)).count() as f64 / glances().count().max(1) as f64;
-    share * TRANSFER
+    let glances = || glances(&block.transactions);
+    let plain = glances().filter(|tx| is_plain(tx)).count();
+    plain as f64 / glances().count().max(1) as f64 * TRANSFER
+}
+
+/// Some of the transactions, spread evenly.
+pub(super) fn glances(transactions: &[Transaction]) -> impl Iterator<Item = &Transaction> {
+    transactions.iter().step_by(glance_step(transactions))
+}
+
+/// Which of them: one in so many.
+pub(super) fn glance_step(transactions: &[Transaction]) -> usize {
+    transactions.len().div_ceil(GLANCES).max(1)
 }
 
 /// Whether it is nearly certainly a transfer of ether to an account without code.
@@ -135,8 +143,7 @@ pub(crate) fn is_monotonous(block: &Block) -> bool {
     fn name(tx: &Transaction) -> Option<&[u8]> {
         tx.env.data.get(..4)
     }
-    let step = block.transactions.len().div_ceil(GLANCES).max(1);
-    let glances = || block.transactions.iter().step_by(step);
+    let glances = || glances(&block.transactions);
     // If one makes three quarters, one of these four is it.
     let all = glances().count();
     glances().step_by(all.div_ceil(4)).any(|one| {

@@ -16,7 +16,7 @@
 
 use super::{
     lessons::{Call, Lessons, Timed},
-    opening::KnownGas,
+    opening::{KnownGas, glance_step, glances},
     outlook::{Mix, Outlook, START, expected},
 };
 use crate::{
@@ -29,8 +29,6 @@ use crate::{
 
 /// A sample of less says little.
 const LEAST_SAMPLE: Duration = Duration::from_micros(25);
-/// How many of the transactions that are left are looked at.
-const GLANCES: usize = 64;
 /// So many of a block's first calls are timed, and then one of each [`SELDOM`].
 const TIMED_FIRST: usize = 16;
 const SELDOM: usize = 8;
@@ -177,12 +175,11 @@ impl<'a> Sample<'a> {
         let transactions = &self.block.transactions;
         let mut seen = Mix::of(transactions[self.from..count].iter());
         let rest = &transactions[count..];
-        let step = rest.len().div_ceil(GLANCES).max(1);
-        let mut left = Mix::of(rest.iter().step_by(step));
+        let mut left = Mix::of(glances(rest));
         if let Some(known) = self.known {
             // Instead of promises.
             seen.gas = seen.gas_of_calls(used - self.used);
-            left.gas = known.of_calls(used, rest.iter()) / step as u64;
+            left.gas = known.of_calls(used, rest.iter()) / glance_step(rest) as u64;
         }
         let chain = is_chain(linked - self.linked, count - self.from);
         (self.from, self.linked, self.used) = (count, linked, used);

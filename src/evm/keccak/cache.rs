@@ -185,11 +185,21 @@ mod tests {
     use alloy_primitives::Address;
 
     use super::*;
-    use crate::evm::workload::Workload;
+    use crate::evm::{Transaction, workload::Workload};
 
     type Cache<'a> = KeccakCache<&'a Block>;
 
     const NOBODY: Call<'_> = Call { caller: Address::ZERO, data: &[] };
+
+    /// Transfers of tokens.
+    fn transfers(count: usize) -> Block {
+        Workload::by_name("erc20").expect("a workload").with_transactions(count).build(1).0
+    }
+
+    /// The call that a transaction makes.
+    fn call(tx: &Transaction) -> Call<'_> {
+        Call { caller: tx.env.caller, data: &tx.env.data }
+    }
 
     /// One that guesses wherever the tests run.
     fn guessing(block: &Block) -> Cache<'_> {
@@ -230,19 +240,17 @@ mod tests {
 
     #[test]
     fn what_a_block_asks_for_is_there_when_it_is_and_right() {
-        let (block, _) =
-            Workload::by_name("erc20").expect("a workload").with_transactions(200).build(1);
+        let block = transfers(200);
         let mut cache = guessing(&block);
         let mut found = 0;
         for (at, tx) in block.transactions.iter().enumerate() {
             cache.begin(at);
-            let frame = Call { caller: tx.env.caller, data: &tx.env.data };
             let recipient = Address::from_slice(&tx.env.data[16..36]);
             for account in [tx.env.caller, recipient] {
                 let input = entry(account, 1);
                 let there = cache.find(&input);
                 found += usize::from(there.is_some());
-                let hash = there.unwrap_or_else(|| cache.compute(&input, frame));
+                let hash = there.unwrap_or_else(|| cache.compute(&input, call(tx)));
                 assert_eq!(hash, U256::from_be_bytes(keccak256(input).0));
             }
         }
@@ -252,17 +260,15 @@ mod tests {
 
     #[test]
     fn guesses_that_nobody_asks_for_are_rarely_made() {
-        let (block, _) =
-            Workload::by_name("erc20").expect("a workload").with_transactions(2_000).build(1);
+        let block = transfers(2_000);
         let mut cache = guessing(&block);
         let mut guessed = 0;
         for (at, tx) in block.transactions.iter().enumerate() {
             cache.begin(at);
-            let frame = Call { caller: tx.env.caller, data: &tx.env.data };
             // Each has a mapping of its own.
             let mut input = entry(tx.env.caller, 0);
             input[60..].copy_from_slice(&(at as u32).to_be_bytes());
-            cache.compute(&input, frame);
+            cache.compute(&input, call(tx));
             guessed += usize::from(cache.entries.iter().any(|entry| entry.guessed.is_some()));
             cache.entries.fill(Entry::EMPTY);
         }

@@ -192,6 +192,7 @@ fn block(
 ) -> Command {
     loop {
         evm.ctx.journaled_state.db_mut().begin(&run, tx);
+        evm.ctx.chain.borrow_mut().begin(tx.get());
         let attempt = match &run.machine.prelude {
             _ if let Role::Scout(scouting) = role => scout(evm, &run, tx, scouting),
             None => execute(evm, &run, tx),
@@ -256,7 +257,6 @@ fn execute(
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     copy_transaction(&machine.block.transactions[tx.get()].env, &mut evm.ctx.tx);
-    evm.ctx.chain.borrow_mut().begin(tx.get());
     let result = catch_unwind(AssertUnwindSafe(|| WatchedHandler::default().run(evm)));
     let executed = matches!(result, Ok(Ok(_)));
     let shared = evm.ctx.journaled_state.shared.end(executed);
@@ -311,7 +311,6 @@ fn scout(
 ) -> Attempt<Box<Trace>> {
     let machine = &run.machine;
     copy_transaction(&machine.block.transactions[tx.get()].env, &mut evm.ctx.tx);
-    evm.ctx.chain.borrow_mut().begin(tx.get());
     let limit = scouting.limit_gas(&evm.ctx.tx);
     let capped = limit < evm.ctx.tx.gas_limit;
     evm.ctx.tx.gas_limit = limit;

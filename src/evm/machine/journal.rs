@@ -33,13 +33,11 @@ use revm::{
 };
 
 use super::{
-    super::shared::{RegionSource, Shared, SharedJournal},
+    super::shared::Shared,
     cells::field,
     view::{Stop, View},
     watched::WatchedJournal,
 };
-
-use crate::region::{Call, Fault, Operation, Session, session::Plan};
 
 type Load<T> = Result<StateLoad<T>, JournalLoadError<Stop>>;
 
@@ -375,29 +373,5 @@ impl<'y> JournalTr for WatchedJournal<'y> {
             load.is_cold,
             account.state_clear_aware_is_empty(spec),
         ))
-    }
-}
-
-impl SharedJournal for WatchedJournal<'_> {
-    fn shared(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
-    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
-        let depth = self.stock.inner.depth;
-        self.shared.analyse(&mut self.stock.database, depth, call, operation)
-    }
-
-    #[inline]
-    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
-        self.shared.at_once(&mut self.stock.database, act)
-    }
-
-    fn take_shared_failure(&mut self) -> Option<Stop> {
-        self.stock.database.take_region_failure()
-    }
-
-    fn shared_depth(&self) -> usize {
-        self.stock.inner.depth
     }
 }

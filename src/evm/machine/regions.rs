@@ -2,18 +2,23 @@
 
 use std::task::Waker;
 
-use super::view::{Awaiting, Stop, View};
+use super::{
+    view::{Awaiting, Stop, View},
+    watched::WatchedJournal,
+};
 use crate::{
     context::context_waker,
     engine::shared::{Asker, ContextWorld, Waking},
-    evm::shared::RegionSource,
+    evm::shared::{RegionSource, Shared, SharedJournal},
     observe::timeline,
     pool::Pools,
     region::{
+        Call, Fault, Operation, Session,
         content::PageKey,
         handle::{Handle, RegionId},
         meta::Meta,
         page::Page,
+        session::Plan,
         sidecar::Sidecar,
         world::{Found, Interrupt, World},
     },
@@ -120,5 +125,29 @@ impl RegionSource for View<'_> {
 
     fn take_region_failure(&mut self) -> Option<Stop> {
         self.regions.failure.take()
+    }
+}
+
+impl SharedJournal for WatchedJournal<'_> {
+    fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
+        let depth = self.stock.inner.depth;
+        self.shared.analyse(&mut self.stock.database, depth, call, operation)
+    }
+
+    #[inline]
+    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
+        self.shared.at_once(&mut self.stock.database, act)
+    }
+
+    fn take_shared_failure(&mut self) -> Option<Stop> {
+        self.stock.database.take_region_failure()
+    }
+
+    fn shared_depth(&self) -> usize {
+        self.stock.inner.depth
     }
 }

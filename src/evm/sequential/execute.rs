@@ -2,22 +2,24 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::Address;
 
-use super::{Failure, Machine, SequentialState, Shortcuts, by_ref::ByRef, epilogue, prologue};
+use super::{
+    Failure, Machine, SequentialState, Shortcuts,
+    by_ref::ByRef,
+    epilogue,
+    progress::{Begun, Done, Head, Pace, Tail, Watch},
+    prologue,
+};
 use crate::{
     context::{Control, StopReason},
     engine::{Alone, Conduct, SharedMemory, message},
     evm::{
         Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
-        StateDiff, StateStore, Statistics, TransactionOutcome,
-        rules::BlockSums,
+        StateStore, Statistics, TransactionOutcome,
         shared::{SharedRegions, check_sidecars, in_force},
     },
-    sync::{
-        Arc,
-        time::{Duration, Instant},
-    },
+    sync::{Arc, time::Instant},
 };
 
 /// Executes blocks one transaction after another.
@@ -143,58 +145,6 @@ impl Sequential {
     }
 }
 
-/// What has come of the transactions so far.
-#[derive(Default)]
-pub(crate) struct Done {
-    pub(crate) sums: BlockSums,
-    pub(crate) transactions: Vec<TransactionOutcome>,
-    /// How many of them looked at what the one before them changed, as far as somebody watched.
-    pub(crate) linked: u32,
-}
-
-/// Whether to go on one by one, asked after each transaction of a block that may be handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Go on, and ask again.
-    Watch,
-    /// The same, and count no links meanwhile.
-    Pass,
-    /// Go on to the end.
-    Settled,
-    /// Hand the rest over.
-    HandOver,
-}
-
-/// How far one by one went.
-pub(crate) enum Begun {
-    /// To the end of the block.
-    Ended(Box<BlockOutcome>),
-    /// To where it was asked to stop.
-    Paused(Head),
-}
-
-/// The beginning of a block: everything up to the transactions that are left.
-pub(crate) struct Head {
-    /// Its transactions.
-    pub(crate) done: Done,
-    /// What it changed of the state before the block.
-    pub(crate) diff: StateDiff,
-    /// Time in the prologue, and in its transactions.
-    pub(crate) times: [Duration; 2],
-}
-
-/// The rest of a block, epilogue included.
-pub(crate) struct Tail {
-    /// All transactions, those before it included.
-    pub(crate) done: Done,
-    /// The block's requests.
-    pub(crate) requests: Vec<Bytes>,
-    /// What the block changed.
-    pub(crate) diff: StateDiff,
-    /// Time in its transactions, and in the epilogue.
-    pub(crate) times: [Duration; 2],
-}
-
 fn run<'a>(
     block: &'a Block,
     store: &'a dyn StateStore,
@@ -283,9 +233,6 @@ pub(crate) fn finish<'a>(
     let times = [transactions_end - begin, transactions_end.elapsed()];
     Ok(Tail { done, requests, diff: machine.into_state().diff(), times })
 }
-
-/// Sees what has come of the transactions so far.
-pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Done) -> Pace;
 
 /// Runs what is left of the transactions until `watch` says stop, which it tells.
 fn transact_until<'a, S: StateStore + ?Sized>(

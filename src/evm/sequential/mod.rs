@@ -29,6 +29,7 @@ mod epilogue;
 mod execute;
 mod links;
 mod machine;
+mod progress;
 mod prologue;
 mod requests;
 mod state;
@@ -36,8 +37,9 @@ mod transfer;
 
 pub use epilogue::epilogue;
 pub use execute::Sequential;
-pub(crate) use execute::{Begun, Done, Head, Pace, Tail, Watch, begin, finish};
+pub(crate) use execute::{begin, finish};
 pub use machine::{Failure, Machine};
 pub(crate) use machine::{Shortcuts, copy_transaction};
+pub(crate) use progress::{Begun, Done, Head, Pace, Tail, Watch};
 pub use prologue::prologue;
 pub use state::SequentialState;
