@@ -305,7 +305,7 @@ fn record<S: StateStore + ?Sized>(
     machine: &mut Machine<'_, S>,
     tx: &TxEnv,
 ) -> (Result<ExecutionResult, Failure>, Access) {
-    let result = machine.evm.transact_one(tx.clone());
+    let result = machine.run(tx);
     let mut changes = machine.evm.finalize();
     let access = match result {
         Ok(_) => Access::of(&changes, machine.evm.ctx.block.beneficiary),

@@ -62,6 +62,7 @@
 //!
 //! To enter it takes about 85 instructions, 16 of which clear the stack's next eight words.
 
+mod frames;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -72,7 +73,6 @@ use std::marker::PhantomData;
 use revm::{
     bytecode::opcode as op,
     context::ContextTr,
-    handler::instructions::EthInstructions,
     interpreter::{
         GasTable, Host, Instruction, InstructionContext, InstructionExecResult, InstructionTable,
         Interpreter, gas_table, instruction_table, interpreter::EthInterpreter,
@@ -80,6 +80,7 @@ use revm::{
     },
 };
 
+pub(super) use self::frames::{FrameHandler, Instructions, run_frames};
 use super::{poll, shared::SharedJournal};
 
 type Ictx<'a, H> = InstructionContext<'a, H, EthInterpreter>;
@@ -140,8 +141,9 @@ fn opcodes() -> impl Iterator<Item = u8> {
     (0..=u8::MAX).filter(move |opcode| ours((*opcode).into()))
 }
 
-/// Replaces the instructions of the loop's opcodes, which poll if the block is `watched`. What they cost stays.
-pub(super) fn install<H>(instructions: &mut EthInstructions<EthInterpreter, H>, watched: bool)
+/// Replaces the instructions of the loop's opcodes, which poll if the block is `watched`. What they cost stays. All
+/// other instructions are those that are installed by now.
+pub(super) fn install<H>(instructions: &mut Instructions<H>, watched: bool)
 where
     H: ContextTr<Journal: SharedJournal> + Host,
 {
@@ -149,18 +151,22 @@ where
     if opcodes().map(usize::from).any(|opcode| costs[opcode] != COSTS[opcode]) {
         return;
     }
-    let table = instructions.instruction_table_mut();
     if watched {
-        replace::<true, H>(table);
+        replace::<true, H>(instructions);
     } else {
-        replace::<false, H>(table);
+        replace::<false, H>(instructions);
     }
 }
 
-fn replace<const POLLED: bool, H>(table: &mut InstructionTable<EthInterpreter, H>)
+fn replace<const POLLED: bool, H>(instructions: &mut Instructions<H>)
 where
     H: ContextTr<Journal: SharedJournal> + Host,
 {
+    let mut of_short_code = Box::new(*instructions.instruction_table());
+    of_short_code[op::JUMP as usize] = Instruction::new(enter_back::<{ op::JUMP }, POLLED, H>);
+    of_short_code[op::JUMPI as usize] = Instruction::new(enter_back::<{ op::JUMPI }, POLLED, H>);
+    instructions.of_short_code = Some(of_short_code);
+    let table = instructions.instruction_table_mut();
     macro_rules! put {
         ($($opcode:ident)*) => {
             $(
@@ -171,12 +177,6 @@ where
     }
     with_opcodes!(put);
 }
-
-/// Code of fewer bytes, padding included, such as that of a proxy, does not enter the loop: it has seldom more than
-/// three opcodes between two that the loop does not have, and to enter it takes as long as three. That the code is
-/// short is found in three instructions for each opcode (calls within calls: 1.04 of revm's instructions). Where
-/// short code jumps back, it has a loop of its own, and does enter.
-const SHORT: usize = 256;
 
 /// revm's instructions.
 struct Plain<H>(PhantomData<H>);
@@ -191,18 +191,39 @@ where
     H: ContextTr<Journal: SharedJournal> + Host,
 {
     let Ictx { interpreter, host } = context;
+    plain::<OPCODE, POLLED, H>(interpreter, host)?;
+    match INNER[usize::from(interpreter.bytecode.opcode())] {
+        true => go_on::<POLLED, H>(interpreter, host),
+        false => Ok(()),
+    }
+}
+
+/// The instruction of a jump in short code: revm's, and then the loop, if it went back.
+fn enter_back<const OPCODE: u8, const POLLED: bool, H>(context: Ictx<'_, H>) -> Executed
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
+    let Ictx { interpreter, host } = context;
+    let from = interpreter.bytecode.pc();
+    plain::<OPCODE, POLLED, H>(interpreter, host)?;
+    let code = &interpreter.bytecode;
+    match code.pc() < from && INNER[usize::from(code.opcode())] {
+        true => go_on::<POLLED, H>(interpreter, host),
+        false => Ok(()),
+    }
+}
+
+/// revm's instruction of an opcode, which polls if it is a jump.
+#[inline(always)]
+fn plain<const OPCODE: u8, const POLLED: bool, H>(frame: &mut Frame, host: &mut H) -> Executed
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
     if POLLED && matches!(OPCODE, op::JUMP | op::JUMPI) {
         poll::check(host)?;
     }
     let plain = const { Plain::<H>::TABLE[OPCODE as usize] };
-    let from = interpreter.bytecode.pc();
-    plain.execute(Ictx { interpreter: &mut *interpreter, host: &mut *host })?;
-    let code = &interpreter.bytecode;
-    let jumped_back = matches!(OPCODE, op::JUMP | op::JUMPI) && code.pc() < from;
-    if (jumped_back || code.bytes_slice().len() >= SHORT) && INNER[usize::from(code.opcode())] {
-        return go_on::<POLLED, H>(interpreter, host);
-    }
-    Ok(())
+    plain.execute(Ictx { interpreter: frame, host })
 }
 
 /// The loop, again and again, with the instructions in between that can be called from here.

@@ -14,7 +14,7 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
-use super::SHORT;
+use super::frames::SHORT;
 use crate::{
     context::Control,
     evm::{

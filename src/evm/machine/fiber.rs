@@ -241,10 +241,10 @@ fn build<'y>(
     };
     let mut evm = shared::build(context);
     keccak::install(&mut evm.instruction);
-    inner_loop::install(&mut evm.instruction, run.control().is_some());
     if run.machine.storage.is_slow() {
         foresight::install(&mut evm);
     }
+    inner_loop::install(&mut evm.instruction, run.control().is_some());
     // Frames are 36 KiB each and made on demand: many coroutines wait, few are deep in calls.
     evm.frame_stack = FrameStack::new();
     evm

@@ -11,12 +11,12 @@ use revm::{
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
     },
     handler::{FrameResult, Handler, pre_execution},
-    interpreter::InitialAndFloorGas,
+    interpreter::{InitialAndFloorGas, interpreter_action::FrameInit},
     primitives::hardfork::SpecId,
 };
 
 use super::{
-    super::{keccak::SharedKeccakCache, shared::SharedEvm},
+    super::{inner_loop::run_frames, keccak::SharedKeccakCache, shared::SharedEvm},
     view::{Stop, View},
     watched::WatchedJournal,
 };
@@ -55,6 +55,15 @@ impl<'y> Handler for WatchedHandler<'y> {
         };
         evm.ctx.journaled_state.check_funds(sender, needed);
         result
+    }
+
+    #[inline]
+    fn run_exec_loop(
+        &mut self,
+        evm: &mut PooledEvm<'y>,
+        first: FrameInit,
+    ) -> Result<FrameResult, ExecutionError> {
+        run_frames(evm, first)
     }
 
     fn catch_error(

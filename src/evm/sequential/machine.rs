@@ -2,12 +2,12 @@
 
 use alloy_primitives::{Address, Bytes};
 use revm::{
-    Context, ExecuteEvm, SystemCallEvm,
+    Context, ExecuteEvm,
     context::{
         BlockEnv, CfgEnv, JournalTr, LocalContext, TxEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction},
     },
-    handler::{Handler, MainnetHandler},
+    handler::{Handler, SYSTEM_ADDRESS, SystemCallTx},
     primitives::hardfork::SpecId,
     state::EvmState,
 };
@@ -16,7 +16,8 @@ use super::SequentialState;
 use crate::{
     context::Control,
     evm::{
-        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError, inner_loop,
+        Block, BlockError, CollisionJournal, Invalid, StateStore, StoreError,
+        inner_loop::{self, FrameHandler},
         keccak::{self, SharedKeccakCache},
         rules::cfg_env,
         shared::{self, Diagnostic, Shared, SharedEvm, SharedJournal, SharedRegions, in_force},
@@ -228,9 +229,15 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     /// See [`Failure`].
     #[inline]
     pub fn transact(&mut self, tx: &TxEnv) -> Result<ExecutionResult, Failure> {
-        copy_transaction(tx, &mut self.evm.ctx.tx);
-        let result = MainnetHandler::default().run(&mut self.evm);
+        let result = self.run(tx);
         self.settle(result)
+    }
+
+    /// Runs a transaction, whose changes stay in the journal.
+    #[inline]
+    pub(crate) fn run(&mut self, tx: &TxEnv) -> Result<ExecutionResult, EVMError<StoreError>> {
+        copy_transaction(tx, &mut self.evm.ctx.tx);
+        FrameHandler::default().run(&mut self.evm)
     }
 
     /// Calls a system contract, as the block and not a transaction does, and commits. `None` if
@@ -248,7 +255,8 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             return Ok(None);
         }
         self.pause_shared(true);
-        let result = self.evm.system_call_one(address, data);
+        self.evm.ctx.tx = TxEnv::new_system_tx_with_caller(SYSTEM_ADDRESS, address, data);
+        let result = FrameHandler::default().run_system_call(&mut self.evm);
         self.pause_shared(false);
         self.settle(result).map(Some)
     }

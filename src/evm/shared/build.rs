@@ -8,11 +8,11 @@ use revm::{
 };
 
 use super::{instructions::install, journal::SharedJournal, precompile::SharedPrecompiles};
-use crate::evm::poll;
+use crate::evm::{inner_loop::Instructions, poll};
 
 /// revm's EVM with the opcodes and the precompile of shared memory.
 pub type SharedEvm<CTX> =
-    Evm<CTX, (), EthInstructions<EthInterpreter, CTX>, SharedPrecompiles, EthFrame<EthInterpreter>>;
+    Evm<CTX, (), Instructions<CTX>, SharedPrecompiles, EthFrame<EthInterpreter>>;
 
 /// Builds the EVM for a context, whose journal knows whether shared memory is active and whether the
 /// block can be stopped.
@@ -30,7 +30,7 @@ where
         poll::install(&mut instructions);
     }
     let precompiles = SharedPrecompiles::new(spec, config.as_deref());
-    Evm::new(context, instructions, precompiles)
+    Evm::new(context, instructions.into(), precompiles)
 }
 
 #[cfg(test)]
