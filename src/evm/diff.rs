@@ -15,7 +15,7 @@ use alloy_primitives::{Address, U256};
 
 use super::{
     AccountChange, StateDiff,
-    diff_order::{Key, first_bytes, in_order},
+    diff_order::{Key, first_bytes, in_order, put_in_order},
     machine::{EvmMachine, VersionedAccount},
 };
 use crate::{
@@ -190,7 +190,7 @@ fn storage(pieces: &[Piece], places: usize) -> Vec<Vec<(U256, U256)>> {
         }
     }
     for slots in &mut storage {
-        slots.sort_unstable_by_key(|(slot, _)| *slot);
+        put_in_order(slots);
     }
     storage
 }

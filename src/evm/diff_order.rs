@@ -1,13 +1,14 @@
-//! The order of a diff's accounts: that of their addresses.
+//! The order of a diff: that of addresses, and of each account's slots.
 //!
-//! An address is the end of a hash, so its first bits say nearly exactly where it will stand. Keys are put into about as
+//! An address is the end of a hash, so its first bits say nearly exactly where it will stand; so is the slot of an entry
+//! of a mapping. Keys are put into about as
 //! many buckets as there are keys, by these bits, and the few of each bucket are compared. For 1,400 accounts that takes
 //! a third of the time of sorting them by comparisons, and whoever put the pieces of a diff together did that while
 //! nobody else had anything to do.
 
 use std::cmp::Ordering;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 
 /// Buckets at most, as a power of two: their counters stay in the first-level cache.
 const MOST: u32 = 12;
@@ -56,6 +57,35 @@ pub(super) fn in_order<T: Copy + Default>(
     sorted
 }
 
+/// Slots of fewer are sorted by comparisons.
+const FEW: usize = 64;
+
+/// Puts an account's slots, all different, in their order.
+pub(super) fn put_in_order(slots: &mut Vec<(U256, U256)>) {
+    if slots.len() >= FEW && !is_crowded(slots) {
+        let keys: Vec<Key<u32>> =
+            slots.iter().enumerate().map(|(at, (slot, _))| (high(slot), at as u32)).collect();
+        let slot = |at: u32| &slots[at as usize].0;
+        let order = in_order(&keys, |one, other| slot(*one).cmp(slot(*other)));
+        *slots = order.into_iter().map(|(_, at)| slots[at as usize]).collect();
+    } else {
+        slots.sort_unstable_by_key(|(slot, _)| *slot);
+    }
+}
+
+/// Whether most of the slots would come into one bucket, as those of an array do: by a few of them.
+fn is_crowded(slots: &[(U256, U256)]) -> bool {
+    let bucket = |(slot, _): &(U256, U256)| high(slot) >> (u64::BITS - MOST);
+    let few = slots.iter().step_by(slots.len().div_ceil(FEW / 4));
+    let first = slots.first().map(bucket);
+    few.filter(|slot| Some(bucket(slot)) == first).count() > FEW / 16
+}
+
+fn high(slot: &U256) -> u64 {
+    let [.., high] = *slot.as_limbs();
+    high
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +101,23 @@ mod tests {
                 expected.sort_unstable_by_key(|(first, at)| (*first, u32::MAX - at));
                 assert_eq!(in_order(&keys, |one, other| other.cmp(one)), expected);
             }
+        }
+    }
+
+    #[test]
+    fn slots_are_in_order_be_they_hashes_or_numbers() {
+        let hash =
+            |number: u64| U256::from_be_bytes(alloy_primitives::keccak256(number.to_be_bytes()).0);
+        let array = |number: u64| hash(0) + U256::from(number * 7 % 1_000);
+        let mixed = |number: u64| if number & 1 == 0 { array(number) } else { hash(number) };
+        let number = |number: u64| U256::from(number * 7 % 1_000);
+        let kinds: [&dyn Fn(u64) -> U256; 4] = [&hash, &array, &mixed, &number];
+        for (kind, len) in kinds.iter().flat_map(|kind| [0, 1, FEW, 1_000].map(|len| (kind, len))) {
+            let mut slots: Vec<_> = (0..len as u64).map(|at| (kind(at), U256::from(at))).collect();
+            let mut expected = slots.clone();
+            expected.sort_unstable();
+            put_in_order(&mut slots);
+            assert_eq!(slots, expected);
         }
     }
 }

@@ -17,11 +17,7 @@
 //! ([`Cell::hardly_changes`]): a lock and a list that all workers write to, for each call, to tell of
 //! what the commit cursor finds as well. Once a change was known of, they are.
 
-use super::{
-    Cell, Read, TxIndex,
-    contention::Published,
-    inner::{Inner, Pending},
-};
+use super::{Cell, Read, TxIndex, contention::Published, inner::Inner, line::Pending};
 use crate::sync::{
     Mutex, OnceCell,
     atomic::{AtomicBool, Ordering},
@@ -134,7 +130,7 @@ where
             return Read::Value(value.clone());
         }
         let inner = self.inner.lock();
-        match (inner.now.as_ref().or(self.first.get()), inner.pending.front()) {
+        match (inner.now.as_ref().or(self.first.get()), inner.pending.first()) {
             (Some(_), Some(first)) if inner.weighty > 0 => Read::Blocked(first.writer),
             (Some(committed), _) => Read::Value(committed.clone()),
             (None, _) => Read::Unknown,
@@ -146,7 +142,7 @@ where
     /// withdraws the hint if `writer` turns out not to write here.
     pub fn hint(&self, writer: TxIndex, change: C::Change) {
         let mut inner = self.inner.lock();
-        if inner.position(writer).is_err() {
+        if !inner.pending.has(writer) {
             self.touch();
             inner.put(Pending { writer, estimate: true, change });
         }
@@ -203,8 +199,8 @@ where
     /// Turns the writer's published change into an estimate.
     pub fn retract(&self, writer: TxIndex) {
         let mut inner = self.inner.lock();
-        if let Ok(at) = inner.position(writer) {
-            inner.pending[at].estimate = !weakened("entry.estimate");
+        if let Some(published) = inner.pending.get_mut(writer) {
+            published.estimate = !weakened("entry.estimate");
         }
     }
 
@@ -221,7 +217,7 @@ where
     pub fn commit(&self, writer: TxIndex, told: &mut Vec<TxIndex>) {
         let mut inner = self.inner.lock();
         debug_assert!(
-            inner.pending.front().is_none_or(|first| first.writer >= writer),
+            inner.pending.first().is_none_or(|first| first.writer >= writer),
             "a lower transaction is uncommitted"
         );
         if let Some(pending) = inner.take(writer) {

@@ -1,12 +1,11 @@
 //! What the lock of an entry guards: the committed value, and the changes on top of it.
 
-use std::collections::VecDeque;
-
 use smallvec::SmallVec;
 
 use super::{
     Cell, TxIndex,
     contention::{Contention, MOST_LOOKS},
+    line::{Line, Pending},
 };
 
 /// What a read finds.
@@ -21,13 +20,6 @@ pub enum Read<V> {
     Unknown,
 }
 
-/// A change by an uncommitted transaction.
-pub(super) struct Pending<C: Cell> {
-    pub(super) writer: TxIndex,
-    pub(super) estimate: bool,
-    pub(super) change: C::Change,
-}
-
 /// What the lock of an entry guards.
 ///
 /// All but what is rare stands in the entry, though most locations are only read: with the changes in a box of
@@ -36,8 +28,8 @@ pub(super) struct Pending<C: Cell> {
 pub(super) struct Inner<C: Cell> {
     /// The committed value, once a commit changed it.
     pub(super) now: Option<C::Value>,
-    /// By writer. They leave in front, when they are committed.
-    pub(super) pending: VecDeque<Pending<C>>,
+    /// What is not committed yet.
+    pub(super) pending: Line<C>,
     /// How many of them are worth waiting for.
     pub(super) weighty: u32,
     /// Whether to wait for others who look.
@@ -67,7 +59,7 @@ impl<C: Cell> Default for Inner<C> {
     fn default() -> Self {
         Self {
             now: None,
-            pending: VecDeque::new(),
+            pending: Line::default(),
             weighty: 0,
             contention: Contention::default(),
             last_writer: None,
@@ -86,7 +78,7 @@ impl<C: Cell> Inner<C> {
             return committed.map_or(Read::Unknown, |value| Read::Value(value.clone()));
         }
         let mut value: Option<C::Value> = None;
-        for pending in &self.pending {
+        for pending in self.pending.iter() {
             if pending.writer >= reader {
                 break;
             }
@@ -112,47 +104,18 @@ impl<C: Cell> Inner<C> {
         }
     }
 
-    pub(super) fn position(&self, writer: TxIndex) -> Result<usize, usize> {
-        // Nearly always the last, or the only one.
-        match self.pending.back() {
-            None => Err(0),
-            Some(last) if last.writer < writer => Err(self.pending.len()),
-            Some(last) if last.writer == writer => Ok(self.pending.len() - 1),
-            Some(_) => self.pending.binary_search_by_key(&writer, |pending| pending.writer),
-        }
-    }
-
     /// Puts a change in its place, which is that of the writer's earlier one if there is such.
     pub(super) fn put(&mut self, change: Pending<C>) {
-        let weighs = u32::from(C::worth_waiting(&change.change));
-        match self.position(change.writer) {
-            Ok(at) => {
-                self.weighty -= u32::from(C::worth_waiting(&self.pending[at].change));
-                self.pending[at] = change;
-            }
-            Err(at) => {
-                if self.pending.is_empty() {
-                    // Most locations never have a second one.
-                    self.pending.reserve_exact(1);
-                }
-                self.pending.insert(at, change);
-            }
+        self.weighty += u32::from(C::worth_waiting(&change.change));
+        if let Some(earlier) = self.pending.put(change) {
+            self.weighty -= u32::from(C::worth_waiting(&earlier.change));
         }
-        self.weighty += weighs;
     }
 
     /// Takes the writer's change out.
     pub(super) fn take(&mut self, writer: TxIndex) -> Option<Pending<C>> {
-        if self.pending.is_empty() {
-            return None;
-        }
-        let at = self.position(writer).ok()?;
-        let taken = self.pending.remove(at)?;
+        let taken = self.pending.take(writer)?;
         self.weighty -= u32::from(C::worth_waiting(&taken.change));
-        if self.pending.is_empty() {
-            // The next entry to be written has a use for the memory, which is in the cache.
-            self.pending = VecDeque::new();
-        }
         Some(taken)
     }
 

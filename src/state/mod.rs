@@ -36,6 +36,7 @@ mod entry;
 mod guide;
 mod index;
 mod inner;
+mod line;
 mod rivals;
 mod table;
 

@@ -37,7 +37,7 @@ impl<C: Cell> Entry<C> {
             return None;
         }
         if let Some(rival) = waited.filter(|rival| has_published(*rival)) {
-            let changed = inner.last_writer == Some(rival) || inner.position(rival).is_ok();
+            let changed = inner.last_writer == Some(rival) || inner.pending.has(rival);
             let next = inner.contention.waited(changed);
             self.contention.change(&mut inner.contention, next);
         }

@@ -7,7 +7,7 @@ use revm::{
     state::AccountInfo,
 };
 
-use crate::evm::{AccountChange, StoreError};
+use crate::evm::{AccountChange, StoreError, diff_order::put_in_order};
 
 /// A slot: its value before the block and now.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl Cached {
             .filter(|(_, slot)| slot.now != if fresh { U256::ZERO } else { slot.before })
             .map(|(key, slot)| (*key, slot.now))
             .collect();
-        storage.sort_unstable_by_key(|(key, _)| *key);
+        put_in_order(&mut storage);
         let change = AccountChange {
             wiped,
             deleted: false,

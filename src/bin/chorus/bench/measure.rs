@@ -140,14 +140,20 @@ impl Measured {
         baseline_first: bool,
         forgets: bool,
     ) {
-        let baseline = || spend(|| one_by_one(work));
+        // What a run returns is compared and freed before the next one begins, which finds its memory in use otherwise.
+        let baseline = || {
+            let (answer, spent) = spend(|| one_by_one(work));
+            (difference(expected, &answer), spent)
+        };
         let subject = || {
             if forgets {
                 engine.forget();
             }
-            spend(|| execute(work, engine))
+            let (answer, spent) = spend(|| execute(work, engine));
+            let difference = difference(expected, &answer);
+            (difference, answer.map(|outcome| outcome.statistics).unwrap_or_default(), spent)
         };
-        let ((reference, sequential), (answer, parallel)) = if baseline_first {
+        let ((unequal, sequential), (difference, statistics, parallel)) = if baseline_first {
             let first = baseline();
             (first, subject())
         } else {
@@ -155,10 +161,8 @@ impl Measured {
             (baseline(), first)
         };
         // The reference is checked as well: it must be deterministic to be one.
-        self.difference = difference(expected, &answer).or_else(|| {
-            difference(expected, &reference).map(|_| "two sequential runs differ".to_owned())
-        });
-        let statistics = answer.map(|outcome| outcome.statistics).unwrap_or_default();
+        self.difference =
+            difference.or_else(|| unequal.map(|_| "two sequential runs differ".to_owned()));
         let copies = copies.filter(|_| forgets).map(Copies::run);
         let pair = Pair { sequential, parallel, copies, statistics };
         if forgets { self.pairs.push(pair) } else { self.warm.push(pair) }
