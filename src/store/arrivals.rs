@@ -102,7 +102,7 @@ impl Arrivals {
     /// A location that has just been copied is in the processor's queue of stores still. A word that lies in two of
     /// those waits until both are out, behind what misses the cache; so nothing is copied here, and an address is read
     /// as it is stored, 16 bytes and 4.
-    fn hash(&self, location: &Query) -> u64 {
+    pub(super) fn hash(&self, location: &Query) -> u64 {
         let mut hasher = self.random.build_hasher();
         let mut address = |address: &Address| {
             let (high, low) = address.split_at(16);
@@ -122,14 +122,13 @@ impl Arrivals {
 }
 
 impl Locked<'_> {
-    /// When the location arrives, which is what `at` makes of its hash if it was not asked for before;
+    /// When the location of that hash arrives, which is what `at` makes of it if it was not asked for before;
     /// and whether it was not.
     pub(super) fn find_or_insert(
         &mut self,
-        location: &Query,
+        hash: u64,
         at: impl FnOnce(u64) -> Instant,
     ) -> (Instant, bool) {
-        let hash = self.all.hash(location);
         if let Some((_, at)) = self.table.find(hash, |(other, _)| *other == hash) {
             return (self.all.instant(*at), false);
         }

@@ -126,24 +126,18 @@ impl LatencyStore {
         self.latency.is_zero() || self.arrivals.has_arrived(query)
     }
 
-    /// For each location when it arrives, asked for at `now` if not before; and whether it was not.
-    fn arrivals<T>(
-        &self,
-        queries: impl Iterator<Item = (Query, T)>,
-        now: Instant,
-    ) -> Vec<(Instant, bool, T)> {
-        let mut cold = 0;
+    /// For each location, by its hash, when it arrives, asked for at `now` if not before; and whether it was not.
+    fn arrivals(&self, locations: &[u64], now: Instant) -> Vec<(Instant, bool)> {
         let mut arrivals = self.arrivals.lock();
-        let arrival = |(query, of)| {
-            let (at, fresh) = arrivals
-                .find_or_insert(&query, |hash| self.served(self.latency.sample(|| hash), now));
-            cold += u64::from(fresh);
-            (at, fresh, of)
+        let arrival = |location: &u64| {
+            let at = |hash| self.served(self.latency.sample(|| hash), now);
+            arrivals.find_or_insert(*location, at)
         };
-        let found = queries.map(arrival).collect();
+        let found: Vec<_> = locations.iter().map(arrival).collect();
         drop(arrivals);
+        let cold = found.iter().filter(|(_, fresh)| *fresh).count();
         // Relaxed: statistics.
-        self.cold.fetch_add(cold, Ordering::Relaxed);
+        self.cold.fetch_add(cold as u64, Ordering::Relaxed);
         found
     }
 
@@ -166,7 +160,7 @@ impl LatencyStore {
         }
         let since = Instant::now();
         let mut now = since;
-        for (due, cold, ()) in self.arrivals([(query, ())].into_iter(), since) {
+        for (due, cold) in self.arrivals(&[self.arrivals.hash(&query)], since) {
             while now < due {
                 hint::spin_loop();
                 now = Instant::now();
@@ -249,10 +243,12 @@ impl StateStore for LatencyStore {
             return self.inner.fetch(reads);
         }
         let since = Instant::now();
-        let reads = reads.into_iter().map(|read| (read.query(), read));
-        let arrivals = self.arrivals(reads, since).into_iter();
+        // All of them first: one hash need not wait for another, nor for the table.
+        let locations: Vec<_> = reads.iter().map(|read| self.arrivals.hash(read.asks())).collect();
+        let arrivals = self.arrivals(&locations, since);
+        let due = reads.into_iter().zip(arrivals);
         self.due
-            .put(arrivals.map(|(at, cold, read)| (at, read.rank(), (read, cold.then_some(since)))));
+            .put(due.map(|(read, (at, cold))| (at, read.rank(), (read, cold.then_some(since)))));
     }
 
     fn latency(&self) -> Option<Duration> {
@@ -281,7 +277,8 @@ impl StateStore for LatencyStore {
     }
 
     fn prefetch(&self, queries: &[Query]) {
-        self.arrivals(queries.iter().map(|query| (*query, ())), Instant::now());
+        let locations: Vec<_> = queries.iter().map(|query| self.arrivals.hash(query)).collect();
+        self.arrivals(&locations, Instant::now());
         self.inner.prefetch(queries);
     }
 

@@ -60,6 +60,11 @@ impl Read {
         self.query
     }
 
+    /// The same, where it lies.
+    pub(super) fn asks(&self) -> &Query {
+        &self.query
+    }
+
     /// How urgent it is: lowest first.
     pub fn rank(&self) -> u32 {
         self.rank

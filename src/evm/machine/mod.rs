@@ -17,6 +17,7 @@
 //! | `fetch` | what is not at hand: asks the store, and waits |
 //! | `regions` | the regions below the transaction; waits for the registry |
 //! | `storage`, `landing` | the store below: reads under way, prefetch; how answers come back |
+//! | `at_hand` | whether a slow store is worth a look before it fetches |
 //! | `tending` | which worker looks after the store |
 //! | `overdue` | reads that the store does not answer |
 //! | `plain` | transfers of value, without a coroutine |
@@ -36,6 +37,7 @@
 //! incarnation sees the nonce it needs and observes exactly that. If the prediction was wrong, the
 //! observation does not hold at the commit cursor.
 
+mod at_hand;
 mod block_state;
 mod cells;
 mod codes;

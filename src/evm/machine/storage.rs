@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
+    at_hand::AtHand,
     cells::SlotKey,
     foresight::{Calls, Foresight, Hashes, Pace},
     landing::drive,
@@ -30,7 +31,7 @@ use crate::{
     context::Run,
     evm::reading::{Reading, Scouting},
     state::{EntryId, TxIndex},
-    store::{Answer, Flight, Query, ReadTotals, Reads, StateStore, StoreError},
+    store::{Answer, Flight, Query, ReadResult, ReadTotals, Reads, StateStore, StoreError},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -80,6 +81,7 @@ pub(crate) struct Storage {
     /// How often a context had to wait.
     waits: AtomicU32,
     pub(super) scouts: Option<Scouts>,
+    at_hand: AtHand,
     pub(super) foresight: Foresight,
     pub(super) calls: Calls,
     pub(super) hashes: Hashes,
@@ -103,6 +105,7 @@ impl Storage {
             ahead: AtomicU32::new(u32::MAX),
             waits: AtomicU32::new(0),
             scouts: scouted.and_then(|latency| Scouts::new(latency, transactions)),
+            at_hand: AtHand::default(),
             foresight: Foresight::default(),
             calls: Calls::new(foreseen),
             hashes: Hashes::new(foreseen),
@@ -205,11 +208,16 @@ impl EvmMachine {
         self.queue(slots.map(|slot| (target(slot), rank)).collect());
     }
 
+    /// What the store has at hand of it, for one who reads ahead.
+    pub(super) fn at_hand(&self, query: Query) -> Option<ReadResult> {
+        self.storage.at_hand.look(&*self.store, query)
+    }
+
     /// Notes a read that is known to come, if nothing of it is at hand.
     pub(super) fn ask_ahead(&self, query: Query, rank: u32, asks: &mut Asks) {
         let target = self.target_of(query);
         // An error at hand is found by whoever needs the location, if anybody does.
-        if !self.is_known(target) && self.store.try_get(query).is_none() {
+        if !self.is_known(target) && self.at_hand(query).is_none() {
             asks.push((target, rank));
         }
     }

@@ -151,7 +151,7 @@ impl EvmMachine {
         if let Some(value) = self.slots.entry(id).with_committed(|value| *value) {
             return Asked::Known(value);
         }
-        match self.store.try_get(query) {
+        match self.at_hand(query) {
             Some(answer) => match answer.and_then(|answer| answer.into_slot(query)) {
                 Ok(value) => Asked::Known(value),
                 Err(_) => Asked::Failed,
