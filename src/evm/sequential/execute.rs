@@ -120,7 +120,11 @@ impl Sequential {
         let mut conduct = Conduct::default();
         conduct.control = control;
         let policy = InvalidPolicy::Skip;
-        begin(block, store, policy, shared, None, &conduct, Some(&mut look)).ok()?;
+        let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
+        machine.expect(count);
+        prologue(&mut machine, block).ok()?;
+        let mut done = Done::default();
+        transact_until(machine, block, policy, &conduct, &mut done, Some(&mut look)).ok()?;
         linked
     }
 
