@@ -35,8 +35,8 @@ pub trait StateStore: Send + Sync {
     }
 
     /// Starts reads and returns without waiting for any. Each is answered once, in any order, from
-    /// any thread, this call included; what is dropped counts as failed. The default answers what
-    /// is at hand and fails the rest.
+    /// any thread, this call included; what is dropped counts as failed. Some may be at hand: who reads
+    /// ahead of a transaction does not always look. The default answers what is at hand and fails the rest.
     fn fetch(&self, reads: Vec<Read>) {
         for read in reads {
             let query = read.query();

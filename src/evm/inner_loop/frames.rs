@@ -33,18 +33,21 @@ use super::{super::shared::SharedEvm, Frame};
 /// Code of fewer bytes, padding included, is short.
 pub(super) const SHORT: usize = 256;
 
-type Table<H> = InstructionTable<EthInterpreter, H>;
+pub(super) type Table<H> = InstructionTable<EthInterpreter, H>;
 
-/// The instructions of an EVM, and others for frames of short code if they differ.
+/// The instructions of an EVM, and others for frames of short code if they differ. These are made when the first such
+/// frame runs: a context that waits holds its tables, of 2 KiB each, and many meet no short code.
 #[allow(missing_debug_implementations, reason = "tables of functions")]
 pub struct Instructions<H> {
     usual: EthInstructions<EthInterpreter, H>,
-    pub(super) of_short_code: Option<Box<Table<H>>>,
+    /// What makes a copy of the usual ones those for short code.
+    pub(super) for_short_code: Option<fn(&mut Table<H>)>,
+    of_short_code: Option<Box<Table<H>>>,
 }
 
 impl<H> From<EthInstructions<EthInterpreter, H>> for Instructions<H> {
     fn from(usual: EthInstructions<EthInterpreter, H>) -> Self {
-        Self { usual, of_short_code: None }
+        Self { usual, for_short_code: None, of_short_code: None }
     }
 }
 
@@ -58,6 +61,8 @@ impl<H> Deref for Instructions<H> {
 
 impl<H> DerefMut for Instructions<H> {
     fn deref_mut(&mut self) -> &mut Self::Target {
+        // They change for short code, too.
+        self.of_short_code = None;
         &mut self.usual
     }
 }
@@ -78,13 +83,28 @@ impl<H: Host> InstructionProvider for Instructions<H> {
 }
 
 impl<H: Host> Instructions<H> {
+    /// What a frame of code of so many bytes runs on, and what that costs.
     #[inline]
-    fn for_code_of(&self, bytes: usize) -> &Table<H> {
-        match &self.of_short_code {
-            Some(table) if bytes < SHORT => table,
-            _ => self.usual.instruction_table(),
-        }
+    pub(super) fn for_code_of(&mut self, bytes: usize) -> (&Table<H>, &GasTable) {
+        let usual = self.usual.instruction_table();
+        let table = match self.for_short_code {
+            Some(change) if bytes < SHORT => {
+                &**self.of_short_code.get_or_insert_with(|| changed_copy(usual, change))
+            }
+            _ => usual,
+        };
+        (table, self.usual.gas_table())
     }
+}
+
+/// A copy of a table that never lies on the stack, of which each context has few pages in memory.
+#[cold]
+#[inline(never)]
+fn changed_copy<H: Host>(table: &Table<H>, change: fn(&mut Table<H>)) -> Box<Table<H>> {
+    let copy = Box::<Table<H>>::try_from(table.to_vec());
+    let mut copy = copy.unwrap_or_else(|_| unreachable!("it is as long as the other"));
+    change(&mut copy);
+    copy
 }
 
 /// revm's [`Handler::run_exec_loop`], where each frame runs on the instructions that suit its code.
@@ -104,8 +124,7 @@ where
     loop {
         let frame = evm.frame_stack.get();
         let code = frame.interpreter.bytecode.bytes_slice().len();
-        let table = evm.instruction.for_code_of(code);
-        let gas_table = evm.instruction.gas_table();
+        let (table, gas_table) = evm.instruction.for_code_of(code);
         let action = run_frame(&mut frame.interpreter, table, gas_table, &mut evm.ctx);
         let next = frame.process_next_action::<_, ContextError<<CTX::Db as Database>::Error>>(
             &mut evm.ctx,

@@ -80,6 +80,7 @@ use revm::{
     },
 };
 
+use self::frames::Table;
 pub(super) use self::frames::{FrameHandler, Instructions, run_frames};
 use super::{poll, shared::SharedJournal};
 
@@ -141,8 +142,7 @@ fn opcodes() -> impl Iterator<Item = u8> {
     (0..=u8::MAX).filter(move |opcode| ours((*opcode).into()))
 }
 
-/// Replaces the instructions of the loop's opcodes, which poll if the block is `watched`. What they cost stays. All
-/// other instructions are those that are installed by now.
+/// Replaces the instructions of the loop's opcodes, which poll if the block is `watched`. What they cost stays.
 pub(super) fn install<H>(instructions: &mut Instructions<H>, watched: bool)
 where
     H: ContextTr<Journal: SharedJournal> + Host,
@@ -162,10 +162,7 @@ fn replace<const POLLED: bool, H>(instructions: &mut Instructions<H>)
 where
     H: ContextTr<Journal: SharedJournal> + Host,
 {
-    let mut of_short_code = Box::new(*instructions.instruction_table());
-    of_short_code[op::JUMP as usize] = Instruction::new(enter_back::<{ op::JUMP }, POLLED, H>);
-    of_short_code[op::JUMPI as usize] = Instruction::new(enter_back::<{ op::JUMPI }, POLLED, H>);
-    instructions.of_short_code = Some(of_short_code);
+    instructions.for_short_code = Some(for_short_code::<POLLED, H>);
     let table = instructions.instruction_table_mut();
     macro_rules! put {
         ($($opcode:ident)*) => {
@@ -176,6 +173,18 @@ where
         };
     }
     with_opcodes!(put);
+}
+
+/// The instructions of short code: revm's for the loop's opcodes, but for those that may jump back.
+fn for_short_code<const POLLED: bool, H>(table: &mut Table<H>)
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
+    for opcode in (0..table.len()).filter(|opcode| INNER[*opcode]) {
+        table[opcode] = const { &Plain::<H>::TABLE }[opcode];
+    }
+    table[op::JUMP as usize] = Instruction::new(enter_back::<{ op::JUMP }, POLLED, H>);
+    table[op::JUMPI as usize] = Instruction::new(enter_back::<{ op::JUMPI }, POLLED, H>);
 }
 
 /// revm's instructions.
