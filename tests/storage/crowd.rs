@@ -84,7 +84,8 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Answers when nobody has asked for a while, everybody at once. What it says then is how much memory
+/// Answers when nobody has asked for a while, everybody at once; on a busy machine a worker may be off its core for
+/// 50 ms, and what it then finds answered takes 3 KiB more for each. What it says then is how much memory
 /// there is by that time, and how many reads were owed.
 fn in_generations(
     world: Arc<MemoryStore>,
@@ -94,7 +95,7 @@ fn in_generations(
     thread::spawn(move || {
         let mut held = Vec::new();
         loop {
-            match reads.recv_timeout(Duration::from_millis(50)) {
+            match reads.recv_timeout(Duration::from_millis(200)) {
                 Ok(more) => held.extend(more),
                 Err(RecvTimeoutError::Timeout) => {
                     let _ = said_so.send((resident(), held.len()));
