@@ -13,7 +13,7 @@ use alloy_primitives::{Address, U256};
 /// Buckets at most, as a power of two: their counters stay in the first-level cache.
 const MOST: u32 = 12;
 
-/// An account on its way to its place: the first bytes of its address, and what finds it.
+/// An account or a slot on its way to its place: the first bytes of its name, and what finds it.
 pub(super) type Key<T> = (u64, T);
 
 /// A number by which most addresses stand in their order already.
@@ -73,12 +73,12 @@ pub(super) fn put_in_order(slots: &mut Vec<(U256, U256)>) {
     }
 }
 
-/// Whether most of the slots would come into one bucket, as those of an array do: by a few of them.
+/// Whether many of the slots would come into one bucket, as those of an array do: of a few of them, more than a quarter.
 fn is_crowded(slots: &[(U256, U256)]) -> bool {
-    let bucket = |(slot, _): &(U256, U256)| high(slot) >> (u64::BITS - MOST);
     let few = slots.iter().step_by(slots.len().div_ceil(FEW / 4));
-    let first = slots.first().map(bucket);
-    few.filter(|slot| Some(bucket(slot)) == first).count() > FEW / 16
+    let mut buckets: Vec<_> = few.map(|(slot, _)| high(slot) >> (u64::BITS - MOST)).collect();
+    buckets.sort_unstable();
+    buckets.chunk_by(u64::eq).any(|same| same.len() > buckets.len() / 4)
 }
 
 fn high(slot: &U256) -> u64 {

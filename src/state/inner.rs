@@ -23,7 +23,7 @@ pub enum Read<V> {
 /// What the lock of an entry guards.
 ///
 /// All but what is rare stands in the entry, though most locations are only read: with the changes in a box of
-/// their own, an entry of a slot takes 128 bytes instead of 224, and blocks took 2 % longer on one worker
+/// their own, an entry of a slot took 128 bytes instead of 224 (192 now), and blocks took 2 % longer on one worker
 /// (ERC-20 transfers 5 %), since to make the box costs more than to pass over its place.
 pub(super) struct Inner<C: Cell> {
     /// The committed value, once a commit changed it.

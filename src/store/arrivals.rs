@@ -1,6 +1,6 @@
 //! Since when, or from when on, each location is at hand.
 //!
-//! Most are asked about once before they are asked for, by a look that finds nothing. So a bit per
+//! Whoever needs a location looks first, and most looks find nothing. So a bit per
 //! hash says of most that they are not in the table, without its lock; what the bit lets through, the
 //! table knows. And what is asked for together is looked up under one lock: the table is larger than
 //! a processor's cache, and between two locks it would wait for one place of it at a time, which took

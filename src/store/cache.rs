@@ -8,7 +8,7 @@
 //! ```
 //!
 //! That an account does not exist and that a slot is zero are answers and are kept. Errors are not: the
-//! next reader tries again. What the inner store has at hand is left there.
+//! next reader tries again. What a look finds at hand in the inner store is left there.
 //!
 //! Invariants
 //!

@@ -23,13 +23,14 @@ use revm::{
         CfgEnv, Context, JournalTr, LocalContext, TxEnv,
         result::{EVMError, ExecutionResult},
     },
-    handler::{Handler, MainnetHandler},
+    handler::Handler,
     state::{Account, EvmState},
 };
 
 use self::noting::{Loaded, Noting};
 use super::{
     Block, BlockError, CollisionJournal, StateStore, StoreError,
+    inner_loop::FrameHandler,
     limit::{self, Beside},
     machine::batch,
     rules::cfg_env,
@@ -159,7 +160,7 @@ fn transact<S: StateStore + ?Sized>(
     let mut evm = shared::build(context.with_cfg(cfg_env(block)));
     evm.ctx.journaled_state.db_mut().begin();
     let result: Result<ExecutionResult, EVMError<StoreError>> =
-        MainnetHandler::default().run(&mut evm);
+        FrameHandler::default().run(&mut evm);
     let work = evm.ctx.journaled_state.db_mut().elapsed();
     let ended = evm.ctx.journaled_state.end_shared(result.is_ok());
     let mut changes = evm.finalize();

@@ -90,13 +90,14 @@ fn pushed(opcode: u8) -> usize {
     if (op::PUSH1..=op::PUSH32).contains(&opcode) { usize::from(opcode - op::PUSH0) } else { 0 }
 }
 
-/// A program of at most so many pieces, in code that is long enough for the loop: a filler is behind it, or before it
-/// and jumped over.
+/// A program of at most so many pieces. Every second one is in code that is long enough for the loop: a filler is behind
+/// it, or before it and jumped over.
 fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
     const { assert!(SHORT == 256, "the filler's end, as it is pushed below") };
     let mut code: Vec<u8> = Vec::new();
     let (mut pushes, mut targets) = (Vec::new(), Vec::new());
-    if random.bool() {
+    let long = random.bool();
+    if long && random.bool() {
         code.extend([op::PUSH2, 1, 0, op::JUMP]);
         code.resize(SHORT, op::STOP);
         code.push(op::JUMPDEST);
@@ -142,7 +143,9 @@ fn program(random: &mut Rng, pieces: &[&[&[u8]]], most: usize) -> Vec<u8> {
     if random.u8(0..4) == 0 {
         code.truncate(random.usize(begin..=code.len()));
     }
-    code.resize(code.len().max(SHORT), op::STOP);
+    if long {
+        code.resize(code.len().max(SHORT), op::STOP);
+    }
     code
 }
 
@@ -208,8 +211,8 @@ fn run(
     let mut frame = Interpreter::new(memory, bytecode, input, false, spec, gas);
     frame.return_data.set_buffer(vec![9; 3].into());
     stack.iter().for_each(|word| assert!(frame.stack.push(*word)));
-    let instructions = &machine.evm.instruction;
-    let (table, costs) = (instructions.instruction_table(), instructions.gas_table());
+    let bytes = frame.bytecode.bytes_slice().len();
+    let (table, costs) = machine.evm.instruction.for_code_of(bytes);
     let action = frame.run_plain(table, costs, &mut machine.evm.ctx);
     let memory = frame.memory.slice_len(0, frame.memory.size()).to_vec();
     assert_eq!(outer.slice_len(0, 64)[..], OUTER);
@@ -270,6 +273,34 @@ fn programs_leave_what_they_leave_on_revms_table_whatever_the_gas() {
         }
     }
     assert!(halted > 1_000 && ended > 1_000, "{halted} halted, {ended} ended");
+}
+
+#[test]
+fn short_code_has_instructions_of_its_own_with_whatever_was_installed() {
+    let (block, store) = (block(SpecId::PRAGUE), MemoryStore::default());
+    let mut machine = Machine::new(&block, &store);
+    let address = |machine: &mut Machine<'_, MemoryStore>, bytes| {
+        std::ptr::from_ref(machine.evm.instruction.for_code_of(bytes).0).addr()
+    };
+    assert_eq!(
+        address(&mut machine, 0),
+        address(&mut machine, SHORT),
+        "the reference has one table"
+    );
+    machine.take_shortcuts(Shortcuts::new(&block, None));
+    let (short, long) = (address(&mut machine, SHORT - 1), address(&mut machine, SHORT));
+    assert!(short != long && address(&mut machine, 0) == short);
+    let sum = |machine: &mut Machine<'_, MemoryStore>| {
+        let code = Bytecode::new_legacy(vec![op::PUSH1, 1, op::PUSH1, 2, op::ADD, op::STOP].into());
+        run(machine, SpecId::PRAGUE, (&code, &[], &CallInput::default()), 100).stack
+    };
+    assert_eq!(sum(&mut machine), [U256::from(3)]);
+    // STOP in place of another, installed when short code has run already.
+    let stop = machine.evm.instruction.instruction_table()[usize::from(op::STOP)];
+    machine.evm.instruction.instruction_table_mut()[usize::from(op::KECCAK256)] = stop;
+    let code = Bytecode::new_legacy(vec![op::PUSH1, 0, op::PUSH1, 0, op::KECCAK256].into());
+    let left = run(&mut machine, SpecId::PRAGUE, (&code, &[], &CallInput::default()), 100);
+    assert_eq!(left.stack, [U256::ZERO; 2], "it stopped there");
 }
 
 #[test]

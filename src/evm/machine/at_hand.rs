@@ -3,7 +3,7 @@
 //! What it has at hand is found by a look, and needs no read. But where everything is cold, a look is a miss in the
 //! processor's cache for each read that is made ahead: of the time that swaps take beyond their own at a latency of 100 µs
 //! it was 5 %. So where looks were in vain for a while, few are taken. What is fetched although it was at hand costs the
-//! hand-over and nothing else: the store answers it at once.
+//! hand-over, and a place among the reads under way.
 
 use crate::{
     store::{Query, ReadResult, StateStore},

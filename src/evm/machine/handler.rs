@@ -1,4 +1,4 @@
-//! revm's mainnet handler with two additions: the sender's funds are noted as a bound, and a
+//! revm's mainnet handler with three additions: the sender's funds are noted as a bound, and a
 //! beneficiary that the transaction did not load is paid without loading it, so that fees serialise
 //! no block.
 

@@ -140,7 +140,8 @@ impl Measured {
         baseline_first: bool,
         forgets: bool,
     ) {
-        // What a run returns is compared and freed before the next one begins, which finds its memory in use otherwise.
+        // What a run returns is compared and freed before the next one begins, which
+        // would have to find new memory otherwise.
         let baseline = || {
             let (answer, spent) = spend(|| one_by_one(work));
             (difference(expected, &answer), spent)

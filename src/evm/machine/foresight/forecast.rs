@@ -163,6 +163,8 @@ impl EvmMachine {
         }
     }
 
+    /// The value, or notes that the forecast goes on when it lands. If a context finds it at hand meanwhile, nothing
+    /// lands, and what follows from it is not foreseen.
     fn value_or_wait(&self, slot: EntryId, tx: TxIndex, step: u8) -> Option<U256> {
         let value = || self.slots.entry(slot).with_committed(|value| *value);
         match self.storage.calls.wait(slot, tx, step, || value().is_some()) {
