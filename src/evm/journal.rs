@@ -18,7 +18,6 @@ use revm::{
 };
 
 use super::shared::{RegionSource, Shared, SharedEnd, SharedJournal};
-use crate::region::{Call, Fault, Operation, Session, session::Plan};
 
 /// A database that can say whether an account holds storage (EIP-7610).
 pub trait StorageProbe: Database {
@@ -371,26 +370,7 @@ impl<DB: StorageProbe> JournalTr for CollisionJournal<DB> {
 
 impl<DB: StorageProbe + RegionSource> SharedJournal for CollisionJournal<DB> {
     #[inline]
-    fn shared(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
-    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
-        let depth = self.stock.inner.depth;
-        self.shared.analyse(&mut self.stock.database, depth, call, operation)
-    }
-
-    #[inline]
-    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
-        self.shared.at_once(&mut self.stock.database, act)
-    }
-
-    fn take_shared_failure(&mut self) -> Option<DB::Error> {
-        self.stock.database.take_region_failure()
-    }
-
-    #[inline]
-    fn shared_depth(&self) -> usize {
-        self.stock.inner.depth
+    fn shared_and_database(&mut self) -> (&mut Shared, &mut DB) {
+        (&mut self.shared, &mut self.stock.database)
     }
 }

@@ -45,7 +45,7 @@
 //! | `settle` | the state as it is committed, for prologue and epilogue |
 //! | `diff` | from versions to the block's state changes |
 //! | `keccak` | hashes of short inputs, remembered and guessed |
-//! | `inner_loop` | the frequent opcodes in a loop that keeps its state in registers |
+//! | `inner_loop` | the frequent opcodes in a loop that keeps its state in registers, and the loop that runs frames |
 //! | `poll` | jumps and calls that notice that the block was stopped |
 //! | [`sequential`] | one by one: the reference, the baseline, the direct path |
 //! | [`shared`] | shared memory: opcodes and precompile |

@@ -244,7 +244,8 @@ impl StateStore for LatencyStore {
         }
         let since = Instant::now();
         // All of them first: one hash need not wait for another, nor for the table.
-        let locations: Vec<_> = reads.iter().map(|read| self.arrivals.hash(read.asks())).collect();
+        let locations: Vec<_> =
+            reads.iter().map(|read| self.arrivals.hash(read.query_ref())).collect();
         let arrivals = self.arrivals(&locations, since);
         let due = reads.into_iter().zip(arrivals);
         self.due

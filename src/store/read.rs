@@ -61,7 +61,7 @@ impl Read {
     }
 
     /// The same, where it lies.
-    pub(super) fn asks(&self) -> &Query {
+    pub(super) fn query_ref(&self) -> &Query {
         &self.query
     }
 

@@ -18,14 +18,14 @@ use crate::{
     data, executor,
     generate::{self, SPECS},
     patience::in_time,
-    stores::{at_once, foreign},
+    stores::{Partly, at_once, foreign},
     world::{expected, generated},
 };
 
 const SHORT: Duration = Duration::from_micros(30);
 
 /// Ways to be slow.
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 fn store(kind: usize, world: &Arc<MemoryStore>, seed: u64) -> Arc<dyn StateStore> {
     let latency = |latency| {
@@ -41,7 +41,13 @@ fn store(kind: usize, world: &Arc<MemoryStore>, seed: u64) -> Arc<dyn StateStore
             let below = foreign(world, seed, SHORT / 2);
             Arc::new(LatencyStore::new(below, Latency::Fixed(SHORT / 2)))
         }
-        _ => foreign(world, seed, SHORT / 2),
+        5 => foreign(world, seed, SHORT / 2),
+        // From a few that are at hand, for which looks are skipped, to most.
+        _ => Arc::new(Partly {
+            world: world.clone(),
+            one_of: [1, 2, 5, 20, 100][seed as usize % 5],
+            rest: latency(Latency::Fixed(SHORT)),
+        }),
     }
 }
 

@@ -9,14 +9,16 @@ use std::{
 use alloy_primitives::U256;
 use chorus::{
     evm::{BlockError, Scouting, StateStore, StoreError, workload::Workload},
-    store::{Answer, Query, Read},
+    store::{Answer, Fault, FaultyStore, Query, Read, Victims},
 };
 
 use crate::{
     executor,
     patience::in_time,
     stores::{Broken, Log, at_once, said, slow},
-    world::{CONTRACT, MINER, OWN_SLOT, TURNS, call, calls, expected, generated, parallel, sender},
+    world::{
+        self, CONTRACT, MINER, OWN_SLOT, TURNS, call, calls, expected, generated, parallel, sender,
+    },
 };
 
 #[test]
@@ -57,6 +59,15 @@ fn a_location_that_cannot_be_read_ends_a_block_as_one_by_one_execution_does() {
                 let actual = engine.execute(&block, &store);
                 let difference = executor::difference(&expected, &actual);
                 assert_eq!(difference, None, "{workload:?} without {at}");
+                // The same where the error is at hand and nothing else is, so that most looks are skipped.
+                let faulty = |inner| {
+                    let store = FaultyStore::new(inner);
+                    Arc::new(store.with(Victims::Only(at), Fault::ErrorAtHand))
+                };
+                let expected = world::expected(&block, &*faulty(world.clone()));
+                let store: Arc<dyn StateStore> = faulty(at_once(&world));
+                let difference = executor::difference(&expected, &engine.execute(&block, &store));
+                assert_eq!(difference, None, "{workload:?} with an error at hand at {at}");
                 let store = at_once(&world);
                 assert!(engine.execute(&block, &store).is_ok(), "the engine is fine");
             }

@@ -31,8 +31,10 @@
 //! loop. Costs are revm's, and do not depend on the rules; `install` makes sure of that.
 //!
 //! Each jump polls where the block can be stopped: the loop ends in front of it, and the jump's own instruction polls
-//! as those of [`poll`](super::poll) do, so an endless loop of a contract can be stopped, too. The sequential
-//! reference runs on revm's own table.
+//! as those of [`poll`](super::poll) do, so an endless loop of a contract can be stopped, too.
+//!
+//! Frames of short code run on revm's own instructions, but for their jumps ([`frames`]). The sequential reference runs
+//! on revm's own table throughout, and in the same loop over frames.
 //!
 //! # What it gains
 //!

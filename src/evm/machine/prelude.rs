@@ -266,7 +266,16 @@ impl StateStore for Hollow {
     }
 
     fn fetch(&self, reads: Vec<Read>) {
-        self.0.fetch(reads);
+        let mut others = Vec::new();
+        for read in reads {
+            match self.try_get(read.query()) {
+                Some(result) => read.answer(result),
+                None => others.push(read),
+            }
+        }
+        if !others.is_empty() {
+            self.0.fetch(others);
+        }
     }
 
     fn latency(&self) -> Option<Duration> {

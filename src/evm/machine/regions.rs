@@ -13,12 +13,10 @@ use crate::{
     observe::timeline,
     pool::Pools,
     region::{
-        Call, Fault, Operation, Session,
         content::PageKey,
         handle::{Handle, RegionId},
         meta::Meta,
         page::Page,
-        session::Plan,
         sidecar::Sidecar,
         world::{Found, Interrupt, World},
     },
@@ -128,26 +126,9 @@ impl RegionSource for View<'_> {
     }
 }
 
-impl SharedJournal for WatchedJournal<'_> {
-    fn shared(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
-    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
-        let depth = self.stock.inner.depth;
-        self.shared.analyse(&mut self.stock.database, depth, call, operation)
-    }
-
+impl<'y> SharedJournal for WatchedJournal<'y> {
     #[inline]
-    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
-        self.shared.at_once(&mut self.stock.database, act)
-    }
-
-    fn take_shared_failure(&mut self) -> Option<Stop> {
-        self.stock.database.take_region_failure()
-    }
-
-    fn shared_depth(&self) -> usize {
-        self.stock.inner.depth
+    fn shared_and_database(&mut self) -> (&mut Shared, &mut View<'y>) {
+        (&mut self.shared, &mut self.stock.database)
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Sequential {
     memory: Option<Arc<SharedMemory>>,
-    /// Plain transfers do without revm, and hashes are remembered.
+    /// Takes the [`Shortcuts`].
     takes_shortcuts: bool,
 }
 

@@ -3,8 +3,8 @@
 //! It is three things at once: what the parallel engine must equal, what it is measured against,
 //! and the direct path that it takes itself when a block cannot gain. So it is as fast as one can
 //! make it without threads. Only the direct path takes shortcuts: plain transfers go past revm (`transfer`),
-//! hashes are remembered, and frequent sequences of opcodes are executed as one. `links` sees whether
-//! transactions could have run beside each other.
+//! hashes are remembered, and frequent opcodes run in a loop of their own (`inner_loop`). `links` sees
+//! whether transactions could have run beside each other.
 //!
 //! ```text
 //!  Block ─► Sequential ─► prologue ─► transaction 0 … n ─► epilogue ─► BlockOutcome

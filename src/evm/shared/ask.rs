@@ -41,7 +41,7 @@ pub(super) fn at_once<H: ContextTr<Journal: SharedJournal>>(
 /// Who asks, and with what means: the frame.
 fn call<J: SharedJournal>(interpreter: &Interpreter<EthInterpreter>, journal: &J) -> Call {
     Call {
-        frame: journal.shared_depth(),
+        frame: journal.depth(),
         actor: Address(interpreter.input.target_address().0.0),
         is_static: interpreter.runtime_flag.is_static(),
         gas: interpreter.gas.remaining(),

@@ -37,9 +37,10 @@ where
 mod tests {
     use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
     use revm::{
-        Context, Database, ExecuteEvm,
+        Context, Database,
         bytecode::{Bytecode, opcode as op},
         context::{BlockEnv, CfgEnv, JournalTr, LocalContext, TxEnv, result::EVMError},
+        handler::Handler,
         state::AccountInfo,
     };
 
@@ -47,6 +48,7 @@ mod tests {
     use crate::{
         evm::{
             CollisionJournal, StorageProbe, StoreError,
+            inner_loop::FrameHandler,
             shared::{RegionSource, Shared},
         },
         region::{
@@ -162,7 +164,8 @@ mod tests {
         let mut evm = build(context.with_cfg(CfgEnv::new_with_spec(SpecId::PRAGUE)));
         let kind = TxKind::Call(to);
         let tx = TxEnv { kind, data, gas_limit: 1_000_000, ..TxEnv::default() };
-        evm.transact_one(tx).expect_err("the host stops")
+        evm.ctx.tx = tx;
+        FrameHandler::default().run(&mut evm).expect_err("the host stops")
     }
 
     #[test]

@@ -51,9 +51,15 @@ pub struct SharedRegions<'a> {
 }
 
 /// A journal through which a transaction uses shared memory.
-pub trait SharedJournal: JournalTr {
+pub trait SharedJournal: JournalTr<Database: RegionSource> {
+    /// The journal's part for shared memory, and the database that knows the regions.
+    fn shared_and_database(&mut self) -> (&mut Shared, &mut Self::Database);
+
     /// The journal's part for shared memory.
-    fn shared(&mut self) -> &mut Shared;
+    #[inline]
+    fn shared(&mut self) -> &mut Shared {
+        self.shared_and_database().0
+    }
 
     /// Analyses an operation, after whatever waiting that takes. Never [`Fault::Wait`]; after
     /// [`Fault::Stop`] there may be a reason in [`SharedJournal::take_shared_failure`].
@@ -61,17 +67,24 @@ pub trait SharedJournal: JournalTr {
     /// # Errors
     ///
     /// [`Fault`].
-    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault>;
+    fn shared_analyse(&mut self, call: &Call, operation: &Operation) -> Result<Plan, Fault> {
+        let depth = self.depth();
+        let (shared, database) = self.shared_and_database();
+        shared.analyse(database, depth, call, operation)
+    }
 
     /// Has the session do what it can without the world, if the transaction has a session and may go
     /// on. `None` if that was nothing.
-    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R>;
+    #[inline]
+    fn shared_at_once<R>(&mut self, act: impl FnOnce(&mut Session) -> Option<R>) -> Option<R> {
+        let (shared, database) = self.shared_and_database();
+        shared.at_once(database, act)
+    }
 
     /// Why the last [`Fault::Stop`] was, for the context's host error.
-    fn take_shared_failure(&mut self) -> Option<<Self::Database as Database>::Error>;
-
-    /// Number of open checkpoints: the depth of the innermost frame, 0 for the transaction itself.
-    fn shared_depth(&self) -> usize;
+    fn take_shared_failure(&mut self) -> Option<<Self::Database as Database>::Error> {
+        self.shared_and_database().1.take_region_failure()
+    }
 }
 
 /// A journal's part for shared memory.

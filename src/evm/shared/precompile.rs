@@ -16,7 +16,7 @@
 
 use alloy_primitives::{Address, Bytes};
 use revm::{
-    context::{Cfg, ContextTr},
+    context::{Cfg, ContextTr, JournalTr},
     handler::{EthPrecompiles, PrecompileProvider},
     interpreter::{CallInputs, CallScheme, CallValue, Gas, InstructionResult, InterpreterResult},
     primitives::{AddressSet, hardfork::SpecId},
@@ -118,7 +118,7 @@ impl Frame {
         };
         let journal = context.journal_mut();
         let call = Call {
-            frame: journal.shared_depth().saturating_sub(1),
+            frame: journal.depth().saturating_sub(1),
             actor: region::Address(actor(inputs).0.0),
             is_static: inputs.is_static,
             gas: self.gas.remaining(),

@@ -7,9 +7,15 @@
 
 /// How many transactions commit from one look to the next.
 const EVERY: u32 = 64;
-/// Never fewer than these. Swaps at 100 µs a read, medians and means of eight runs in turns, as multiples of their time at
-/// zero latency: 32 with an eighth and a quarter below 1.59 and 1.67, 96 1.63 and 1.60, 160 1.51 and 1.60, these 1.49 and
-/// 1.53. Values lead to further reads, up to three times, and each worker looks after the store between transactions only.
+/// Never fewer than these: values lead to further reads, up to three times, and a worker looks after the store
+/// between transactions only. Swaps at 100 µs a read, eight runs in turns, times at zero latency:
+///
+/// | `LEAST` | `FEW`, `MANY` | median | mean |
+/// |---|---|---|---|
+/// | 32 | 8, 4 | 1.59 | 1.67 |
+/// | 96 | 16, 8 | 1.63 | 1.60 |
+/// | 128 | 16, 8 | 1.49 | 1.53 |
+/// | 160 | 16, 8 | 1.51 | 1.60 |
 const LEAST: u32 = 128;
 /// Fewer waits than one per so many transactions: a shorter way will do.
 const FEW: u32 = 16;
