@@ -5,8 +5,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -196,6 +197,80 @@ fn a_chain_of_one_function_wakes_nobody() {
             assert_same(&outcome, &expected, name);
             let Statistics { parallel, direct, wasted_gas, .. } = outcome.statistics;
             assert_eq!((parallel, direct, wasted_gas), (false, 300, 0), "{name}, {round}");
+        }
+    }
+}
+
+/// A store that counts how often an account is read.
+struct Counting {
+    inner: Arc<dyn StateStore>,
+    accounts: Mutex<HashMap<Address, u32>>,
+}
+
+impl StateStore for Counting {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        *self.accounts.lock().unwrap().entry(address).or_default() += 1;
+        self.inner.try_account(address)
+    }
+
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        self.inner.try_storage(address, slot)
+    }
+
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        self.inner.try_has_storage(address)
+    }
+}
+
+#[test]
+fn a_chain_with_shared_memory_is_not_executed_twice_to_be_known_for_one() {
+    let work = work("region-word", 200);
+    let expected = sequential(&work);
+    let store =
+        Arc::new(Counting { inner: work.store.clone(), accounts: Mutex::new(HashMap::new()) });
+    let engine = engine(&work, 2).build().unwrap();
+    let counted: Arc<dyn StateStore> = store.clone();
+    let outcome = engine.execute(&work.block, &counted).unwrap();
+    assert_same(&outcome, &expected, "region-word");
+    let accounts = store.accounts.lock().unwrap();
+    assert!(accounts.len() > 200 && accounts.values().all(|times| *times == 1));
+}
+
+#[test]
+fn a_chain_with_shared_memory_streams_and_stops_wherever_it_is() {
+    let work = work("region-word", 120);
+    let expected = sequential(&work);
+    for (capacity, stop) in
+        [(1, 120), (4, 120), (200, 120), (1, 0), (1, 3), (4, 5), (2, 9), (4, 70)]
+    {
+        let engine = engine(&work, 2).build().unwrap();
+        let token = CancelToken::new();
+        let mut options =
+            ExecuteOptions::new().cancel(&token).keep_committed().stream(capacity as u32);
+        let mut outcomes = options.outcomes().unwrap().blocking();
+        let store: Arc<dyn StateStore> = work.store.clone();
+        let (ended, taken) = thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut taken: Vec<_> = outcomes.by_ref().take(stop).collect();
+                if stop < 120 {
+                    token.cancel();
+                }
+                taken.extend(outcomes.by_ref());
+                taken
+            });
+            let ended = engine.execute_with(&work.block, &store, options);
+            (ended, reader.join().unwrap())
+        });
+        let count = taken.len();
+        assert_eq!(taken[..], expected.transactions[..count], "{capacity}, {stop}");
+        match ended {
+            Ok(outcome) => assert_same(&outcome, &expected, "region-word"),
+            Err(error @ BlockError::Cancelled { .. }) => {
+                let partial = error.committed().unwrap();
+                assert_eq!(partial.transactions, taken, "{capacity}, {stop}");
+                assert!(stop <= count && count <= stop + capacity + 1, "{count} after {stop}");
+            }
+            Err(error) => panic!("{error}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 use super::{
-    Block, BlockError, BlockOutcome, Sequential, StateStore, TransactionOutcome,
+    Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
     adapt::{
         Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, is_chain, is_monotonous,
         opening, promised_gas, promised_time, time_of_transfers,
@@ -75,13 +75,19 @@ impl Workers {
         // A rehearsal waits for its reads, so they have to be at hand.
         let is_fast = store.latency().is_none();
         if gain.is_none() && is_large && is_fast && is_monotonous(block) {
-            let sequential = Sequential::with_shared_memory(self.config.memory.clone());
-            let linked = sequential.rehearse(block, &**store, REHEARSED, conduct.control.clone());
-            if linked.is_some_and(|linked| is_chain(linked, REHEARSED - 1)) {
+            let ended = self.sequential().execute_if_chain(
+                block,
+                &**store,
+                self.config.policy,
+                conduct,
+                REHEARSED,
+                |linked| is_chain(linked, REHEARSED - 1),
+            );
+            if let Some(ended) = ended {
                 if let Some(lessons) = self.lessons() {
                     lessons.learn_gain(block, GAVE_UP, 0.0);
                 }
-                return self.execute_direct(block, &**store, conduct);
+                return ended;
             }
         }
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));

@@ -97,14 +97,18 @@ impl Workers {
         outcome
     }
 
+    /// What executes blocks on the calling thread.
+    pub(super) fn sequential(&self) -> Sequential {
+        Sequential::with_shared_memory(self.config.memory.clone()).with_shortcuts()
+    }
+
     pub(super) fn execute_direct(
         &self,
         block: &Block,
         store: &dyn StateStore,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
-        let mut sequential =
-            Sequential::with_shared_memory(self.config.memory.clone()).with_shortcuts();
+        let mut sequential = self.sequential();
         // A store that lately answered at once is asked on this thread: to hand a read over, so that it
         // can be given up, would cost more than the read.
         let fast = store.latency().is_none_or(|l| !l.is_zero() && l < WORTH_SUSPENDING);

@@ -12,7 +12,7 @@ use super::{
     meta::{Meta, MetaCell},
     page::Page,
     regions::Regions,
-    session::{Effects, Session},
+    session::{Denied, Effects, Session},
     sidecar::Sidecar,
     tier::{Check, PageFault},
     world::{Found, Interrupt, World},
@@ -36,8 +36,8 @@ pub struct DirectRegions {
     sidecars: [Arc<[Arc<Sidecar>]>; 2],
     sums: RegionSums,
     pools: Option<Arc<Pools>>,
-    /// Nobody is told of what is denied.
-    rehearsing: bool,
+    /// What was denied and nobody has been told of yet, in a rehearsal.
+    untold: Option<Vec<Denied>>,
 }
 
 impl DirectRegions {
@@ -55,7 +55,7 @@ impl DirectRegions {
             sidecars: Default::default(),
             sums: RegionSums::default(),
             pools: None,
-            rehearsing: false,
+            untold: None,
         }
     }
 
@@ -66,12 +66,18 @@ impl DirectRegions {
         self
     }
 
-    /// The same for a rehearsal, of which nobody hears: what is denied in it is denied once more.
+    /// The same for a rehearsal, of which nobody hears before it has [ended](Self::end_rehearsal), if it does.
     #[cfg(feature = "evm")]
     #[must_use]
     pub(crate) fn rehearsing(mut self) -> Self {
-        self.rehearsing = true;
+        self.untold = Some(Vec::new());
         self
+    }
+
+    /// The rehearsal stands.
+    #[cfg(feature = "evm")]
+    pub(crate) fn end_rehearsal(&mut self) {
+        self.untold.take().into_iter().flatten().for_each(|denied| denied.audit());
     }
 
     /// A session for a transaction within `depth` frames.
@@ -106,10 +112,11 @@ impl DirectRegions {
             let page = self.pages.entry(change.key).or_insert_with(before);
             PageCell::apply(page, &change.what);
         }
-        for denied in effects.denied.iter().filter(|_| !self.rehearsing) {
-            denied.audit();
-        }
         self.sums.add(&effects.usage, &effects.used);
+        match &mut self.untold {
+            Some(untold) => untold.extend(effects.denied),
+            None => effects.denied.iter().for_each(Denied::audit),
+        }
     }
 
     /// Why the last page that was asked for was not there, after [`Interrupt::Stop`].
@@ -156,5 +163,67 @@ impl World for DirectRegions {
 
     fn pools(&self) -> Option<&Arc<Pools>> {
         self.pools.as_ref()
+    }
+}
+
+#[cfg(all(test, feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::{
+        observe::OperationKind,
+        region::{config::SharedMemoryConfig, error::ChangeError, handle::Address},
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    /// Counts what is told to the audit.
+    #[derive(Clone, Default)]
+    struct Audit(Arc<AtomicUsize>);
+
+    impl tracing::Subscriber for Audit {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            metadata.target() == "chorus::audit"
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn the_audit_hears_of_a_rehearsal_when_it_stands_and_once() {
+        let audit = Audit::default();
+        let told = || audit.0.load(Ordering::Relaxed);
+        let denied = || {
+            let actor = Address([1; 20]);
+            let error = ChangeError::NotOwner { actor }.into();
+            let denied = vec![Denied { operation: OperationKind::Destroy, actor, error }];
+            Effects { denied, ..Effects::default() }
+        };
+        tracing::subscriber::with_default(audit.clone(), || {
+            let config = Arc::new(SharedMemoryConfig::production().chain);
+            let new = || DirectRegions::new(config.clone(), Arc::default(), 1);
+            let mut dropped = new().rehearsing();
+            dropped.apply(denied());
+            drop(dropped);
+            assert_eq!(told(), 0);
+            let mut stands = new().rehearsing();
+            stands.apply(denied());
+            stands.end_rehearsal();
+            assert_eq!(told(), 1);
+            stands.apply(denied());
+            assert_eq!(told(), 2);
+        });
     }
 }

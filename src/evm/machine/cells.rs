@@ -118,13 +118,17 @@ impl Account {
 #[derive(Clone, Debug)]
 pub(crate) enum AccountChange {
     /// Sets fields, and adds to the balance modulo 2^256 (a debit is its complement).
-    Update { balance: U256, nonce: Option<u64>, code: Option<(B256, Option<Bytecode>)> },
+    Update { balance: U256, nonce: Option<u64>, code: Option<Box<NewCode>> },
     /// Destroys the account and its storage.
     Destroy { generation: u32 },
     /// Pays a beneficiary that the transaction did not otherwise touch. A zero fee is still a touch:
     /// it creates an account before EIP-161, and from then on deletes an empty one.
     Reward { amount: U256, state_clear: bool, generation: u32 },
 }
+
+/// Code that an account gets, and its hash; `None` stands for empty code. In a box of its own: few changes have any, and
+/// each account's entry has room for a change.
+pub(crate) type NewCode = (B256, Option<Bytecode>);
 
 /// Fields of an account that an incarnation depends on, other than the balance.
 pub(crate) mod field {
@@ -194,9 +198,8 @@ impl Cell for AccountCell {
                 if let Some(nonce) = nonce {
                     account.nonce = *nonce;
                 }
-                if let Some((hash, code)) = code {
-                    account.code_hash = *hash;
-                    account.code = code.clone();
+                if let Some(new) = code {
+                    (account.code_hash, account.code) = (**new).clone();
                 }
             }
             AccountChange::Destroy { generation } => account.destroy(*generation),

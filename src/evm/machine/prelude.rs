@@ -106,7 +106,7 @@ impl Prelude {
                 let change = AccountChange::Update {
                     balance: account.balance,
                     nonce: Some(account.nonce),
-                    code: Some((account.code_hash, account.code)),
+                    code: Some(Box::new((account.code_hash, account.code))),
                 };
                 machine.accounts.entry(id).hint(FIRST, change.clone());
                 writes.accounts.insert(id, change);

@@ -156,7 +156,7 @@ fn change_of(
     let nonce = (info.nonce != seen.nonce).then_some(info.nonce);
     let code = (info.code_hash != seen.code_hash).then(|| {
         let code = info.code.clone().filter(|_| info.code_hash != KECCAK256_EMPTY);
-        (info.code_hash, code)
+        Box::new((info.code_hash, code))
     });
     let unchanged = balance.is_zero() && nonce.is_none() && code.is_none();
     if state_clear && account.is_empty() {

@@ -1,24 +1,21 @@
 //! The block, from beginning to end.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use alloy_primitives::Address;
 
 use super::{
-    Failure, Machine, SequentialState, Shortcuts,
+    Machine, SequentialState, Shortcuts,
     by_ref::ByRef,
     epilogue,
-    progress::{Begun, Done, Head, Pace, Tail, Watch},
-    prologue,
+    progress::{Begun, Done, Pace, Tail, Watch},
+    started::{Started, transact_until},
 };
 use crate::{
-    context::{Control, StopReason},
-    engine::{Alone, Conduct, SharedMemory, message},
+    engine::{Conduct, SharedMemory},
     evm::{
-        Block, BlockError, BlockOutcome, Executed, Invalid, InvalidPolicy, PartialOutcome,
-        StateStore, Statistics, TransactionOutcome,
+        Block, BlockError, BlockOutcome, InvalidPolicy, StateStore, TransactionOutcome,
         shared::{SharedRegions, check_sidecars, in_force},
     },
+    region::{config::ChainConfig, direct::DirectRegions},
     sync::{Arc, time::Instant},
 };
 
@@ -70,62 +67,63 @@ impl Sequential {
         policy: InvalidPolicy,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
-        let number = block.env.number.saturating_to();
-        let memory = self.memory.as_ref();
-        let memory = memory.filter(|memory| in_force(Some(memory.chain()), block).is_some());
-        let Some((regions, memory)) = memory.and_then(|m| Some((m.begin_direct(number)?, m)))
-        else {
+        let Some((config, mut regions)) = self.regions_of(block) else {
             return run(block, store, policy, None, self.shortcuts(block, None), conduct);
         };
-        check_sidecars(block, memory.chain())?;
-        let config = memory.chain().clone();
+        check_sidecars(block, &config)?;
         let shortcuts = self.shortcuts(block, Some(Address::new(config.precompile.0)));
-        let mut regions = regions;
-        regions.attach_to_block(block.sidecars.as_slice().into());
         let shared = SharedRegions { config, regions: &mut regions };
-        let mut ended = run(block, store, policy, Some(shared), shortcuts, conduct);
-        match &mut ended {
-            Ok(outcome) => outcome.regions = Some(regions.finish()),
-            Err(error) => {
-                if let Some(partial) = error.committed_mut() {
-                    partial.regions = Some(regions.finish());
-                }
-            }
-        }
-        ended
+        let ended = run(block, store, policy, Some(shared), shortcuts, conduct);
+        with_regions(ended, regions)
     }
 
-    /// Runs the first `count` transactions of a block with shared memory to see how many of them look at what
-    /// the one before them changed. Nothing comes of it. `None` if that cannot be told.
-    pub(crate) fn rehearse(
-        &self,
+    /// Executes a block with shared memory if it is a chain: if `is_chain` says so of the number of its first `count`
+    /// transactions that look at what the one before them changed. `None` if not, or if that cannot be told. Then
+    /// nothing comes of these transactions, and nobody hears of them.
+    pub(crate) fn execute_if_chain(
+        &mut self,
         block: &Block,
         store: &dyn StateStore,
+        policy: InvalidPolicy,
+        conduct: &Conduct<TransactionOutcome>,
         count: usize,
-        control: Option<Arc<Control>>,
-    ) -> Option<u32> {
+        is_chain: impl FnOnce(u32) -> bool,
+    ) -> Option<Result<BlockOutcome, BlockError>> {
+        let (config, regions) = self.regions_of(block)?;
+        check_sidecars(block, &config).ok()?;
+        let mut regions = regions.rehearsing();
+        let shortcuts = self.shortcuts(block, Some(Address::new(config.precompile.0)));
+        let shared = SharedRegions { config, regions: &mut regions };
+        let mut started =
+            Started::new(block, store, Some(shared), shortcuts, conduct, count).ok()?;
+        let mut rehearsal = Conduct::default();
+        rehearsal.control = conduct.control.clone();
+        let mut look = |done: &Done| match done.transactions.len() < count {
+            true => Pace::Watch,
+            false => Pace::HandOver,
+        };
+        let paused = started.transact(policy, &rehearsal, Some(&mut look)).ok()?;
+        if !paused || !is_chain(started.done.linked) {
+            return None;
+        }
+        if conduct.feed.is_some() {
+            // Who takes outcomes as they commit is told of each before the next one runs.
+            drop(started);
+            return Some(self.execute_under(block, store, policy, conduct));
+        }
+        started.machine.state().end_rehearsal();
+        started.expect(block.transactions.len());
+        let ended = started.transact(policy, conduct, None).and_then(|_| started.end());
+        Some(with_regions(ended, regions))
+    }
+
+    /// What the chain fixes, and the regions before a block in which they are in force.
+    fn regions_of(&self, block: &Block) -> Option<(Arc<ChainConfig>, DirectRegions)> {
         let memory = self.memory.as_ref()?;
         let config = in_force(Some(memory.chain()), block)?;
-        let mut regions = memory.begin_direct(block.env.number.saturating_to())?.rehearsing();
+        let mut regions = memory.begin_direct(block.env.number.saturating_to())?;
         regions.attach_to_block(block.sidecars.as_slice().into());
-        let shared = Some(SharedRegions { config, regions: &mut regions });
-        let mut linked = None;
-        let mut look = |done: &Done| {
-            if done.transactions.len() < count {
-                return Pace::Watch;
-            }
-            linked = Some(done.linked);
-            Pace::HandOver
-        };
-        let mut conduct = Conduct::default();
-        conduct.control = control;
-        let policy = InvalidPolicy::Skip;
-        let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
-        machine.expect(count);
-        prologue(&mut machine, block).ok()?;
-        let mut done = Done::default();
-        transact_until(machine, block, policy, &conduct, &mut done, Some(&mut look)).ok()?;
-        linked
+        Some((config, regions))
     }
 
     /// Executes a block over the state and the regions it starts from. The regions are left as they
@@ -174,45 +172,28 @@ pub(crate) fn begin<'a>(
     conduct: &Conduct<TransactionOutcome>,
     watch: Option<Watch<'_>>,
 ) -> Result<Begun, BlockError> {
-    let begin = Instant::now();
-    let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
-    if let Some(shortcuts) = shortcuts {
-        machine.take_shortcuts(shortcuts);
+    let count = block.transactions.len();
+    let mut started = Started::new(block, store, shared, shortcuts, conduct, count)?;
+    match started.transact(policy, conduct, watch)? {
+        true => Ok(Begun::Paused(started.pause())),
+        false => Ok(Begun::Ended(Box::new(started.end()?))),
     }
-    machine.expect(block.transactions.len());
-    prologue(&mut machine, block)?;
-    let prologue_end = Instant::now();
+}
 
-    let mut done = Done::default();
-    done.transactions.reserve_exact(block.transactions.len());
-    let (mut machine, paused) = transact_until(machine, block, policy, conduct, &mut done, watch)?;
-    let transactions_end = Instant::now();
-    let times = [prologue_end - begin, transactions_end - prologue_end];
-    if paused {
-        return Ok(Begun::Paused(Head { done, diff: machine.into_state().diff(), times }));
+/// What came of a block, with what it changed of the regions.
+fn with_regions(
+    mut ended: Result<BlockOutcome, BlockError>,
+    regions: DirectRegions,
+) -> Result<BlockOutcome, BlockError> {
+    match &mut ended {
+        Ok(outcome) => outcome.regions = Some(regions.finish()),
+        Err(error) => {
+            if let Some(partial) = error.committed_mut() {
+                partial.regions = Some(regions.finish());
+            }
+        }
     }
-    machine.watch_no_more();
-    let requests = epilogue(&mut machine, block, &done.transactions)?;
-    let epilogue_end = Instant::now();
-
-    let diff = machine.into_state().diff();
-    let Done { sums, transactions, .. } = done;
-    Ok(Begun::Ended(Box::new(BlockOutcome {
-        statistics: Statistics {
-            parallel: false,
-            threads: 1,
-            incarnations: transactions.len() as u64,
-            direct: transactions.len() as u64,
-            phases: [times[0], times[1], epilogue_end - transactions_end, epilogue_end.elapsed()],
-            ..Default::default()
-        },
-        transactions,
-        gas_used: sums.gas_used,
-        blob_gas_used: sums.blob_gas_used,
-        requests,
-        diff,
-        regions: None,
-    })))
+    ended
 }
 
 /// Executes the rest of a block after the transactions that are done: `adopt` is given the state before the block
@@ -230,123 +211,10 @@ pub(crate) fn finish<'a>(
     machine.take_shortcuts(Shortcuts::new(block, None));
     machine.expect(block.transactions.len());
     adopt(machine.state());
-    let (mut machine, _) = transact_until(machine, block, policy, conduct, &mut done, None)?;
+    transact_until(&mut machine, block, policy, conduct, &mut done, None)?;
     let transactions_end = Instant::now();
     machine.watch_no_more();
     let requests = epilogue(&mut machine, block, &done.transactions)?;
     let times = [transactions_end - begin, transactions_end.elapsed()];
     Ok(Tail { done, requests, diff: machine.into_state().diff(), times })
-}
-
-/// Runs what is left of the transactions until `watch` says stop, which it tells.
-fn transact_until<'a, S: StateStore + ?Sized>(
-    mut machine: Machine<'a, S>,
-    block: &Block,
-    policy: InvalidPolicy,
-    conduct: &Conduct<TransactionOutcome>,
-    done: &mut Done,
-    watch: Option<Watch<'_>>,
-) -> Result<(Machine<'a, S>, bool), BlockError> {
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        transact(&mut machine, block, policy, conduct, done, watch)
-    }));
-    match ran {
-        Ok(Ok(paused)) => Ok((machine, paused)),
-        Ok(Err(End::Error(error))) => Err(error),
-        Ok(Err(End::Stopped(reason))) => {
-            let committed = conduct.keep_committed.then(|| PartialOutcome {
-                transactions: std::mem::take(&mut done.transactions),
-                gas_used: done.sums.gas_used,
-                blob_gas_used: done.sums.blob_gas_used,
-                diff: machine.into_state().diff(),
-                regions: None,
-            });
-            Err(BlockError::stopped(reason, committed))
-        }
-        Err(panic) => {
-            let index = done.transactions.len();
-            Err(BlockError::Panic { index, message: message(&*panic) })
-        }
-    }
-}
-
-/// Why the transactions ended early.
-enum End {
-    Error(BlockError),
-    Stopped(StopReason),
-}
-
-/// Runs what is left of the block's transactions. `true`: some of them are left to others.
-fn transact<S: StateStore + ?Sized>(
-    machine: &mut Machine<'_, S>,
-    block: &Block,
-    policy: InvalidPolicy,
-    conduct: &Conduct<TransactionOutcome>,
-    done: &mut Done,
-    mut watch: Option<Watch<'_>>,
-) -> Result<bool, End> {
-    let heeds = conduct.control.is_some() || conduct.feed.is_some();
-    let alone = heeds.then(Alone::new);
-    if let Some(alone) = &alone {
-        conduct.attach(alone, |limit| alone.limit_commits(limit));
-    }
-    let first = done.transactions.len();
-    machine.state().links.watch(watch.is_some());
-    for (index, transaction) in block.transactions.iter().enumerate().skip(first) {
-        if let Some(seen) = &mut watch
-            && index > first
-        {
-            done.linked = machine.state().links.count();
-            match seen(done) {
-                Pace::Watch => machine.state().links.watch(true),
-                Pace::Pass => machine.state().links.watch(false),
-                Pace::Settled => {
-                    watch = None;
-                    machine.state().links.watch(false);
-                }
-                Pace::HandOver => return Ok(true),
-            }
-        }
-        if let Some(alone) = &alone {
-            alone.wait_to_commit(index).map_err(End::Stopped)?;
-        }
-        let tx = &transaction.env;
-        machine.begin(index);
-        machine.state().attach(&transaction.sidecars);
-        let result = match done.sums.admit(block, tx) {
-            Ok(()) => match machine.execute(tx) {
-                Ok(result) => Ok(result),
-                Err(failure) => {
-                    if let Some(reason) = alone.as_ref().and_then(|alone| alone.stopped()) {
-                        return Err(End::Stopped(reason));
-                    }
-                    match failure {
-                        Failure::Invalid(reason) => Err(Invalid::Transaction(reason)),
-                        failure => return Err(End::Error(failure.at(index))),
-                    }
-                }
-            },
-            Err(reason) => Err(reason),
-        };
-        let outcome = match (result, policy) {
-            (Ok(result), _) => {
-                done.sums.add(tx, &result);
-                TransactionOutcome::Executed(Executed {
-                    result,
-                    tx_type: tx.tx_type,
-                    cumulative_gas: done.sums.gas_used,
-                    diagnostics: machine.take_diagnostics(),
-                })
-            }
-            (Err(reason), InvalidPolicy::Skip) => TransactionOutcome::Skipped(reason),
-            (Err(reason), InvalidPolicy::Fail) => {
-                return Err(End::Error(BlockError::Invalid { index, reason }));
-            }
-        };
-        if let Some(feed) = &conduct.feed {
-            feed.push(&outcome);
-        }
-        done.transactions.push(outcome);
-    }
-    Ok(false)
 }

@@ -32,6 +32,7 @@ mod machine;
 mod progress;
 mod prologue;
 mod requests;
+mod started;
 mod state;
 mod transfer;
 
