@@ -108,6 +108,18 @@ impl Index {
         self.find_in_crowd(hash, is)
     }
 
+    /// Has the processor get the line in which most keys of that hash are, for one who will look there soon: it does so
+    /// for several at a time.
+    #[inline]
+    pub(super) fn get_ready(&self, hash: u64) {
+        let line = self.line(0, hash);
+        if let Some(segments) = self.tiers[0].get()
+            && let Some(lines) = segments[line / SEGMENT].get()
+        {
+            std::hint::black_box(lines[line % SEGMENT].0[0].load(Ordering::Relaxed));
+        }
+    }
+
     /// Finds the key, or adds it with the id that is offered, which is asked for once, if at all, and in vain if another
     /// adds the key meanwhile.
     #[inline]

@@ -21,6 +21,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::{
     Cell, Entry,
     arena::{Arena, LEAF, Slot},
@@ -99,7 +101,24 @@ where
 
     /// The id of `key`, whose entry is made if there is none.
     pub fn intern(&self, key: &C::Key) -> EntryId {
-        let hash = C::hash(key, &self.hasher);
+        self.intern_hashed(C::hash(key, &self.hasher), key)
+    }
+
+    /// The ids of several keys at the price of fewer: what they miss the processor's caches for comes together.
+    pub fn intern_several<const MOST: usize>(
+        &self,
+        keys: impl IntoIterator<Item = C::Key>,
+    ) -> SmallVec<[EntryId; MOST]> {
+        let hashed = |key| {
+            let hash = C::hash(&key, &self.hasher);
+            self.index.get_ready(hash);
+            (hash, key)
+        };
+        let hashed: SmallVec<[_; MOST]> = keys.into_iter().map(hashed).collect();
+        hashed.iter().map(|(hash, key)| self.intern_hashed(*hash, key)).collect()
+    }
+
+    fn intern_hashed(&self, hash: u64, key: &C::Key) -> EntryId {
         // A place that is taken in vain stays without a key.
         let place = self.find_or_add(hash, key, || EntryId(self.arenas[0].give(1)));
         if let Place::Added(place) = place {
@@ -127,6 +146,18 @@ where
         }
         guide.remember(hash, key, place.id());
         place.id()
+    }
+
+    /// Has a guide remember entries that its worker will look for soon: what they miss the processor's caches for comes
+    /// together.
+    pub fn remind(&self, guide: &mut Guide<C>, ids: &[EntryId]) {
+        for id in ids {
+            let slot = self.slot(*id);
+            std::hint::black_box(slot.entry.untouched().is_some());
+            if let Some(key) = slot.key.get() {
+                guide.remember(C::hash(key, &self.hasher), key, *id);
+            }
+        }
     }
 
     /// Finds the key, or adds it at the place that is given away for it.

@@ -177,8 +177,11 @@ impl LatencyStore {
         let now = Instant::now();
         let mut took = Vec::with_capacity(due.len());
         let mut unread = Vec::new();
-        for (read, since) in due {
-            match self.inner.try_get(read.query()) {
+        // All of them first: one that misses the processor's caches need not wait for another to be handed over.
+        let results: Vec<_> =
+            due.iter().map(|(read, _)| self.inner.try_get(read.query())).collect();
+        for ((read, since), result) in due.into_iter().zip(results) {
+            match result {
                 Some(result) => {
                     took.extend(since.map(|since| now.saturating_duration_since(since)));
                     read.answer(result);

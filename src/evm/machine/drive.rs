@@ -294,7 +294,7 @@ impl Machine for EvmMachine {
             return Ok(());
         }
         if self.storage.calls.were_forecast(tx) {
-            self.storage.hashes.forget(tx);
+            self.storage.foreseen.forget(tx);
         }
         let mut committed = self.committed.lock();
         let index = tx.get();

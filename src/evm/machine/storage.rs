@@ -22,7 +22,7 @@ use super::{
     EvmMachine,
     at_hand::AtHand,
     cells::SlotKey,
-    foresight::{Calls, Foresight, Hashes, Pace},
+    foresight::{Calls, Foreseen, Foresight, Pace},
     landing::drive,
     scout::Scouts,
     tending::Tending,
@@ -84,7 +84,7 @@ pub(crate) struct Storage {
     at_hand: AtHand,
     pub(super) foresight: Foresight,
     pub(super) calls: Calls,
-    pub(super) hashes: Hashes,
+    pub(super) foreseen: Foreseen,
     /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
     /// needs it or does not.
     pub(crate) beneficiary: OnceLock<StoreError>,
@@ -108,7 +108,7 @@ impl Storage {
             at_hand: AtHand::default(),
             foresight: Foresight::default(),
             calls: Calls::new(foreseen),
-            hashes: Hashes::new(foreseen),
+            foreseen: Foreseen::new(foreseen),
             beneficiary: OnceLock::new(),
         }
     }
@@ -282,8 +282,10 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
             for query in reads.drain(..) {
                 machine.ask_ahead(query, tx, &mut asks);
             }
-            machine.foresee_call(TxIndex(tx), &mut asks);
         }
+        machine.foresee_calls((from..to).map(TxIndex), &mut asks);
+        // The queue is a line, and those that overtake others cost it more.
+        asks.sort_by_key(|(_, rank)| *rank);
         machine.queue(asks);
         storage.prefetched.store(to, Ordering::Relaxed);
         pump(run);

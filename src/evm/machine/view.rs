@@ -114,6 +114,9 @@ impl<'y> View<'y> {
         self.tx = tx;
         if self.sees_hashes {
             self.preimages.begin(run.machine.storage.calls.wants(tx));
+            let guides = &mut *self.guides.borrow_mut();
+            let remind = |slots: &[_]| run.machine.slots.remind(&mut guides.slots, slots);
+            run.machine.storage.foreseen.with_slots(tx, remind);
         }
         self.regions.clear();
         self.notes.borrow_mut().clear();

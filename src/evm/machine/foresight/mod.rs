@@ -13,8 +13,9 @@
 //! | `place` | a location as it follows from the words of a call, such as an entry of a mapping |
 //! | `preimages` | what a transaction hashed, which tells how it came to its slots |
 //! | `recipe` | what calls of one function read |
-//! | `hashes` | what forecasts hashed, for the transactions that hash it again |
+//! | `foreseen` | what forecasts leave for the transactions: hashes and entries |
 //! | `calls` | the functions that a block calls, and who waits for a value to go on |
+//! | `follow` | recipes of several transactions, side by side |
 //! | `forecast` | asking for all that, and learning it |
 //! | `pace` | how far ahead |
 //!
@@ -23,8 +24,9 @@
 
 mod calls;
 mod fixed;
+mod follow;
 mod forecast;
-mod hashes;
+mod foreseen;
 mod pace;
 mod place;
 mod preimages;
@@ -33,7 +35,7 @@ mod recipe;
 pub(super) use self::{
     calls::Calls,
     fixed::Foresight,
-    hashes::Hashes,
+    foreseen::Foreseen,
     pace::Pace,
     preimages::{Preimages, install},
 };

@@ -49,6 +49,16 @@ pub(super) enum Place {
     Slot(Word, Key),
 }
 
+/// A location of one transaction whose slot is still to be hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unhashed {
+    Account(Address),
+    Slot(Address, U256, Keys),
+}
+
+/// What is hashed with a slot one after the other, each with the field of what is found there.
+pub(super) type Keys = SmallVec<[(U256, u8); 2]>;
+
 /// A location of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Location {
@@ -138,19 +148,26 @@ impl Place {
         values: &[Option<U256>],
         hash: impl Fn(U256, U256) -> U256,
     ) -> Option<Location> {
-        let contract = |word| as_address(call.resolve(word, values)?);
-        match self {
-            Self::Account(word) => Some(Location::Account(contract(*word)?)),
-            Self::Slot(word, key) => {
-                let contract = contract(*word)?;
-                let mut slot = key.base;
-                for (word, field) in &key.levels {
-                    let key = call.resolve(*word, values)?;
-                    slot = hash(key, slot).wrapping_add(U256::from(*field));
-                }
-                Some(Location::Slot(contract, slot))
+        Some(match self.unhashed(call, values)? {
+            Unhashed::Account(address) => Location::Account(address),
+            Unhashed::Slot(address, base, keys) => {
+                let inner = |slot, (key, field)| behind(hash(key, slot), field);
+                Location::Slot(address, keys.into_iter().fold(base, inner))
             }
-        }
+        })
+    }
+
+    /// The same, as far as nothing is hashed.
+    pub(super) fn unhashed(&self, call: &Call<'_>, values: &[Option<U256>]) -> Option<Unhashed> {
+        let contract = |word| as_address(call.resolve(word, values)?);
+        Some(match self {
+            Self::Account(word) => Unhashed::Account(contract(*word)?),
+            Self::Slot(word, Key { base, levels }) => {
+                let key = |(word, field): &_| Some((call.resolve(*word, values)?, *field));
+                let keys: Option<Keys> = levels.iter().map(key).collect();
+                Unhashed::Slot(contract(*word)?, *base, keys?)
+            }
+        })
     }
 
     /// Of two words that are hashed one after the other, whether the first is the greater one: what is
@@ -210,6 +227,11 @@ impl Place {
 pub(super) fn named_by(value: U256) -> Option<U256> {
     let low = value & U256::MAX.wrapping_shr(96);
     (low.wrapping_shr(64) != U256::ZERO).then_some(low)
+}
+
+/// The slot of a field of what is found at a hash.
+pub(super) fn behind(hash: U256, field: u8) -> U256 {
+    hash.wrapping_add(U256::from(field))
 }
 
 fn as_address(word: U256) -> Option<Address> {

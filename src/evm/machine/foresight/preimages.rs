@@ -86,7 +86,7 @@ fn keccak256(
     keccak::instruction_beside(context, |host, input| {
         let (key, place) = words(input)?;
         let view = host.journaled_state.db();
-        view.run().machine.storage.hashes.find(view.tx, key, place)
+        view.run().machine.storage.foreseen.find(view.tx, key, place)
     })?;
     if let Some(offset) = wanted
         && let Ok(offset) = usize::try_from(offset)

@@ -8,10 +8,10 @@
 use alloy_primitives::U256;
 
 use super::{
-    hashes::hash,
     place::{Call, Location, Place, named_by},
     preimages::Preimages,
 };
+use crate::evm::keccak;
 
 /// How many calls a function is learned from.
 pub(super) const TRIALS: u32 = 32;
@@ -60,6 +60,12 @@ impl Step {
 }
 
 impl Recipe {
+    /// The steps that take one of those values, as bits.
+    pub(super) fn needing(&self, values: u64) -> u64 {
+        let needing = self.steps.iter().enumerate().filter(|(_, step)| step.needs & values != 0);
+        needing.fold(0, |steps, (at, _)| steps | 1 << at)
+    }
+
     /// Learns from a call that read those locations, with the values of slots.
     pub(super) fn learn(
         &mut self,
@@ -71,7 +77,7 @@ impl Recipe {
         let mut known = vec![false; reads.len()];
         let mut values = Vec::with_capacity(STEPS);
         for step in &mut self.steps {
-            let location = step.place.resolve(call, &values, hash);
+            let location = step.place.resolve(call, &values, keccak::entry);
             let found = reads.iter().position(|(read, _)| Some(*read) == location);
             let judged = &mut step.judged[step.place.order(call, &values)];
             judged.named += u32::from(location.is_some());
@@ -135,7 +141,7 @@ mod tests {
         let mut values = Vec::new();
         let mut named = Vec::new();
         for step in &recipe.steps {
-            let location = step.place.resolve(&call, &values, hash);
+            let location = step.place.resolve(&call, &values, keccak::entry);
             let read = reads.iter().find(|(read, _)| Some(*read) == location);
             values.push(read.and_then(|(_, value)| named_by(*value)));
             let followed = step.is_followed(&call, &values);

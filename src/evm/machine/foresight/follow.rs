@@ -1,0 +1,293 @@
+//! Following the recipes of several transactions side by side.
+//!
+//! A step of a recipe takes a hash or two and a look into the table of slots, which mostly misses the processor's
+//! caches. Of several transactions the hashes are computed eight at a time, and the lines of the table come together.
+//!
+//! ```text
+//!  calls ─► steps that can be taken ─► hashed, level by level ─► entries ─► asked for
+//!              ▲                                                    │ values at hand that others take
+//!              └────────────────────────────────────────────────────┘
+//! ```
+
+use std::ops::Range;
+
+use alloy_primitives::{Address, U256};
+use smallvec::SmallVec;
+
+use super::{
+    super::{
+        EvmMachine,
+        cells::SlotKey,
+        storage::{Asks, Target},
+    },
+    place::{Call, Keys, Location, Unhashed, behind, named_by},
+    preimages::Hashed,
+    recipe::Recipe,
+};
+use crate::{
+    evm::keccak,
+    state::{EntryId, TxIndex},
+    store::Query,
+    sync::Arc,
+};
+
+/// How many transactions are followed side by side.
+const TOGETHER: usize = 8;
+
+/// What is to be followed.
+pub(super) struct Forecast {
+    pub(super) tx: TxIndex,
+    pub(super) recipe: Arc<Recipe>,
+    /// A step whose value has landed: those follow that take it. `None`: from the beginning.
+    pub(super) landed: Option<(u8, U256)>,
+}
+
+/// How far one transaction is followed.
+struct Course<'a> {
+    tx: TxIndex,
+    recipe: &'a Recipe,
+    call: Call<'a>,
+    /// What was read at the steps, as far as it is known.
+    values: Range<usize>,
+    /// The steps that are taken next, as bits.
+    due: u64,
+}
+
+/// A slot that a step names.
+struct Lookup {
+    course: usize,
+    step: usize,
+    contract: Address,
+    /// As far as it is hashed.
+    slot: U256,
+    keys: Keys,
+}
+
+/// What came of asking for a slot.
+enum Asked {
+    /// Its value is known.
+    Known(U256),
+    /// It is on its way.
+    Underway,
+    /// The store has an error at hand.
+    Failed,
+}
+
+/// The numbers of contracts, most of which have several slots.
+#[derive(Default)]
+struct Numbers(SmallVec<[(Address, u32); 16]>);
+
+impl Numbers {
+    fn get(&mut self, machine: &EvmMachine, address: Address) -> u32 {
+        match self.0.iter().rev().find(|(known, _)| *known == address) {
+            Some((_, number)) => *number,
+            None => {
+                let number = machine.accounts.intern(&address).get();
+                self.0.push((address, number));
+                number
+            }
+        }
+    }
+}
+
+impl EvmMachine {
+    /// Follows recipes, and queues what they name.
+    pub(super) fn follow(&self, forecasts: &[Forecast], asks: &mut Asks) {
+        forecasts.chunks(TOGETHER).for_each(|some| self.follow_together(some, asks));
+    }
+
+    fn follow_together(&self, forecasts: &[Forecast], asks: &mut Asks) {
+        let mut values = Vec::with_capacity(forecasts.iter().map(|f| f.recipe.steps.len()).sum());
+        let courses = forecasts.iter().filter_map(|forecast| self.begin(forecast, &mut values));
+        let mut courses: SmallVec<[_; TOGETHER]> = courses.collect();
+        let (mut numbers, mut lookups) = (Numbers::default(), Vec::new());
+        loop {
+            for (at, course) in courses.iter_mut().enumerate() {
+                self.take_steps(at, course, &values, &mut lookups, asks);
+            }
+            if lookups.is_empty() {
+                return;
+            }
+            self.hash(&courses, &mut lookups);
+            let key = |lookup: &Lookup| SlotKey {
+                account: numbers.get(self, lookup.contract),
+                generation: 0,
+                slot: lookup.slot,
+            };
+            let ids = self.slots.intern_several::<32>(lookups.iter().map(key));
+            let mut left = &ids[..];
+            for of_one in lookups.chunk_by(|one, other| one.course == other.course) {
+                let (own, others) = left.split_at(of_one.len());
+                self.storage.foreseen.note_slots(courses[of_one[0].course].tx, own);
+                left = others;
+            }
+            for (lookup, id) in lookups.drain(..).zip(ids) {
+                let course = &mut courses[lookup.course];
+                if let Some(value) = self.ask_for(&lookup, id, course, asks) {
+                    values[course.values.start + lookup.step] = Some(value);
+                    course.due |= course.recipe.needing(1 << lookup.step);
+                }
+            }
+        }
+    }
+
+    /// Begins to follow a transaction. `None`: there is nothing to follow.
+    fn begin<'a>(
+        &'a self,
+        forecast: &'a Forecast,
+        values: &mut Vec<Option<U256>>,
+    ) -> Option<Course<'a>> {
+        let Forecast { tx, recipe, landed } = forecast;
+        let call = Call::of(&self.block.transactions[tx.get()].env)?;
+        let from = values.len();
+        values.resize(from + recipe.steps.len(), None);
+        let due = match landed {
+            None => u64::MAX,
+            Some((step, value)) => {
+                let own = &mut values[from..];
+                own[usize::from(*step)] = Some(named_by(*value)?);
+                self.look_up(*tx, recipe, &call, 1 << step, own);
+                recipe.needing(1 << step)
+            }
+        };
+        Some(Course { tx: *tx, recipe, call, values: from..values.len(), due })
+    }
+
+    /// Takes the steps that are due, as far as nothing is hashed.
+    fn take_steps(
+        &self,
+        at: usize,
+        course: &mut Course<'_>,
+        values: &[Option<U256>],
+        lookups: &mut Vec<Lookup>,
+        asks: &mut Asks,
+    ) {
+        let due = std::mem::take(&mut course.due);
+        if due == 0 {
+            return;
+        }
+        let values = &values[course.values.clone()];
+        for (step, taken) in course.recipe.steps.iter().enumerate() {
+            if due & 1 << step == 0 || !taken.is_followed(&course.call, values) {
+                continue;
+            }
+            match taken.place.unhashed(&course.call, values) {
+                None => {}
+                Some(Unhashed::Account(address)) => {
+                    self.ask_ahead(Query::Account(address), course.tx.0, asks);
+                }
+                Some(Unhashed::Slot(contract, slot, keys)) => {
+                    lookups.push(Lookup { course: at, step, contract, slot, keys });
+                }
+            }
+        }
+    }
+
+    /// Hashes the slots, level by level.
+    fn hash(&self, courses: &[Course<'_>], lookups: &mut [Lookup]) {
+        let foreseen = &self.storage.foreseen;
+        let mut missing = SmallVec::<[(usize, u8); 32]>::new();
+        let mut pairs = SmallVec::<[(U256, U256); 32]>::new();
+        for level in 0.. {
+            let mut any = false;
+            for (at, lookup) in lookups.iter_mut().enumerate() {
+                let Some((key, field)) = lookup.keys.get(level).copied() else { continue };
+                any = true;
+                match foreseen.known(courses[lookup.course].tx, key, lookup.slot) {
+                    Some(hash) => lookup.slot = behind(hash, field),
+                    None => {
+                        missing.push((at, field));
+                        pairs.push((key, lookup.slot));
+                    }
+                }
+            }
+            if !any {
+                return;
+            }
+            let mut of = missing.drain(..).zip(&pairs);
+            keccak::entries(&pairs, |hash| {
+                if let Some(((at, field), (key, place))) = of.next() {
+                    let lookup = &mut lookups[at];
+                    lookup.slot = behind(hash, field);
+                    let hashed = Hashed { key: *key, place: *place, hash };
+                    foreseen.add(courses[lookup.course].tx, hashed);
+                }
+            });
+            drop(of);
+            pairs.clear();
+        }
+    }
+
+    /// Asks for a slot. Says what it holds if that is known and other steps take it.
+    fn ask_for(
+        &self,
+        lookup: &Lookup,
+        id: EntryId,
+        course: &Course<'_>,
+        asks: &mut Asks,
+    ) -> Option<U256> {
+        let asked = self.ask_slot(id, Query::Slot(lookup.contract, lookup.slot), course.tx, asks);
+        if course.recipe.wanted & 1 << lookup.step == 0 {
+            return None;
+        }
+        let value = match asked {
+            Asked::Known(value) => Some(value),
+            Asked::Underway => self.value_or_wait(id, course.tx, lookup.step as u8),
+            Asked::Failed => None,
+        };
+        value.and_then(named_by)
+    }
+
+    fn ask_slot(&self, id: EntryId, query: Query, tx: TxIndex, asks: &mut Asks) -> Asked {
+        if let Some(value) = self.slots.entry(id).with_committed(|value| *value) {
+            return Asked::Known(value);
+        }
+        match self.at_hand(query) {
+            Some(answer) => match answer.and_then(|answer| answer.into_slot(query)) {
+                Ok(value) => Asked::Known(value),
+                Err(_) => Asked::Failed,
+            },
+            None => {
+                asks.push((Target::Slot(id), tx.0));
+                Asked::Underway
+            }
+        }
+    }
+
+    /// The value, or notes that the forecast goes on when it lands. If a context finds it at hand meanwhile, nothing
+    /// lands, and what follows from it is not foreseen.
+    fn value_or_wait(&self, slot: EntryId, tx: TxIndex, step: u8) -> Option<U256> {
+        let value = || self.slots.entry(slot).with_committed(|value| *value);
+        match self.storage.calls.wait(slot, tx, step, || value().is_some()) {
+            true => None,
+            false => value(),
+        }
+    }
+
+    /// Finds what else those steps take that take one of the `fresh` values, as far as it is known.
+    fn look_up(
+        &self,
+        tx: TxIndex,
+        recipe: &Recipe,
+        call: &Call<'_>,
+        fresh: u64,
+        values: &mut [Option<U256>],
+    ) {
+        let hash = |key, place| self.storage.foreseen.hash(tx, key, place);
+        let mut taken = 0;
+        for (at, step) in recipe.steps.iter().enumerate().rev() {
+            if step.needs & fresh != 0 || taken & 1 << at != 0 {
+                taken |= step.needs;
+            }
+        }
+        taken &= !fresh;
+        for (at, step) in recipe.steps.iter().enumerate().filter(|(at, _)| taken & 1 << at != 0) {
+            if let Some(Location::Slot(address, slot)) = step.place.resolve(call, values, hash)
+                && let Target::Slot(id) = self.target_of(Query::Slot(address, slot))
+            {
+                let value = self.slots.entry(id).with_committed(|value| *value);
+                values[at] = value.and_then(named_by);
+            }
+        }
+    }
+}
