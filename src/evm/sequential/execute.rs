@@ -94,8 +94,7 @@ impl Sequential {
         let mut regions = regions.rehearsing();
         let shortcuts = self.shortcuts(block, Some(Address::new(config.precompile.0)));
         let shared = SharedRegions { config, regions: &mut regions };
-        let mut started =
-            Started::new(block, store, Some(shared), shortcuts, conduct, count).ok()?;
+        let mut started = Started::new(block, store, Some(shared), shortcuts, conduct).ok()?;
         let mut rehearsal = Conduct::default();
         rehearsal.control = conduct.control.clone();
         let mut look = |done: &Done| match done.transactions.len() < count {
@@ -112,7 +111,6 @@ impl Sequential {
             return Some(self.execute_under(block, store, policy, conduct));
         }
         started.machine.state().end_rehearsal();
-        started.expect(block.transactions.len());
         let ended = started.transact(policy, conduct, None).and_then(|_| started.end());
         Some(with_regions(ended, regions))
     }
@@ -172,8 +170,7 @@ pub(crate) fn begin<'a>(
     conduct: &Conduct<TransactionOutcome>,
     watch: Option<Watch<'_>>,
 ) -> Result<Begun, BlockError> {
-    let count = block.transactions.len();
-    let mut started = Started::new(block, store, shared, shortcuts, conduct, count)?;
+    let mut started = Started::new(block, store, shared, shortcuts, conduct)?;
     match started.transact(policy, conduct, watch)? {
         true => Ok(Begun::Paused(started.pause())),
         false => Ok(Begun::Ended(Box::new(started.end()?))),

@@ -27,33 +27,26 @@ pub(super) struct Started<'a> {
 }
 
 impl<'a> Started<'a> {
-    /// Starts a block, with room for what `count` transactions bring.
+    /// Starts a block.
     pub(super) fn new(
         block: &'a Block,
         store: &'a dyn StateStore,
         shared: Option<SharedRegions<'a>>,
         shortcuts: Option<Shortcuts>,
         conduct: &Conduct<TransactionOutcome>,
-        count: usize,
     ) -> Result<Self, BlockError> {
         let begin = Instant::now();
         let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
         if let Some(shortcuts) = shortcuts {
             machine.take_shortcuts(shortcuts);
         }
-        let times = [Duration::ZERO; 2];
-        let mut started = Self { block, machine, done: Done::default(), times };
-        started.expect(count);
+        machine.expect(block.transactions.len());
+        let mut done = Done::default();
+        done.transactions.reserve_exact(block.transactions.len());
+        let mut started = Self { block, machine, done, times: [Duration::ZERO; 2] };
         prologue(&mut started.machine, block)?;
         started.times[0] = begin.elapsed();
         Ok(started)
-    }
-
-    /// Makes room for what so many transactions bring.
-    pub(super) fn expect(&mut self, transactions: usize) {
-        self.machine.expect(transactions);
-        let done = &mut self.done.transactions;
-        done.reserve_exact(transactions - done.len());
     }
 
     /// Runs what is left of the transactions until `watch` says stop, which it tells.
