@@ -21,6 +21,7 @@ use chorus::evm::{
     Path, Sequential, StateStore, Statistics, StoreError,
     workload::{Scenario, scenario::Contention},
 };
+use chorus::store::{Fault, FaultyStore, Query, Victims};
 
 fn work(name: &str, size: usize) -> Contention {
     let scenario = Scenario::by_name(name).unwrap();
@@ -272,6 +273,74 @@ fn a_chain_with_shared_memory_streams_and_stops_wherever_it_is() {
             }
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+/// A store that cancels the block at the given read of an account.
+struct Cancelling {
+    inner: Arc<dyn StateStore>,
+    left: AtomicUsize,
+    token: CancelToken,
+}
+
+impl StateStore for Cancelling {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.token.cancel();
+        }
+        self.inner.try_account(address)
+    }
+
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        self.inner.try_storage(address, slot)
+    }
+
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        self.inner.try_has_storage(address)
+    }
+}
+
+#[test]
+fn a_chain_with_shared_memory_that_is_cancelled_leaves_what_it_showed_itself_with_as_well() {
+    let work = work("region-word", 120);
+    let mut most = 0;
+    for at in [2, 5, 9, 10, 11, 12, 40, 100] {
+        let engine = engine(&work, 2).build().unwrap();
+        let token = CancelToken::new();
+        let options = ExecuteOptions::new().cancel(&token).keep_committed();
+        let left = AtomicUsize::new(at);
+        let store: Arc<dyn StateStore> =
+            Arc::new(Cancelling { inner: work.store.clone(), left, token });
+        let ended = engine.execute_with(&work.block, &store, options);
+        let Err(error @ BlockError::Cancelled { .. }) = &ended else { panic!("{ended:?}") };
+        let partial = error.committed().unwrap();
+        let count = partial.transactions.len();
+        most = most.max(count);
+        let mut prefix = (*work.block).clone();
+        prefix.transactions.truncate(count);
+        let mut alone = Sequential::with_shared_memory(work.memory.clone());
+        let alone = alone.execute(&prefix, &*work.store, work.policy).unwrap();
+        assert_eq!(partial.transactions, alone.transactions, "read {at}");
+        if count > 0 {
+            assert_eq!((&partial.diff, &partial.regions), (&alone.diff, &alone.regions), "{at}");
+        }
+    }
+    assert!(most > 80, "{most}");
+}
+
+#[test]
+fn a_chain_with_shared_memory_ends_at_an_error_wherever_it_is() {
+    let work = work("region-word", 120);
+    for index in [0, 3, 5, 6, 7, 90] {
+        let at = Query::Account(work.block.transactions[index].env.caller);
+        let faulty = FaultyStore::new(work.store.clone());
+        let store: Arc<dyn StateStore> =
+            Arc::new(faulty.with(Victims::Only(at), Fault::ErrorAtHand));
+        let ended = engine(&work, 2).build().unwrap().execute(&work.block, &store);
+        assert!(
+            matches!(ended, Err(BlockError::Store { index: i, .. }) if i == index),
+            "{ended:?}"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! What one worker remembers of a table: the keys it met lately, and places for its new entries.
+//! What one worker remembers of a table: the keys it met lately or is about to meet, and places for its new entries.
 //!
 //! A table is shared, so to find a key in it costs a lock whose cache line the other workers have
 //! had since, and a new entry between two of theirs shares its lines with them. What most

@@ -325,6 +325,30 @@ mod tests {
     }
 
     #[test]
+    fn several_keys_have_the_ids_that_each_has_and_a_guide_is_reminded_of_them() {
+        let table: Table<Number> = Table::new();
+        let mut guide = Guide::default();
+        for from in [0, 3, 500] {
+            // Some of them twice, more than expected, and some that another way knows.
+            let keys: Vec<u64> = (from..from + 40).chain(from..from + 4).collect();
+            let known = table.intern_by(&mut guide, &(from + 2));
+            let ids = table.intern_several::<8>(keys.iter().copied());
+            assert_eq!(ids[2], known);
+            let alone: Vec<_> = keys.iter().map(|key| table.intern(key)).collect();
+            assert_eq!(ids[..], alone);
+            let mut other = Guide::default();
+            table.remind(&mut other, &ids[..10]);
+            let recalled = keys[..10].iter().zip(&ids).filter(|(key, id)| {
+                let hash = Number::hash(key, &table.hasher);
+                other.recall(hash, key).inspect(|found| assert_eq!(found, *id)).is_some()
+            });
+            assert!(recalled.count() > 0);
+            assert_eq!(table.intern_by(&mut other, &keys[9]), ids[9]);
+        }
+        assert!(table.intern_several::<8>([]).is_empty());
+    }
+
+    #[test]
     fn a_key_that_several_threads_add_at_once_has_one_id() {
         const KEYS: u64 = 20_000;
         let table: Arc<Table<Number>> = Arc::new(Table::new());

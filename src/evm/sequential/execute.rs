@@ -108,6 +108,7 @@ impl Sequential {
         if conduct.feed.is_some() {
             // Who takes outcomes as they commit is told of each before the next one runs.
             drop(started);
+            drop(regions);
             return Some(self.execute_under(block, store, policy, conduct));
         }
         started.machine.state().end_rehearsal();

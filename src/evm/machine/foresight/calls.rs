@@ -14,7 +14,7 @@ use crate::{
     state::{EntryId, TxIndex},
     sync::{
         Arc, Mutex, RandomState,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -33,6 +33,9 @@ pub(in super::super) struct Calls {
     transactions: Box<[AtomicU32]>,
     /// By slot: the transactions, with the step, whose forecast goes on when its value is there.
     pending: Mutex<HashMap<EntryId, Steps, RandomState>>,
+    /// By transaction: the steps whose value was waited for, as bits. Each is waited for once: of two values that land,
+    /// each may lead to the same step, and so to twice as many at each step after it.
+    waited: Box<[AtomicU64]>,
 }
 
 #[derive(Default)]
@@ -50,8 +53,11 @@ struct Function {
 impl Calls {
     /// For so many transactions.
     pub(in super::super) fn new(transactions: usize) -> Self {
-        let transactions = (0..transactions).map(|_| AtomicU32::new(0)).collect();
-        Self { transactions, ..Self::default() }
+        Self {
+            transactions: (0..transactions).map(|_| AtomicU32::new(0)).collect(),
+            waited: (0..transactions).map(|_| AtomicU64::new(0)).collect(),
+            ..Self::default()
+        }
     }
 
     /// Notes which function a transaction calls.
@@ -115,8 +121,8 @@ impl Calls {
         learn(Arc::make_mut(&mut functions.all[number as usize].recipe));
     }
 
-    /// Has the transaction's forecast go on when the slot's value is there. `known` says that it is there
-    /// already: then nothing is noted. Whoever puts it there does so before it [takes](Self::take).
+    /// Has the transaction's forecast go on when the slot's value is there, once for each step. `known` says that it
+    /// is there already: then nothing is noted. Whoever puts it there does so before it [takes](Self::take).
     pub(super) fn wait(
         &self,
         slot: EntryId,
@@ -128,7 +134,10 @@ impl Calls {
         if known() {
             return false;
         }
-        pending.entry(slot).or_default().push((tx, step));
+        // Relaxed: under the lock.
+        if self.waited[tx.get()].fetch_or(1 << step, Ordering::Relaxed) & 1 << step == 0 {
+            pending.entry(slot).or_default().push((tx, step));
+        }
         true
     }
 
@@ -146,5 +155,28 @@ impl Calls {
             all.into_iter().map(move |(tx, step)| (slot, tx, step))
         };
         waiting.flat_map(each).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{evm::machine::cells::AccountCell, state::Table};
+
+    #[test]
+    fn a_step_is_waited_for_once_however_many_values_lead_to_it() {
+        let table = Table::<AccountCell>::new();
+        let slots = [1, 2].map(|at| table.intern(&Address::repeat_byte(at)));
+        let calls = Calls::new(2);
+        let (tx, other) = (TxIndex(0), TxIndex(1));
+        assert!(!calls.wait(slots[0], tx, 3, || true), "known");
+        for _ in 0..4 {
+            assert!(calls.wait(slots[0], tx, 3, || false));
+        }
+        assert!(calls.wait(slots[0], other, 3, || false) && calls.wait(slots[1], tx, 4, || false));
+        let mut waiting = calls.take(slots.into_iter()).to_vec();
+        waiting.sort_unstable();
+        assert_eq!(waiting, [(slots[0], tx, 3), (slots[0], other, 3), (slots[1], tx, 4)]);
+        assert!(calls.wait(slots[0], tx, 3, || false) && calls.take(slots.into_iter()).is_empty());
     }
 }

@@ -51,6 +51,8 @@ struct Course<'a> {
     values: Range<usize>,
     /// The steps that are taken next, as bits.
     due: u64,
+    /// Those that have named something: none does so twice, though it may take several values.
+    taken: u64,
 }
 
 /// A slot that a step names.
@@ -98,7 +100,8 @@ impl EvmMachine {
 
     fn follow_together(&self, forecasts: &[Forecast], asks: &mut Asks) {
         let mut values = Vec::with_capacity(forecasts.iter().map(|f| f.recipe.steps.len()).sum());
-        let courses = forecasts.iter().filter_map(|forecast| self.begin(forecast, &mut values));
+        let courses =
+            forecasts.iter().filter_map(|forecast| self.begin_course(forecast, &mut values));
         let mut courses: SmallVec<[_; TOGETHER]> = courses.collect();
         let (mut numbers, mut lookups) = (Numbers::default(), Vec::new());
         loop {
@@ -108,7 +111,7 @@ impl EvmMachine {
             if lookups.is_empty() {
                 return;
             }
-            self.hash(&courses, &mut lookups);
+            self.hash_keys(&courses, &mut lookups);
             let key = |lookup: &Lookup| SlotKey {
                 account: numbers.get(self, lookup.contract),
                 generation: 0,
@@ -132,7 +135,7 @@ impl EvmMachine {
     }
 
     /// Begins to follow a transaction. `None`: there is nothing to follow.
-    fn begin<'a>(
+    fn begin_course<'a>(
         &'a self,
         forecast: &'a Forecast,
         values: &mut Vec<Option<U256>>,
@@ -150,7 +153,7 @@ impl EvmMachine {
                 recipe.needing(1 << step)
             }
         };
-        Some(Course { tx: *tx, recipe, call, values: from..values.len(), due })
+        Some(Course { tx: *tx, recipe, call, values: from..values.len(), due, taken: 0 })
     }
 
     /// Takes the steps that are due, as far as nothing is hashed.
@@ -162,21 +165,22 @@ impl EvmMachine {
         lookups: &mut Vec<Lookup>,
         asks: &mut Asks,
     ) {
-        let due = std::mem::take(&mut course.due);
+        let due = std::mem::take(&mut course.due) & !course.taken;
         if due == 0 {
             return;
         }
         let values = &values[course.values.clone()];
-        for (step, taken) in course.recipe.steps.iter().enumerate() {
-            if due & 1 << step == 0 || !taken.is_followed(&course.call, values) {
+        for (step, named) in course.recipe.steps.iter().enumerate() {
+            if due & 1 << step == 0 || !named.is_followed(&course.call, values) {
                 continue;
             }
-            match taken.place.unhashed(&course.call, values) {
-                None => {}
-                Some(Unhashed::Account(address)) => {
+            let Some(place) = named.place.unhashed(&course.call, values) else { continue };
+            course.taken |= 1 << step;
+            match place {
+                Unhashed::Account(address) => {
                     self.ask_ahead(Query::Account(address), course.tx.0, asks);
                 }
-                Some(Unhashed::Slot(contract, slot, keys)) => {
+                Unhashed::Slot(contract, slot, keys) => {
                     lookups.push(Lookup { course: at, step, contract, slot, keys });
                 }
             }
@@ -184,36 +188,45 @@ impl EvmMachine {
     }
 
     /// Hashes the slots, level by level.
-    fn hash(&self, courses: &[Course<'_>], lookups: &mut [Lookup]) {
+    fn hash_keys(&self, courses: &[Course<'_>], lookups: &mut [Lookup]) {
         let foreseen = &self.storage.foreseen;
-        let mut missing = SmallVec::<[(usize, u8); 32]>::new();
+        // Which lookup needs which pair, and the pairs, of which those of one transaction differ.
+        let mut missing = SmallVec::<[(usize, u8, usize); 32]>::new();
         let mut pairs = SmallVec::<[(U256, U256); 32]>::new();
         for level in 0.. {
-            let mut any = false;
+            let (mut any, mut of, mut own) = (false, usize::MAX, 0);
             for (at, lookup) in lookups.iter_mut().enumerate() {
                 let Some((key, field)) = lookup.keys.get(level).copied() else { continue };
                 any = true;
+                if lookup.course != of {
+                    (of, own) = (lookup.course, pairs.len());
+                }
                 match foreseen.known(courses[lookup.course].tx, key, lookup.slot) {
                     Some(hash) => lookup.slot = behind(hash, field),
                     None => {
-                        missing.push((at, field));
-                        pairs.push((key, lookup.slot));
+                        let pair = (key, lookup.slot);
+                        let same = pairs[own..].iter().position(|other| *other == pair);
+                        missing.push((at, field, same.map_or(pairs.len(), |same| own + same)));
+                        if same.is_none() {
+                            pairs.push(pair);
+                        }
                     }
                 }
             }
             if !any {
                 return;
             }
-            let mut of = missing.drain(..).zip(&pairs);
-            keccak::entries(&pairs, |hash| {
-                if let Some(((at, field), (key, place))) = of.next() {
-                    let lookup = &mut lookups[at];
-                    lookup.slot = behind(hash, field);
-                    let hashed = Hashed { key: *key, place: *place, hash };
-                    foreseen.add(courses[lookup.course].tx, hashed);
+            let hashes: SmallVec<[U256; 32]> = keccak::entries(&pairs).collect();
+            let mut kept = 0;
+            for (at, field, pair) in missing.drain(..) {
+                let (lookup, hash) = (&mut lookups[at], hashes[pair]);
+                lookup.slot = behind(hash, field);
+                if pair == kept {
+                    kept += 1;
+                    let (key, place) = pairs[pair];
+                    foreseen.add(courses[lookup.course].tx, Hashed { key, place, hash });
                 }
-            });
-            drop(of);
+            }
             pairs.clear();
         }
     }

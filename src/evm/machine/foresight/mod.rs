@@ -1,9 +1,9 @@
 //! What transactions will read, from what others like them have read.
 //!
 //! ```text
-//!  prefetch ── forecast(tx) ──► words of the call ──► places ──► queued reads
-//!                  ▲                                                │ a slot that names a contract
-//!                  └───────────────── landed ◄──────────────────────┘
+//!  prefetch ── forecasts ──► words of the calls ──► places ──► queued reads
+//!                  ▲                                              │ a slot that names a contract
+//!                  └───────────────── landed ◄────────────────────┘
 //!  a transaction ends ── learn ──► recipe of its function
 //! ```
 //!
