@@ -108,3 +108,52 @@ fn a_hash_that_was_handed_over_costs_the_same_gas() {
         compare(&block, &world);
     });
 }
+
+/// How many values in a row each lead to two others.
+const LEVELS: u64 = 24;
+
+/// Reads at each level `a = A[caller][a][b]`, which is each caller's own, and `b = B[a]`, which all share and the
+/// first of them has fetched: each step takes what both steps before it have read.
+fn braid() -> Vec<u8> {
+    let hash = &hex!("5f 52 6020 52 6040 5f 20")[..];
+    let (a, b) = (&hex!("6060 51")[..], &hex!("6080 51")[..]);
+    let level = |level: u64| {
+        let (own, shared) = (entry(level as u8), entry(100 + level as u8));
+        let own = [&hex!("33")[..], &own, a, hash, b, hash, &hex!("54 80 6060 52")].concat();
+        [&own[..], &shared, &hex!("54 6080 52")].concat()
+    };
+    (0..LEVELS).flat_map(level).chain([0]).collect()
+}
+
+#[test]
+fn a_step_that_takes_two_values_is_foreseen_once_and_not_twice_as_often_at_each_level() {
+    in_time(|| {
+        let mut memory = MemoryStore::builder();
+        memory.nonce(CONTRACT, 1).code(CONTRACT, braid().into());
+        let calls: Vec<_> = (0..80).map(|i| call(i, &[1, 2, 3, 4])).collect();
+        for call in &calls {
+            let (mut a, mut b) = (U256::ZERO, U256::ZERO);
+            for level in 0..LEVELS {
+                let own = slot(call.caller.into_word().into(), U256::from(level));
+                let own = slot(b, slot(a, own));
+                (a, b) = (named(1_000 + level), named(5_000 + level));
+                memory.slot(CONTRACT, own, a);
+                memory.slot(CONTRACT, slot(a, U256::from(100 + level)), b);
+            }
+        }
+        let calls = calls.into_iter().map(|call| TxEnv { gas_limit: 500_000, ..call });
+        let env = BlockEnv { gas_limit: u64::MAX, beneficiary: MINER, ..BlockEnv::default() };
+        let block = Arc::new(Block::new(SpecId::PRAGUE, 1, env, calls));
+        let world = Arc::new(memory.build());
+        let expected = expected(&block, &*world);
+        for (threads, window) in [(1, 8), (2, 8), (2, 64)] {
+            let store: Arc<dyn StateStore> =
+                Arc::new(LatencyStore::new(world.clone(), Latency::Fixed(SHORT)));
+            let actual = parallel(threads).window(window).build().unwrap().execute(&block, &store);
+            assert_eq!(executor::difference(&expected, &actual), None, "{threads}, {window}");
+            // Each level is two waits if it is not foreseen.
+            let waits = actual.unwrap().statistics.suspensions;
+            assert!(waits < 80 * 2 * LEVELS, "{waits}, {threads}, {window}");
+        }
+    });
+}
