@@ -147,22 +147,20 @@ fn a_block_that_was_built_to_waste_speculation_wastes_a_bounded_share() {
     }
 }
 
-/// A store that keeps the thread which makes the given read of a slot for a while, as if it were off its core.
-struct Stalling {
+/// A store whose reads somebody hears of, on the thread that makes them, before they are answered.
+struct Overheard<F> {
     inner: Arc<dyn StateStore>,
-    /// Reads of slots until then.
-    left: AtomicUsize,
+    hears: F,
 }
 
-impl StateStore for Stalling {
+impl<F: Fn(Query) + Send + Sync> StateStore for Overheard<F> {
     fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        (self.hears)(Query::Account(address));
         self.inner.try_account(address)
     }
 
     fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            thread::sleep(Duration::from_millis(300));
-        }
+        (self.hears)(Query::Slot(address, slot));
         self.inner.try_storage(address, slot)
     }
 
@@ -171,15 +169,27 @@ impl StateStore for Stalling {
     }
 }
 
+fn overheard(
+    work: &Contention,
+    hears: impl Fn(Query) + Send + Sync + 'static,
+) -> Arc<dyn StateStore> {
+    Arc::new(Overheard { inner: work.store.clone(), hears })
+}
+
 #[test]
 fn a_worker_that_is_off_its_core_when_its_turn_comes_lets_the_others_waste_no_more() {
     const WINDOW: u32 = 256;
     let work = wasteful(1_000);
     let expected = sequential(&work);
     for at in [40, 90, 200] {
-        let stalling = Stalling { inner: work.store.clone(), left: AtomicUsize::new(at) };
+        // The thread that makes that read of a slot is kept for a while, as if it were off its core.
+        let left = AtomicUsize::new(at);
+        let store = overheard(&work, move |query| {
+            if matches!(query, Query::Slot(..)) && left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                thread::sleep(Duration::from_millis(300));
+            }
+        });
         let engine = engine(&work, 4).window(WINDOW).build().unwrap();
-        let store: Arc<dyn StateStore> = Arc::new(stalling);
         let outcome = engine.execute(&work.block, &store).unwrap();
         assert_same(&outcome, &expected, "wasteful");
         let (wasted, most) = (outcome.statistics.wasted_gas, allowed(&work, &outcome, WINDOW));
@@ -202,38 +212,21 @@ fn a_chain_of_one_function_wakes_nobody() {
     }
 }
 
-/// A store that counts how often an account is read.
-struct Counting {
-    inner: Arc<dyn StateStore>,
-    accounts: Mutex<HashMap<Address, u32>>,
-}
-
-impl StateStore for Counting {
-    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
-        *self.accounts.lock().unwrap().entry(address).or_default() += 1;
-        self.inner.try_account(address)
-    }
-
-    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
-        self.inner.try_storage(address, slot)
-    }
-
-    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
-        self.inner.try_has_storage(address)
-    }
-}
-
 #[test]
 fn a_chain_with_shared_memory_is_not_executed_twice_to_be_known_for_one() {
     let work = work("region-word", 200);
     let expected = sequential(&work);
-    let store =
-        Arc::new(Counting { inner: work.store.clone(), accounts: Mutex::new(HashMap::new()) });
+    let accounts = Arc::new(Mutex::new(HashMap::new()));
+    let heard = accounts.clone();
+    let store = overheard(&work, move |query| {
+        if let Query::Account(address) = query {
+            *heard.lock().unwrap().entry(address).or_insert(0) += 1;
+        }
+    });
     let engine = engine(&work, 2).build().unwrap();
-    let counted: Arc<dyn StateStore> = store.clone();
-    let outcome = engine.execute(&work.block, &counted).unwrap();
+    let outcome = engine.execute(&work.block, &store).unwrap();
     assert_same(&outcome, &expected, "region-word");
-    let accounts = store.accounts.lock().unwrap();
+    let accounts = accounts.lock().unwrap();
     assert!(accounts.len() > 200 && accounts.values().all(|times| *times == 1));
 }
 
@@ -276,30 +269,6 @@ fn a_chain_with_shared_memory_streams_and_stops_wherever_it_is() {
     }
 }
 
-/// A store that cancels the block at the given read of an account.
-struct Cancelling {
-    inner: Arc<dyn StateStore>,
-    left: AtomicUsize,
-    token: CancelToken,
-}
-
-impl StateStore for Cancelling {
-    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.token.cancel();
-        }
-        self.inner.try_account(address)
-    }
-
-    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
-        self.inner.try_storage(address, slot)
-    }
-
-    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
-        self.inner.try_has_storage(address)
-    }
-}
-
 #[test]
 fn a_chain_with_shared_memory_that_is_cancelled_leaves_what_it_showed_itself_with_as_well() {
     let work = work("region-word", 120);
@@ -309,8 +278,11 @@ fn a_chain_with_shared_memory_that_is_cancelled_leaves_what_it_showed_itself_wit
         let token = CancelToken::new();
         let options = ExecuteOptions::new().cancel(&token).keep_committed();
         let left = AtomicUsize::new(at);
-        let store: Arc<dyn StateStore> =
-            Arc::new(Cancelling { inner: work.store.clone(), left, token });
+        let store = overheard(&work, move |query| {
+            if matches!(query, Query::Account(_)) && left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                token.cancel();
+            }
+        });
         let ended = engine.execute_with(&work.block, &store, options);
         let Err(error @ BlockError::Cancelled { .. }) = &ended else { panic!("{ended:?}") };
         let partial = error.committed().unwrap();
