@@ -168,6 +168,11 @@ impl Scheduler {
         self.window.far(self.cursor.frontier().0)
     }
 
+    /// Transactions below this have been handed out to workers, at least once.
+    pub fn started(&self) -> u32 {
+        self.ready.started()
+    }
+
     /// First index that may not start yet if it was reserved, or started before.
     pub fn near_end(&self) -> u32 {
         self.window.near(self.cursor.frontier().0)

@@ -13,6 +13,7 @@ mod generate;
 #[path = "../supervision/patience.rs"]
 mod patience;
 
+mod ahead;
 mod crowd;
 mod differential;
 mod errors;

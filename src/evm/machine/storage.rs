@@ -256,11 +256,14 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     // As far ahead again as transactions may start: by the time they do, their reads have landed.
     // The frontier first: by the time the window is looked at it may lie beyond that.
     let frontier = run.scheduler.cursor().frontier().0;
-    let started = run.scheduler.window_end();
-    let most = started.saturating_add(started - frontier).min(run.scheduler.len());
+    let window = run.scheduler.window_end();
+    let most = window.saturating_add(window - frontier).min(run.scheduler.len());
+    // From what starts next, not from the frontier: while that is held up, other workers start what follows,
+    // and had better not overtake the forecasts.
+    let next = run.scheduler.started().max(frontier);
     // Relaxed, both: hints; whoever acts on them holds the lock and looks again.
     let ahead = storage.ahead.load(Ordering::Relaxed);
-    if storage.prefetched.load(Ordering::Relaxed) >= frontier.saturating_add(ahead).min(most) {
+    if storage.prefetched.load(Ordering::Relaxed) >= next.saturating_add(ahead).min(most) {
         return;
     }
     let Some(mut pace) = storage.prefetching.try_lock() else { return };
@@ -268,7 +271,7 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     let ahead = pace.ahead(frontier, waits, most.saturating_sub(frontier));
     storage.ahead.store(ahead, Ordering::Relaxed);
     // Further than that, so that there is nothing to do for a while.
-    let end = (frontier + ahead + (ahead / PART).min(ENOUGH)).min(most);
+    let end = (next + ahead + (ahead / PART).min(ENOUGH)).min(most);
     let mut reads = Vec::new();
     loop {
         let from = storage.prefetched.load(Ordering::Relaxed);
@@ -292,8 +295,25 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     }
 }
 
+/// Makes up for forecasts of transactions of which nothing was known when they were looked at.
+fn catch_up(run: &Arc<Run<EvmMachine>>) {
+    let machine = &run.machine;
+    let mut late = machine.storage.calls.take_late(ENOUGH as usize);
+    // The others have committed.
+    let frontier = run.scheduler.cursor().frontier();
+    late.retain(|tx| *tx >= frontier);
+    let mut asks = Asks::new();
+    machine.catch_up(&late, &mut asks);
+    asks.sort_by_key(|(_, rank)| *rank);
+    machine.queue(asks);
+    pump(run);
+}
+
 /// What workers do for the store between transactions. `true`: it counts on being called again.
 pub(super) fn serve(run: &Arc<Run<EvmMachine>>) -> bool {
+    if run.machine.storage.calls.any_late() {
+        catch_up(run);
+    }
     prefetch(run);
     drive(run)
 }

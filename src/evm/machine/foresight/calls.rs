@@ -1,6 +1,12 @@
 //! The functions that a block calls, and who waits for a value to go on.
+//!
+//! At first nothing is known of a function, and transactions that call it are passed over where others are
+//! forecast. When the first of them has ended, the others are *late*: their forecasts are made up for, lowest first.
 
-use std::collections::HashMap;
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
 
 use alloy_primitives::Address;
 use revm::context::TxEnv;
@@ -14,7 +20,7 @@ use crate::{
     state::{EntryId, TxIndex},
     sync::{
         Arc, Mutex, RandomState,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -36,6 +42,9 @@ pub(in super::super) struct Calls {
     /// By transaction: the steps whose value was waited for, as bits. Each is waited for once: of two values that land,
     /// each may lead to the same step, and so to twice as many at each step after it.
     waited: Box<[AtomicU64]>,
+    late: Mutex<BinaryHeap<Reverse<TxIndex>>>,
+    /// Whether there are any.
+    any_late: AtomicBool,
 }
 
 #[derive(Default)]
@@ -48,6 +57,8 @@ struct Functions {
 struct Function {
     calls: u32,
     recipe: Arc<Recipe>,
+    /// Who calls it and was noted before anything was known.
+    passed_over: Vec<TxIndex>,
 }
 
 impl Calls {
@@ -69,7 +80,11 @@ impl Calls {
         if number as usize == all.len() {
             all.push(Function::default());
         }
-        all[number as usize].calls += 1;
+        let function = &mut all[number as usize];
+        function.calls += 1;
+        if function.recipe.trials == 0 {
+            function.passed_over.push(tx);
+        }
         // Relaxed: whoever reads an older value learns and forecasts nothing.
         self.transactions[tx.get()].store(number + 1, Ordering::Relaxed);
     }
@@ -118,7 +133,30 @@ impl Calls {
         let word = self.transactions[tx.get()].load(Ordering::Relaxed);
         let Some(number) = (word & !FORECAST).checked_sub(1) else { return };
         let mut functions = self.functions.lock();
-        learn(Arc::make_mut(&mut functions.all[number as usize].recipe));
+        let function = &mut functions.all[number as usize];
+        learn(Arc::make_mut(&mut function.recipe));
+        let passed_over = std::mem::take(&mut function.passed_over);
+        drop(functions);
+        if !passed_over.is_empty() {
+            let mut late = self.late.lock();
+            late.extend(passed_over.into_iter().map(Reverse));
+            // Relaxed: what it is about is under the lock.
+            self.any_late.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether forecasts are to be made up for.
+    #[inline]
+    pub(in super::super) fn any_late(&self) -> bool {
+        self.any_late.load(Ordering::Relaxed)
+    }
+
+    /// The lowest transactions whose forecasts are to be made up for, at most so many.
+    pub(in super::super) fn take_late(&self, most: usize) -> SmallVec<[TxIndex; 16]> {
+        let mut late = self.late.lock();
+        let taken = (0..most).map_while(|_| late.pop()).map(|Reverse(tx)| tx).collect();
+        self.any_late.store(!late.is_empty(), Ordering::Relaxed);
+        taken
     }
 
     /// Has the transaction's forecast go on when the slot's value is there, once for each step. `known` says that it

@@ -26,6 +26,13 @@ impl EvmMachine {
         self.follow(&forecasts, asks);
     }
 
+    /// Queues what transactions will probably read of which nothing was known when they were noted.
+    pub(in super::super) fn catch_up(&self, transactions: &[TxIndex], asks: &mut Asks) {
+        let forecasts = transactions.iter().filter_map(|tx| self.begin_forecast(*tx));
+        let forecasts: SmallVec<[_; 16]> = forecasts.collect();
+        self.follow(&forecasts, asks);
+    }
+
     /// Queues what a transaction will probably read, if there is something to go by and it was not done
     /// before. The caller starts the reads.
     pub(in super::super) fn forecast(&self, tx: TxIndex, asks: &mut Asks) {

@@ -4,6 +4,10 @@
 //! Where what they read is known before they start, that only has all of it leave the processor's cache
 //! before it is used; half the way will do, and half of that, until they begin to wait. A way that was too
 //! short is not tried again: every second transaction would wait half of the time.
+//!
+//! The way is counted from the transaction that starts next. While the frontier is held up, the other workers go on with
+//! what follows, up to the window's end: counted from the frontier, they overtook a short way, and then waited for each
+//! location, one after the other. At 100 µs a read one held up for a millisecond had a hundred others wait so.
 
 /// How many transactions commit from one look to the next.
 const EVERY: u32 = 64;
@@ -22,7 +26,7 @@ const FEW: u32 = 16;
 /// More than one per so many: a longer one is needed.
 const MANY: u32 = 8;
 
-/// The number of transactions, counted from the lowest that is not committed.
+/// The number of transactions, counted from the one that starts next.
 #[derive(Debug)]
 pub(in super::super) struct Pace {
     ahead: u32,
@@ -39,8 +43,8 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How many transactions to be ahead of `frontier`, and at most; contexts have waited for the store
-    /// so many times.
+    /// How many transactions to be ahead of what starts next, and at most, when those below `frontier` have committed
+    /// and contexts have waited for the store so many times.
     pub(in super::super) fn ahead(&mut self, frontier: u32, waits: u32, most: u32) -> u32 {
         self.ahead = self.ahead.min(most);
         let (from, before) = self.since;

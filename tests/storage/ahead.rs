@@ -1,0 +1,136 @@
+//! How far forecasts reach: a store that answers when it is looked after, and one worker, so that how often
+//! transactions wait does not hang on time.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use chorus::{
+    evm::{AccountInfo, Block, BlockEnv, SpecId, StateStore, StoreError, TxEnv},
+    store::{MemoryStore, Query, Read},
+};
+
+use crate::{
+    executor,
+    patience::in_time,
+    stores::said,
+    world::{CONTRACT, MINER, call, expected, parallel, sender},
+};
+
+/// Places of the mappings, each of which takes the caller.
+const PLACES: [u8; 3] = [1, 2, 3];
+
+/// Has nothing at hand, and answers when it is looked after for the second time.
+struct Driven {
+    world: Arc<MemoryStore>,
+    /// This is held back for so many looks more.
+    held: Mutex<Option<(Query, u32)>>,
+    /// What was fetched since the last look, and before.
+    fetched: Mutex<[Vec<Read>; 2]>,
+}
+
+impl StateStore for Driven {
+    fn try_account(&self, _: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        None
+    }
+
+    fn try_storage(&self, _: Address, _: U256) -> Option<Result<U256, StoreError>> {
+        None
+    }
+
+    fn try_has_storage(&self, _: Address) -> Option<Result<bool, StoreError>> {
+        None
+    }
+
+    fn try_block_hash(&self, _: u64) -> Option<Result<B256, StoreError>> {
+        None
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        self.fetched.lock().unwrap()[0].extend(reads);
+    }
+
+    fn drive(&self) -> bool {
+        let reads = {
+            let [fresh, due] = &mut *self.fetched.lock().unwrap();
+            std::mem::replace(due, std::mem::take(fresh))
+        };
+        let mut back = Vec::new();
+        for read in reads {
+            match &mut *self.held.lock().unwrap() {
+                Some((query, looks)) if *query == read.query() && *looks > 0 => {
+                    *looks -= 1;
+                    back.push(read);
+                }
+                _ => {
+                    let result = said(&self.world, read.query());
+                    read.answer(result);
+                }
+            }
+        }
+        let [fresh, due] = &mut *self.fetched.lock().unwrap();
+        due.append(&mut back);
+        !fresh.is_empty() || !due.is_empty()
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        Some(Duration::from_micros(100))
+    }
+}
+
+/// The caller's entry of the mapping at that place.
+fn entry(caller: Address, place: u8) -> U256 {
+    let bytes = [caller.into_word(), U256::from(place).into()].concat();
+    keccak256(bytes).into()
+}
+
+/// So many calls of one function, each of which reads entries of its own.
+fn block(transactions: u64) -> (Arc<Block>, Arc<MemoryStore>) {
+    let read =
+        |place| [&hex!("33 5f 52 60")[..], &[place], &hex!("6020 52 6040 5f 20 54 50")].concat();
+    let code = PLACES.map(read).concat();
+    let mut memory = MemoryStore::builder();
+    memory.nonce(CONTRACT, 1).code(CONTRACT, code.into());
+    let calls = (0..transactions).map(|i| {
+        PLACES.iter().for_each(|place| {
+            memory.slot(CONTRACT, entry(sender(i), *place), U256::from(i));
+        });
+        call(i, &[1, 2, 3, 4])
+    });
+    let calls: Vec<TxEnv> = calls.collect();
+    let env = BlockEnv { gas_limit: u64::MAX, beneficiary: MINER, ..BlockEnv::default() };
+    (Arc::new(Block::new(SpecId::PRAGUE, 1, env, calls)), Arc::new(memory.build()))
+}
+
+/// How often transactions of the block wait, in that window, with one location held back.
+fn waits(transactions: u64, window: u32, held: Option<(Query, u32)>) -> u64 {
+    let (block, world) = block(transactions);
+    let expected = expected(&block, &*world);
+    let held = Mutex::new(held);
+    let store: Arc<dyn StateStore> = Arc::new(Driven { world, held, fetched: Mutex::default() });
+    let engine = parallel(1).window(window).reads_in_flight(4096).build().unwrap();
+    let actual = engine.execute(&block, &store);
+    assert_eq!(executor::difference(&expected, &actual), None);
+    actual.unwrap().statistics.suspensions
+}
+
+#[test]
+fn who_was_looked_at_before_anything_was_known_is_forecast_when_something_is() {
+    in_time(|| {
+        // As many as are looked at when the block begins: twice the window.
+        let waits = waits(200, 100, None);
+        assert!(waits < 20, "{waits}");
+    });
+}
+
+#[test]
+fn forecasts_stay_ahead_of_what_starts_though_the_frontier_is_held_up() {
+    in_time(|| {
+        // Long enough for the way ahead to have become short.
+        let held = Query::Slot(CONTRACT, entry(sender(1_000), PLACES[0]));
+        let waits = waits(1_500, 400, Some((held, 350)));
+        assert!(waits < 20, "{waits}");
+    });
+}
