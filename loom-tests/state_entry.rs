@@ -37,6 +37,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: a_late_fill_does_not_undo_a_commit,
     },
     Model {
+        name: "a_change_decided_at_the_cursor_is_seen_or_told_and_builds_on_what_is_known",
+        threads: 3,
+        bound: 3,
+        weakenings: &["entry.commit-tells"],
+        run: a_change_decided_at_the_cursor_is_seen_or_told_and_builds_on_what_is_known,
+    },
+    Model {
         name: "what_was_read_without_the_lock_is_checked_at_the_cursor",
         threads: 2,
         bound: 4,
@@ -161,6 +168,35 @@ fn a_late_fill_does_not_undo_a_commit() {
         assert_eq!(filler.join().unwrap(), told.contains(&reader));
     }
     assert_eq!(entry.committed(), Some(11));
+}
+
+/// The commit step takes from a balance what it finds there, if the store has answered by then, beside readers who ask
+/// the store.
+fn a_change_decided_at_the_cursor_is_seen_or_told_and_builds_on_what_is_known() {
+    let entry = Arc::new(Entry::<Number>::default());
+    let readers = [MIDDLE, READER].map(|reader| {
+        let entry = entry.clone();
+        thread::spawn(move || {
+            let mut read = entry.read(reader);
+            if read == Read::Unknown {
+                entry.fill(10);
+                read = entry.read(reader);
+            }
+            assert!(matches!(read, Read::Value(3 | 10)), "{read:?}");
+            read == Read::Value(10)
+        })
+    });
+    let mut told = Vec::new();
+    let takes = |value: &u32| value.checked_sub(7).map(Set);
+    let taken = entry.commit_if(LOW, &mut told, takes);
+    for (reader, before) in [MIDDLE, READER].into_iter().zip(readers) {
+        let before = before.join().unwrap();
+        assert!(before || taken, "saw what nobody committed");
+        assert_eq!(told.contains(&reader), taken && before);
+    }
+    assert_eq!(entry.committed(), Some(if taken { 3 } else { 10 }));
+    assert!(!entry.commit_if(MIDDLE, &mut Vec::new(), |value| value.checked_sub(11).map(Set)));
+    assert_eq!(entry.difference(|before, now| (*before, *now)), taken.then_some((10, 3)));
 }
 
 /// A number that hardly changes: nobody who reads it before its first change is told of that.

@@ -1,6 +1,8 @@
 //! `state::table` and its index: a key has one entry, whoever adds it, and whatever is added beside it. Under loom a
 //! line of the index has one word, and its first tier one line, so every two keys meet.
 
+use std::hash::{Hash, Hasher};
+
 use chorus::{
     state::{Cell, EntryId, Guide, Table},
     sync::{Arc, brief, thread},
@@ -23,6 +25,13 @@ pub(crate) const MODELS: &[Model] = &[
         weakenings: &["index.take"],
         run: a_key_that_was_added_is_found_beside_one_that_is_being_added,
     },
+    Model {
+        name: "a_key_in_the_crowd_has_one_entry_whoever_adds_it",
+        threads: 2,
+        bound: 3,
+        weakenings: &["index.crowd-locked"],
+        run: a_key_in_the_crowd_has_one_entry_whoever_adds_it,
+    },
 ];
 
 /// A number, by another.
@@ -43,9 +52,35 @@ impl Cell for Number {
     }
 }
 
+/// A number whose hash is that of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike(u64);
+
+impl Hash for Alike {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// A number, by such a one.
+struct Crowded;
+
+impl Cell for Crowded {
+    type Key = Alike;
+    type Value = u64;
+    type Change = u64;
+    type Seen = u64;
+
+    fn apply(value: &mut u64, change: &u64) {
+        *value = *change;
+    }
+
+    fn holds(value: &u64, seen: &u64) -> bool {
+        value == seen
+    }
+}
+
 /// The keys that have entries, in order.
-fn keys(table: &Table<Number>) -> Vec<u64> {
-    let mut keys: Vec<u64> = table.iter().map(|(_, key, _)| *key).collect();
+fn keys<K: Copy + Ord, C: Cell<Key = K, Value = u64>>(table: &Table<C>) -> Vec<K> {
+    let mut keys: Vec<_> = table.iter().map(|(_, key, _)| *key).collect();
     keys.sort_unstable();
     keys
 }
@@ -83,4 +118,22 @@ fn a_key_that_was_added_is_found_beside_one_that_is_being_added() {
     assert!(seen.is_none_or(|seen| seen == other), "another entry than the one that was added");
     assert_eq!(table.find(&1), Some(other));
     assert_eq!(keys(&table), [1, 2]);
+}
+
+/// A model's index has four tiers, and each key's line in them has one word: the fifth that is alike is one of the
+/// crowd.
+fn a_key_in_the_crowd_has_one_entry_whoever_adds_it() {
+    brief::follow();
+    let table = Arc::new(Table::<Crowded>::new());
+    let before = [1, 2, 3, 4].map(|key| table.intern(&Alike(key)));
+    let other = {
+        let table = table.clone();
+        thread::spawn(move || [6, 5].map(|key| table.intern(&Alike(key))))
+    };
+    let own = [5, 6].map(|key| table.intern(&Alike(key)));
+    let [second, first] = other.join().unwrap();
+    assert_eq!(own, [first, second], "an entry for each of the two who asked");
+    assert_eq!([5, 6].map(|key| table.find(&Alike(key))), own.map(Some));
+    assert_eq!([1, 2, 3, 4].map(|key| table.find(&Alike(key))), before.map(Some));
+    assert_eq!(keys(&table), [1, 2, 3, 4, 5, 6].map(Alike));
 }

@@ -260,7 +260,7 @@ where
         inner.take(writer);
         self.change_committed(inner, change);
         self.note_change(inner, writer, told);
-        if C::worth_telling(change) {
+        if C::worth_telling(change) && !weakened("entry.commit-tells") {
             self.tell(inner, writer, told);
         }
         inner.leave(writer);
