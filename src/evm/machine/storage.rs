@@ -246,7 +246,7 @@ pub(crate) fn prefetch_block(run: &Arc<Run<EvmMachine>>) {
 }
 
 /// Starts the reads of transactions that will start soon, as far as they show beforehand. Called
-/// often; does something when the window has moved.
+/// often; does something when the window has moved, or more has started.
 pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     let machine = &run.machine;
     let storage = &machine.storage;
@@ -271,7 +271,7 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     let ahead = pace.ahead(frontier, waits, most.saturating_sub(frontier));
     storage.ahead.store(ahead, Ordering::Relaxed);
     // Further than that, so that there is nothing to do for a while.
-    let end = (next + ahead + (ahead / PART).min(ENOUGH)).min(most);
+    let end = next.saturating_add(ahead + (ahead / PART).min(ENOUGH)).min(most);
     let mut reads = Vec::new();
     loop {
         let from = storage.prefetched.load(Ordering::Relaxed);
@@ -295,25 +295,25 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
     }
 }
 
-/// Makes up for forecasts of transactions of which nothing was known when they were looked at.
-fn catch_up(run: &Arc<Run<EvmMachine>>) {
+/// Makes up for forecasts of transactions of which nothing was known when they were looked at. `true`: there are more.
+fn catch_up(run: &Arc<Run<EvmMachine>>) -> bool {
     let machine = &run.machine;
-    let mut late = machine.storage.calls.take_late(ENOUGH as usize);
-    // The others have committed.
-    let frontier = run.scheduler.cursor().frontier();
-    late.retain(|tx| *tx >= frontier);
+    let calls = &machine.storage.calls;
+    if !calls.any_late() {
+        return false;
+    }
+    let late = calls.take_late(ENOUGH as usize, run.scheduler.cursor().frontier());
     let mut asks = Asks::new();
     machine.catch_up(&late, &mut asks);
     asks.sort_by_key(|(_, rank)| *rank);
     machine.queue(asks);
     pump(run);
+    calls.any_late()
 }
 
 /// What workers do for the store between transactions. `true`: it counts on being called again.
 pub(super) fn serve(run: &Arc<Run<EvmMachine>>) -> bool {
-    if run.machine.storage.calls.any_late() {
-        catch_up(run);
-    }
+    let late = catch_up(run);
     prefetch(run);
-    drive(run)
+    drive(run) | late
 }

@@ -1,7 +1,9 @@
 //! The functions that a block calls, and who waits for a value to go on.
 //!
 //! At first nothing is known of a function, and transactions that call it are passed over where others are
-//! forecast. When the first of them has ended, the others are *late*: their forecasts are made up for, lowest first.
+//! forecast. When the first of them has ended that read anything, the others are *late*: their forecasts are made up
+//! for, lowest first. They go by a single call, which may have been one of a kind (one that was refused early, say), so
+//! a transaction that waits all the same is forecast once more, by what is known then.
 
 use std::{
     cmp::Reverse,
@@ -26,6 +28,8 @@ use crate::{
 
 /// Of a transaction's word: its reads have been forecast.
 const FORECAST: u32 = 1 << 31;
+/// They were late, and it has not waited since.
+const LATE: u32 = 1 << 30;
 
 /// Transactions, each with a step of its function.
 type Steps = SmallVec<[(TxIndex, u8); 1]>;
@@ -35,13 +39,14 @@ type Steps = SmallVec<[(TxIndex, u8); 1]>;
 pub(in super::super) struct Calls {
     functions: Mutex<Functions>,
     /// By transaction: 0 if nothing is known of it, else one more than the number of its function, and
-    /// [`FORECAST`].
+    /// [`FORECAST`] and [`LATE`].
     transactions: Box<[AtomicU32]>,
     /// By slot: the transactions, with the step, whose forecast goes on when its value is there.
     pending: Mutex<HashMap<EntryId, Steps, RandomState>>,
     /// By transaction: the steps whose value was waited for, as bits. Each is waited for once: of two values that land,
     /// each may lead to the same step, and so to twice as many at each step after it.
     waited: Box<[AtomicU64]>,
+    /// Whose forecasts are to be made up for.
     late: Mutex<BinaryHeap<Reverse<TxIndex>>>,
     /// Whether there are any.
     any_late: AtomicBool,
@@ -82,7 +87,7 @@ impl Calls {
         }
         let function = &mut all[number as usize];
         function.calls += 1;
-        if function.recipe.trials == 0 {
+        if function.recipe.steps.is_empty() {
             function.passed_over.push(tx);
         }
         // Relaxed: whoever reads an older value learns and forecasts nothing.
@@ -91,9 +96,25 @@ impl Calls {
 
     /// What is known of the function that the transaction calls, if it was not asked for before.
     pub(super) fn begin_forecast(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
-        let recipe = self.recipe(tx, true)?;
-        self.transactions[tx.get()].fetch_or(FORECAST, Ordering::Relaxed);
+        let recipe = self.recipe(tx)?;
+        // Relaxed: who sets the bit forecasts, and nothing is handed over.
+        let word = self.transactions[tx.get()].fetch_or(FORECAST, Ordering::Relaxed);
+        (word & FORECAST == 0).then_some(recipe)
+    }
+
+    /// The same for a forecast that is late.
+    pub(super) fn begin_late(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
+        let recipe = self.begin_forecast(tx)?;
+        self.transactions[tx.get()].fetch_or(LATE, Ordering::Relaxed);
         Some(recipe)
+    }
+
+    /// The same for a transaction that waits, whose late forecast may have gone by too little.
+    pub(super) fn begin_waiting(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
+        let word = &self.transactions[tx.get()];
+        let late = word.load(Ordering::Relaxed) & LATE != 0;
+        let again = late && word.fetch_and(!LATE, Ordering::Relaxed) & LATE != 0;
+        if again { self.recipe(tx) } else { self.begin_forecast(tx) }
     }
 
     /// Whether the transaction's reads have been forecast.
@@ -105,36 +126,39 @@ impl Calls {
 
     /// What is known by now of the function of a transaction whose forecast goes on.
     pub(super) fn resume_forecast(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
-        self.recipe(tx, false)
+        self.recipe(tx)
     }
 
-    fn recipe(&self, tx: TxIndex, fresh: bool) -> Option<Arc<Recipe>> {
-        let word = self.transactions[tx.get()].load(Ordering::Relaxed);
-        if fresh && word & FORECAST != 0 {
-            return None;
-        }
-        let number = (word & !FORECAST).checked_sub(1)?;
+    fn recipe(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
+        let number = self.number(tx)?;
         let functions = self.functions.lock();
-        let recipe = &functions.all[number as usize].recipe;
-        (recipe.trials > 0).then(|| recipe.clone())
+        let recipe = &functions.all[number].recipe;
+        (!recipe.steps.is_empty()).then(|| recipe.clone())
+    }
+
+    /// The number of the function that the transaction calls.
+    fn number(&self, tx: TxIndex) -> Option<usize> {
+        let word = self.transactions[tx.get()].load(Ordering::Relaxed);
+        Some((word & !(FORECAST | LATE)).checked_sub(1)? as usize)
     }
 
     /// Whether there is something to learn from the transaction, and a use for it.
     pub(in super::super) fn wants(&self, tx: TxIndex) -> bool {
-        let word = self.transactions[tx.get()].load(Ordering::Relaxed);
-        let Some(number) = (word & !FORECAST).checked_sub(1) else { return false };
+        let Some(number) = self.number(tx) else { return false };
         let functions = self.functions.lock();
-        let function = &functions.all[number as usize];
+        let function = &functions.all[number];
         function.calls > 1 && function.recipe.trials < TRIALS
     }
 
     /// Learns from the transaction.
     pub(super) fn learn(&self, tx: TxIndex, learn: impl FnOnce(&mut Recipe)) {
-        let word = self.transactions[tx.get()].load(Ordering::Relaxed);
-        let Some(number) = (word & !FORECAST).checked_sub(1) else { return };
+        let Some(number) = self.number(tx) else { return };
         let mut functions = self.functions.lock();
-        let function = &mut functions.all[number as usize];
+        let function = &mut functions.all[number];
         learn(Arc::make_mut(&mut function.recipe));
+        if function.recipe.steps.is_empty() {
+            return;
+        }
         let passed_over = std::mem::take(&mut function.passed_over);
         drop(functions);
         if !passed_over.is_empty() {
@@ -151,10 +175,16 @@ impl Calls {
         self.any_late.load(Ordering::Relaxed)
     }
 
-    /// The lowest transactions whose forecasts are to be made up for, at most so many.
-    pub(in super::super) fn take_late(&self, most: usize) -> SmallVec<[TxIndex; 16]> {
+    /// The lowest transactions whose forecasts are to be made up for, at most so many. Those below `frontier` have
+    /// committed, and need none.
+    pub(in super::super) fn take_late(
+        &self,
+        most: usize,
+        frontier: TxIndex,
+    ) -> SmallVec<[TxIndex; 16]> {
         let mut late = self.late.lock();
-        let taken = (0..most).map_while(|_| late.pop()).map(|Reverse(tx)| tx).collect();
+        let lowest = std::iter::from_fn(|| late.pop()).map(|lowest| lowest.0);
+        let taken = lowest.filter(|tx| *tx >= frontier).take(most).collect();
         self.any_late.store(!late.is_empty(), Ordering::Relaxed);
         taken
     }

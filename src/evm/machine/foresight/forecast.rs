@@ -20,7 +20,11 @@ impl EvmMachine {
     ) {
         let forecast = |tx: TxIndex| {
             self.storage.calls.note(tx, &self.block.transactions[tx.get()].env);
-            self.begin_forecast(tx)
+            self.storage.calls.begin_forecast(tx).map(|recipe| Forecast {
+                tx,
+                recipe,
+                landed: None,
+            })
         };
         let forecasts: SmallVec<[_; 16]> = transactions.filter_map(forecast).collect();
         self.follow(&forecasts, asks);
@@ -28,22 +32,20 @@ impl EvmMachine {
 
     /// Queues what transactions will probably read of which nothing was known when they were noted.
     pub(in super::super) fn catch_up(&self, transactions: &[TxIndex], asks: &mut Asks) {
-        let forecasts = transactions.iter().filter_map(|tx| self.begin_forecast(*tx));
-        let forecasts: SmallVec<[_; 16]> = forecasts.collect();
+        let forecast = |tx: &TxIndex| {
+            let recipe = self.storage.calls.begin_late(*tx)?;
+            Some(Forecast { tx: *tx, recipe, landed: None })
+        };
+        let forecasts: SmallVec<[_; 16]> = transactions.iter().filter_map(forecast).collect();
         self.follow(&forecasts, asks);
     }
 
-    /// Queues what a transaction will probably read, if there is something to go by and it was not done
+    /// Queues what a transaction that waits will probably read, if there is something to go by and it was not done
     /// before. The caller starts the reads.
     pub(in super::super) fn forecast(&self, tx: TxIndex, asks: &mut Asks) {
-        if let Some(forecast) = self.begin_forecast(tx) {
-            self.follow(&[forecast], asks);
+        if let Some(recipe) = self.storage.calls.begin_waiting(tx) {
+            self.follow(&[Forecast { tx, recipe, landed: None }], asks);
         }
-    }
-
-    fn begin_forecast(&self, tx: TxIndex) -> Option<Forecast> {
-        let recipe = self.storage.calls.begin_forecast(tx)?;
-        Some(Forecast { tx, recipe, landed: None })
     }
 
     /// Goes on with the forecasts that waited for those slots, whose values are there.

@@ -4,7 +4,7 @@
 //!  prefetch ── forecasts ──► words of the calls ──► places ──► queued reads
 //!                  ▲                                              │ a slot that names a contract
 //!                  └───────────────── landed ◄────────────────────┘
-//!  a transaction ends ── learn ──► recipe of its function
+//!  a transaction ends ── learn ──► recipe of its function ── the first ──► late forecasts of others that call it
 //! ```
 //!
 //! | file | concept |
@@ -14,7 +14,7 @@
 //! | `preimages` | what a transaction hashed, which tells how it came to its slots |
 //! | `recipe` | what calls of one function read |
 //! | `foreseen` | what forecasts leave for the transactions: hashes and entries |
-//! | `calls` | the functions that a block calls, and who waits for a value to go on |
+//! | `calls` | the functions that a block calls, whose forecasts are late, and who waits for a value to go on |
 //! | `follow` | recipes of several transactions, side by side |
 //! | `forecast` | asking for all that, and learning it |
 //! | `pace` | how far ahead |
