@@ -146,17 +146,23 @@ fn an_aborted_write_blocks_until_it_is_withdrawn() {
     assert_eq!(entry.read(READER), Read::Value(10));
 }
 
+/// Reads, and if there is no value, asks the store, which says 10.
+fn read_or_ask(entry: &Entry<Number>, reader: TxIndex) -> Read<u32> {
+    let read = entry.read(reader);
+    if read != Read::Unknown {
+        return read;
+    }
+    entry.fill(10);
+    entry.read(reader)
+}
+
 /// The reader finds no value and asks the store, while a blind write commits.
 fn a_late_fill_does_not_undo_a_commit() {
     let entry = Arc::new(Entry::<Number>::default());
     let fillers = [MIDDLE, READER].map(|reader| {
         let entry = entry.clone();
         thread::spawn(move || {
-            let mut read = entry.read(reader);
-            if read == Read::Unknown {
-                entry.fill(10);
-                read = entry.read(reader);
-            }
+            let read = read_or_ask(&entry, reader);
             assert!(matches!(read, Read::Value(10 | 11)), "{read:?}");
             read == Read::Value(10)
         })
@@ -177,11 +183,7 @@ fn a_change_decided_at_the_cursor_is_seen_or_told_and_builds_on_what_is_known() 
     let readers = [MIDDLE, READER].map(|reader| {
         let entry = entry.clone();
         thread::spawn(move || {
-            let mut read = entry.read(reader);
-            if read == Read::Unknown {
-                entry.fill(10);
-                read = entry.read(reader);
-            }
+            let read = read_or_ask(&entry, reader);
             assert!(matches!(read, Read::Value(3 | 10)), "{read:?}");
             read == Read::Value(10)
         })

@@ -1,7 +1,11 @@
 //! `state::table` and its index: a key has one entry, whoever adds it, and whatever is added beside it. Under loom a
 //! line of the index has one word, and its first tier one line, so every two keys meet.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    fmt::Debug,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+};
 
 use chorus::{
     state::{Cell, EntryId, Guide, Table},
@@ -34,11 +38,11 @@ pub(crate) const MODELS: &[Model] = &[
     },
 ];
 
-/// A number, by another.
-struct Number;
+/// A number, by something else.
+struct Number<K>(PhantomData<K>);
 
-impl Cell for Number {
-    type Key = u64;
+impl<K: Clone + Debug + Eq + Hash + Send + Sync + 'static> Cell for Number<K> {
+    type Key = K;
     type Value = u64;
     type Change = u64;
     type Seen = u64;
@@ -52,30 +56,12 @@ impl Cell for Number {
     }
 }
 
-/// A number whose hash is that of all others.
+/// What stands for a number, with the hash of all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Alike(u64);
 
 impl Hash for Alike {
     fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-/// A number, by such a one.
-struct Crowded;
-
-impl Cell for Crowded {
-    type Key = Alike;
-    type Value = u64;
-    type Change = u64;
-    type Seen = u64;
-
-    fn apply(value: &mut u64, change: &u64) {
-        *value = *change;
-    }
-
-    fn holds(value: &u64, seen: &u64) -> bool {
-        value == seen
-    }
 }
 
 /// The keys that have entries, in order.
@@ -88,7 +74,7 @@ fn keys<K: Copy + Ord, C: Cell<Key = K, Value = u64>>(table: &Table<C>) -> Vec<K
 /// One with places of its own and one without, in different orders.
 fn a_key_has_one_entry_whoever_adds_it() {
     brief::follow();
-    let table = Arc::new(Table::<Number>::new());
+    let table = Arc::new(Table::<Number<u64>>::new());
     let other = {
         let table = table.clone();
         thread::spawn(move || {
@@ -106,7 +92,7 @@ fn a_key_has_one_entry_whoever_adds_it() {
 
 fn a_key_that_was_added_is_found_beside_one_that_is_being_added() {
     brief::follow();
-    let table = Arc::new(Table::<Number>::new());
+    let table = Arc::new(Table::<Number<u64>>::new());
     let other = {
         let table = table.clone();
         thread::spawn(move || table.intern(&1))
@@ -124,7 +110,7 @@ fn a_key_that_was_added_is_found_beside_one_that_is_being_added() {
 /// crowd.
 fn a_key_in_the_crowd_has_one_entry_whoever_adds_it() {
     brief::follow();
-    let table = Arc::new(Table::<Crowded>::new());
+    let table = Arc::new(Table::<Number<Alike>>::new());
     let before = [1, 2, 3, 4].map(|key| table.intern(&Alike(key)));
     let other = {
         let table = table.clone();

@@ -1,83 +1,68 @@
 //! How far forecasts reach: a store that answers when it is looked after, and one worker, so that how often
 //! transactions wait does not hang on time.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
-use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use alloy_primitives::{Address, U256, hex, keccak256};
 use chorus::{
-    evm::{AccountInfo, Block, BlockEnv, SpecId, StateStore, StoreError, TxEnv},
+    evm::{Block, BlockEnv, SpecId, StateStore, TxEnv},
     store::{MemoryStore, Query, Read},
 };
 
 use crate::{
     executor,
     patience::in_time,
-    stores::said,
+    stores::{driven, said},
     world::{CONTRACT, MINER, call, expected, parallel, sender},
 };
 
 /// Places of the mappings, each of which takes the caller.
 const PLACES: [u8; 3] = [1, 2, 3];
 
-/// Has nothing at hand, and answers when it is looked after for the second time.
-struct Driven {
+/// What a store holds that answers when it is looked after for the second time.
+struct Shelf {
     world: Arc<MemoryStore>,
     /// This is held back for so many looks more.
-    held: Mutex<Option<(Query, u32)>>,
-    /// What was fetched since the last look, and before.
-    fetched: Mutex<[Vec<Read>; 2]>,
+    held: Option<(Query, u32)>,
+    /// What was fetched since the last look.
+    fresh: Vec<Read>,
+    /// What was fetched before.
+    due: Vec<Read>,
 }
 
-impl StateStore for Driven {
-    fn try_account(&self, _: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
-        None
-    }
-
-    fn try_storage(&self, _: Address, _: U256) -> Option<Result<U256, StoreError>> {
-        None
-    }
-
-    fn try_has_storage(&self, _: Address) -> Option<Result<bool, StoreError>> {
-        None
-    }
-
-    fn try_block_hash(&self, _: u64) -> Option<Result<B256, StoreError>> {
-        None
-    }
-
-    fn fetch(&self, reads: Vec<Read>) {
-        self.fetched.lock().unwrap()[0].extend(reads);
-    }
-
-    fn drive(&self) -> bool {
-        let reads = {
-            let [fresh, due] = &mut *self.fetched.lock().unwrap();
-            std::mem::replace(due, std::mem::take(fresh))
-        };
-        let mut back = Vec::new();
-        for read in reads {
-            match &mut *self.held.lock().unwrap() {
-                Some((query, looks)) if *query == read.query() && *looks > 0 => {
-                    *looks -= 1;
-                    back.push(read);
-                }
-                _ => {
-                    let result = said(&self.world, read.query());
-                    read.answer(result);
-                }
+impl Shelf {
+    /// What is answered at this look. The others are due at the next one.
+    fn look(&mut self) -> Vec<Read> {
+        let due = std::mem::replace(&mut self.due, std::mem::take(&mut self.fresh));
+        let (back, answered) = due.into_iter().partition(|read| match &mut self.held {
+            Some((query, looks)) if *query == read.query() && *looks > 0 => {
+                *looks -= 1;
+                true
             }
-        }
-        let [fresh, due] = &mut *self.fetched.lock().unwrap();
-        due.append(&mut back);
-        !fresh.is_empty() || !due.is_empty()
+            _ => false,
+        });
+        self.due.extend::<Vec<_>>(back);
+        answered
     }
+}
 
-    fn latency(&self) -> Option<Duration> {
-        Some(Duration::from_micros(100))
-    }
+/// A store of the world that answers so.
+fn shelved(world: Arc<MemoryStore>, held: Option<(Query, u32)>) -> Arc<dyn StateStore> {
+    let shelf = Arc::new(Mutex::new(Shelf { world, held, fresh: Vec::new(), due: Vec::new() }));
+    let own = shelf.clone();
+    driven(
+        move |reads| shelf.lock().unwrap().fresh.extend(reads),
+        move || {
+            let answered = own.lock().unwrap().look();
+            let world = own.lock().unwrap().world.clone();
+            for read in answered {
+                let result = said(&world, read.query());
+                read.answer(result);
+            }
+            let shelf = own.lock().unwrap();
+            !shelf.fresh.is_empty() || !shelf.due.is_empty()
+        },
+    )
 }
 
 /// The caller's entry of the mapping at that place.
@@ -112,8 +97,7 @@ fn waits(
     held: Option<(Query, u32)>,
 ) -> u64 {
     let expected = expected(&block, &*world);
-    let held = Mutex::new(held);
-    let store: Arc<dyn StateStore> = Arc::new(Driven { world, held, fetched: Mutex::default() });
+    let store = shelved(world, held);
     let engine = parallel(1).window(window).reads_in_flight(4096).build().unwrap();
     let actual = engine.execute(&block, &store);
     assert_eq!(executor::difference(&expected, &actual), None);

@@ -16,10 +16,14 @@ use chorus::{
     store::{MemoryStore, Query, Read, ReadResult, Reply},
 };
 
-/// Has nothing at hand. What it does with reads is a closure.
-struct Slow<F>(F, Duration);
+/// Has nothing at hand. What it does with reads, and when it is looked after, are closures.
+struct Slow<F, D>(F, D, Duration);
 
-impl<F: Fn(Vec<Read>) + Send + Sync> StateStore for Slow<F> {
+impl<F, D> StateStore for Slow<F, D>
+where
+    F: Fn(Vec<Read>) + Send + Sync,
+    D: Fn() -> bool + Send + Sync,
+{
     fn try_account(&self, _: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
         None
     }
@@ -40,19 +44,31 @@ impl<F: Fn(Vec<Read>) + Send + Sync> StateStore for Slow<F> {
         (self.0)(reads);
     }
 
+    fn drive(&self) -> bool {
+        (self.1)()
+    }
+
     fn latency(&self) -> Option<Duration> {
-        Some(self.1)
+        Some(self.2)
     }
 }
 
 /// A store that has nothing at hand.
 pub(crate) fn slow(fetch: impl Fn(Vec<Read>) + Send + Sync + 'static) -> Arc<dyn StateStore> {
-    Arc::new(Slow(fetch, Duration::from_micros(100)))
+    driven(fetch, || false)
+}
+
+/// The same, and it is looked after.
+pub(crate) fn driven(
+    fetch: impl Fn(Vec<Read>) + Send + Sync + 'static,
+    drive: impl Fn() -> bool + Send + Sync + 'static,
+) -> Arc<dyn StateStore> {
+    Arc::new(Slow(fetch, drive, Duration::from_micros(100)))
 }
 
 /// The same, and it has answered so fast lately that it counts as one that takes no time.
 pub(crate) fn brisk(fetch: impl Fn(Vec<Read>) + Send + Sync + 'static) -> Arc<dyn StateStore> {
-    Arc::new(Slow(fetch, Duration::ZERO))
+    Arc::new(Slow(fetch, || false, Duration::ZERO))
 }
 
 /// What the world says.
