@@ -9,6 +9,7 @@
 //! | `nonces` | chains of one sender, authorizations, delegated accounts |
 //! | `limits` | what only the sums over a block decide |
 //! | `creation` | collisions, and what is made and used within a block |
+//! | `crowds` | transactions that load many accounts which do not exist |
 //! | `surroundings` | block hashes, transient storage, blobs, withdrawals, system calls |
 //! | `trap` | builds the blocks and runs them |
 //! | `code` | bytecode by hand |
@@ -21,6 +22,7 @@
 mod beneficiary;
 mod code;
 mod creation;
+mod crowds;
 mod deltas;
 mod destruct;
 #[path = "../common/executor.rs"]

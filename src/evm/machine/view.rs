@@ -349,7 +349,7 @@ impl Database for View<'_> {
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Stop> {
         self.check()?;
-        let at = self.notes.borrow().position(None, address);
+        let at = self.notes.borrow_mut().position(None, address);
         self.load_slot(at, address, slot)
     }
 
@@ -360,7 +360,7 @@ impl Database for View<'_> {
         slot: U256,
     ) -> Result<U256, Stop> {
         self.check()?;
-        let at = self.notes.borrow().position(Some(id), address);
+        let at = self.notes.borrow_mut().position(Some(id), address);
         self.load_slot(at, address, slot)
     }
 
