@@ -17,7 +17,7 @@ use crate::{
         session::Effects,
         versions::{BlockRegions, RegionTrace},
     },
-    state::{EntryId, Table, TxIndex},
+    state::{EntryId, Table, TxIndex, left_out, places},
     sync::{Arc, Mutex},
 };
 
@@ -159,12 +159,9 @@ where
         if hinted.is_empty() && previous.is_empty() {
             return;
         }
-        let mut written: Vec<EntryId> = trace.writes.iter().map(|(id, _)| *id).collect();
-        written.sort_unstable();
-        for id in previous.iter().map(|(id, _)| id).chain(hinted) {
-            if written.binary_search(id).is_err() {
-                self.table.entry(*id).withdraw(tx, told);
-            }
+        let foretold = places(previous).chain(hinted.iter().copied());
+        for id in left_out(foretold, places(&trace.writes)) {
+            self.table.entry(id).withdraw(tx, told);
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     observe::Usage,
     registry::Lease,
-    state::{EntryId, Read, Table, TxIndex},
+    state::{EntryId, Read, Table, TxIndex, left_out, places},
     sync::{Arc, weakened},
 };
 
@@ -220,18 +220,15 @@ impl BlockRegions {
     ) {
         let empty = RegionTrace::default();
         let kept = kept.unwrap_or(&empty);
-        for (id, _) in &previous.metas {
-            if !kept.metas.iter().any(|(other, _)| other == id) {
-                self.metas.entry(*id).withdraw(tx, told);
-            }
+        for id in left_out(places(&previous.metas), places(&kept.metas)) {
+            self.metas.entry(id).withdraw(tx, told);
         }
-        let pages: std::collections::HashSet<EntryId> =
-            kept.pages.iter().map(|(id, _)| *id).collect();
-        for (id, _) in &previous.pages {
-            let kept = pages.contains(id) && !weakened("versions.withdraw-kept");
-            if !kept && !weakened("versions.withdraw-pages") {
-                self.pages.entry(*id).withdraw(tx, told);
-            }
+        if weakened("versions.withdraw-pages") {
+            return;
+        }
+        let kept = if weakened("versions.withdraw-kept") { &[] } else { &kept.pages[..] };
+        for id in left_out(places(&previous.pages), places(kept)) {
+            self.pages.entry(id).withdraw(tx, told);
         }
     }
 

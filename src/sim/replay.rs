@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     context::{Attempt, Machine, Run},
-    state::{Cell, EntryId, Table, TxIndex},
+    state::{Cell, EntryId, Table, TxIndex, left_out, places},
     sync::{Arc, Mutex},
 };
 
@@ -122,10 +122,8 @@ impl Replay {
     }
 
     fn withdraw_rest(&self, trace: &Trace, previous: &Trace, tx: TxIndex, told: &mut Vec<TxIndex>) {
-        for (id, _) in &previous.writes {
-            if trace.writes.iter().all(|(written, _)| written != id) {
-                self.table.entry(*id).withdraw(tx, told);
-            }
+        for id in left_out(places(&previous.writes), places(&trace.writes)) {
+            self.table.entry(id).withdraw(tx, told);
         }
     }
 

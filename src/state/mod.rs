@@ -36,6 +36,7 @@ mod entry;
 mod guide;
 mod index;
 mod inner;
+mod left_out;
 mod line;
 mod rivals;
 mod table;
@@ -45,6 +46,7 @@ pub use cell::Cell;
 pub use entry::Entry;
 pub use guide::Guide;
 pub use inner::Read;
+pub use left_out::{left_out, places};
 pub use table::{EntryId, Table};
 
 /// Position of a transaction in its block.

@@ -26,7 +26,7 @@ use crate::{
         config::ChainConfig,
         versions::{BlockRegions, RegionTrace},
     },
-    state::{EntryId, Table, TxIndex},
+    state::{EntryId, Table, TxIndex, left_out, places},
     sync::{Arc, Mutex, OnceCell, OnceLock, RandomState},
 };
 
@@ -234,15 +234,11 @@ impl EvmMachine {
         if let Some((shared, regions)) = self.regions_of(previous) {
             shared.withdraw(tx, regions, trace.regions.as_deref(), told);
         }
-        for (id, _) in &previous.accounts {
-            if !trace.accounts.iter().any(|(other, _)| other == id) {
-                self.accounts.entry(*id).withdraw(tx, told);
-            }
+        for id in left_out(places(&previous.accounts), places(&trace.accounts)) {
+            self.accounts.entry(id).withdraw(tx, told);
         }
-        for (id, _) in &previous.slots {
-            if !trace.slots.iter().any(|(other, _)| other == id) {
-                self.slots.entry(*id).withdraw(tx, told);
-            }
+        for id in left_out(places(&previous.slots), places(&trace.slots)) {
+            self.slots.entry(id).withdraw(tx, told);
         }
     }
 }
