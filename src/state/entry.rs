@@ -101,6 +101,11 @@ where
         self.read_locked(reader)
     }
 
+    /// Reads as transaction `reader`, which is told of later changes whatever the value.
+    pub fn read_noted(&self, reader: TxIndex) -> Read<C::Value> {
+        self.read_locked(reader)
+    }
+
     fn read_locked(&self, reader: TxIndex) -> Read<C::Value> {
         let mut inner = self.inner.lock();
         let read = inner.resolve(self.first.get(), reader);

@@ -14,6 +14,7 @@ mod generate;
 mod patience;
 
 mod ahead;
+mod creators;
 mod crowd;
 mod differential;
 mod errors;

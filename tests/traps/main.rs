@@ -7,6 +7,7 @@
 //! | `deltas` | credits that others observe, debits that fail |
 //! | `destruct` | wipes, what comes after them, EIP-6780, the touch that survives a revert |
 //! | `nonces` | chains of one sender, authorizations, delegated accounts |
+//! | `factories` | the nonces of contracts that create others |
 //! | `limits` | what only the sums over a block decide |
 //! | `creation` | collisions, and what is made and used within a block |
 //! | `crowds` | transactions that load many accounts which do not exist |
@@ -27,6 +28,7 @@ mod deltas;
 mod destruct;
 #[path = "../common/executor.rs"]
 mod executor;
+mod factories;
 mod limits;
 mod nonces;
 mod surroundings;

@@ -22,8 +22,8 @@ use revm::{
         instructions::{EthInstructions, InstructionProvider},
     },
     interpreter::{
-        GasTable, Host, InstructionTable, InterpreterAction, interpreter::EthInterpreter,
-        interpreter_action::FrameInit,
+        CreateInputs, FrameInput, GasTable, Host, InstructionTable, InterpreterAction,
+        interpreter::EthInterpreter, interpreter_action::FrameInit,
     },
     state::EvmState,
 };
@@ -107,11 +107,13 @@ fn changed_copy<H: Host>(table: &Table<H>, change: fn(&mut Table<H>)) -> Box<Tab
     copy
 }
 
-/// revm's [`Handler::run_exec_loop`], where each frame runs on the instructions that suit its code.
+/// revm's [`Handler::run_exec_loop`], where each frame runs on the instructions that suit its code. `before_create` comes
+/// before whatever revm does to begin a frame that creates a contract, but for the first.
 #[inline]
 pub(in crate::evm) fn run_frames<CTX, ERROR>(
     evm: &mut SharedEvm<CTX>,
     first: FrameInit,
+    before_create: impl Fn(&mut CTX, &CreateInputs) -> Result<(), ERROR>,
 ) -> Result<FrameResult, ERROR>
 where
     CTX: ContextTr + Host,
@@ -131,10 +133,15 @@ where
             action,
         )?;
         let result = match next {
-            ItemOrResult::Item(init) => match evm.frame_init(init)? {
-                ItemOrResult::Item(_) => continue,
-                ItemOrResult::Result(result) => result,
-            },
+            ItemOrResult::Item(init) => {
+                if let FrameInput::Create(inputs) = &init.frame_input {
+                    before_create(&mut evm.ctx, inputs)?;
+                }
+                match evm.frame_init(init)? {
+                    ItemOrResult::Item(_) => continue,
+                    ItemOrResult::Result(result) => result,
+                }
+            }
             ItemOrResult::Result(result) => {
                 frame.set_finished(true);
                 result
@@ -183,6 +190,6 @@ where
         evm: &mut SharedEvm<CTX>,
         first: FrameInit,
     ) -> Result<FrameResult, Self::Error> {
-        run_frames(evm, first)
+        run_frames(evm, first, |_, _| Ok(()))
     }
 }

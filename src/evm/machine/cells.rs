@@ -118,12 +118,23 @@ impl Account {
 #[derive(Clone, Debug)]
 pub(crate) enum AccountChange {
     /// Sets fields, and adds to the balance modulo 2^256 (a debit is its complement).
-    Update { balance: U256, nonce: Option<u64>, code: Option<Box<NewCode>> },
+    Update { balance: U256, nonce: Option<Nonce>, code: Option<Box<NewCode>> },
     /// Destroys the account and its storage.
     Destroy { generation: u32 },
     /// Pays a beneficiary that the transaction did not otherwise touch. A zero fee is still a touch:
     /// it creates an account before EIP-161, and from then on deletes an empty one.
     Reward { amount: U256, state_clear: bool, generation: u32 },
+}
+
+/// What a transaction does to a nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nonce {
+    /// It is that of a sender, or of a new account, and becomes this.
+    Set(u64),
+    /// A contract used it to create others, and it becomes this.
+    Used(u64),
+    /// A contract created so many others and did not use it.
+    Raised(u64),
 }
 
 /// Code that an account gets, and its hash; `None` stands for empty code. In a box of its own: few changes have any, and
@@ -195,8 +206,10 @@ impl Cell for AccountCell {
             AccountChange::Update { balance, nonce, code } => {
                 account.exists = true;
                 account.balance = account.balance.wrapping_add(*balance);
-                if let Some(nonce) = nonce {
-                    account.nonce = *nonce;
+                match nonce {
+                    Some(Nonce::Set(nonce) | Nonce::Used(nonce)) => account.nonce = *nonce,
+                    Some(Nonce::Raised(by)) => account.nonce = account.nonce.saturating_add(*by),
+                    None => {}
                 }
                 if let Some(new) = code {
                     (account.code_hash, account.code) = (**new).clone();
@@ -240,9 +253,10 @@ impl Cell for AccountCell {
     }
 
     fn worth_telling(change: &AccountChange) -> bool {
-        // Few readers use a balance itself, and nonces are predicted; the commit cursor finds those
+        // Few readers use a balance itself, and nonces of senders are predicted; the commit cursor finds those
         // to whom it matters.
-        Self::worth_waiting(change)
+        let used = matches!(change, AccountChange::Update { nonce: Some(Nonce::Used(_)), .. });
+        used || Self::worth_waiting(change)
     }
 
     fn hardly_changes(account: &Account) -> bool {

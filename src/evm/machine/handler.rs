@@ -63,7 +63,9 @@ impl<'y> Handler for WatchedHandler<'y> {
         evm: &mut PooledEvm<'y>,
         first: FrameInit,
     ) -> Result<FrameResult, ExecutionError> {
-        run_frames(evm, first)
+        run_frames(evm, first, |context, inputs| {
+            context.journaled_state.will_create(inputs).map_err(EVMError::Database)
+        })
     }
 
     fn catch_error(

@@ -9,7 +9,7 @@
 //! | value transfer | "enough" of the debited, "no overflow" of the credited balance |
 //! | call target | code; if it has none, existence and emptiness |
 //! | BALANCE, SELFBALANCE, EXTCODEHASH | the balance itself, code, existence, emptiness |
-//! | CREATE | the creator's nonce and balance; nonce, code, storage of the new account (EIP-7610) |
+//! | CREATE, CREATE2 | the creator's nonce ([`creation`](super::creation)), "enough" of its balance; nonce, code, storage of the new account (EIP-7610) |
 //! | SELFDESTRUCT | the balance itself; existence and emptiness of the heir |
 //!
 //! "Enough" and "no overflow" are intervals ([`crate::state::Bounds`]), so that credits and debits of
@@ -24,7 +24,7 @@ use revm::{
         JournalEntry, JournalTr,
         journaled_state::{
             AccountInfoLoad, AccountLoad, JournalCheckpoint, JournalLoadError, TransferError,
-            account::JournaledAccount,
+            account::{JournaledAccount, JournaledAccountTr},
         },
     },
     context_interface::context::{SStoreResult, SelfDestructResult, StateLoad},
@@ -231,17 +231,20 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         skip: bool,
     ) -> Load<JournaledAccount<'_, View<'y>, JournalEntry>> {
         self.shared.meet(address, &mut self.stock);
-        // CREATE compares the creator's balance with a value that does not show here. At depth 0
-        // the creator is the sender, whose funds are checked already.
-        let pins = self.stock.inner.depth > 0;
+        let depth = self.stock.inner.depth;
         let load = self.stock.load_account_mut_skip_cold_load(address, skip)?;
+        let current = &load.data.account().info;
         let mut notes = self.notes.borrow_mut();
-        let account =
-            revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
-        let seen = notes.account(account.info.account_id, address);
-        seen.fields |= field::NONCE;
-        if pins {
-            seen.pin_balance();
+        let seen = notes.account(current.account_id, address);
+        match self.creation.take().filter(|creation| creation.creator == address) {
+            Some(creation) => creation.note(seen, current),
+            None => {
+                seen.fields |= field::NONCE;
+                // At depth 0 it is the sender, whose funds are checked already.
+                if depth > 0 {
+                    seen.pin_balance();
+                }
+            }
         }
         drop(notes);
         Ok(load)
@@ -255,11 +258,10 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         self.shared.meet(address, &mut self.stock);
         let load = self.stock.load_account_mut_optional_code(address, load_code)?;
         let mut notes = self.notes.borrow_mut();
-        let account =
-            revm::context::journaled_state::account::JournaledAccountTr::account(&load.data);
-        let seen = notes.account(account.info.account_id, address);
+        let current = &load.data.account().info;
+        let seen = notes.account(current.account_id, address);
         seen.fields |= field::NONCE | field::CODE;
-        seen.ask_empty(&account.info);
+        seen.ask_empty(current);
         drop(notes);
         Ok(load)
     }
@@ -340,6 +342,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
 
     fn finalize(&mut self) -> EvmState {
         self.shared.discard();
+        self.creation = None;
         let mut state = self.stock.finalize();
         self.shared.part(&mut state, &mut self.stock);
         state

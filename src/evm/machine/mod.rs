@@ -26,6 +26,7 @@
 //! | `scout` | finding out what a waiting transaction will read |
 //! | `watched` | revm's journal with the notes |
 //! | `journal` | which fields are used |
+//! | `creation` | what contracts that create others use |
 //! | `handler` | funds as a bound, fees without loading the beneficiary |
 //! | `fiber` | the coroutine |
 //! | `guides` | where a worker's coroutines found things lately |
@@ -41,6 +42,7 @@ mod at_hand;
 mod block_state;
 mod cells;
 mod codes;
+mod creation;
 mod drive;
 mod fetch;
 mod fiber;

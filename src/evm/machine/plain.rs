@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
-    cells::{Account, AccountCell, AccountChange, AccountSeen, field},
+    cells::{Account, AccountCell, AccountChange, AccountSeen, Nonce, field},
     notes::{AccountNote, Notes},
     trace::{Ending, Trace},
 };
@@ -186,7 +186,7 @@ impl Amounts {
 
     fn debit(&self, transfer: &Transfer) -> AccountChange {
         let balance = U256::ZERO.wrapping_sub(self.paid);
-        AccountChange::Update { balance, nonce: Some(transfer.nonce + 1), code: None }
+        AccountChange::Update { balance, nonce: Some(Nonce::Set(transfer.nonce + 1)), code: None }
     }
 
     fn credit(&self) -> AccountChange {

@@ -26,7 +26,7 @@ use revm::{context::TxEnv, state::AccountInfo};
 
 use super::{
     EvmMachine,
-    cells::{Account, AccountChange, SlotKey},
+    cells::{Account, AccountChange, Nonce, SlotKey},
     notes::Notes,
     trace::{Ending, Trace},
     view::View,
@@ -105,7 +105,7 @@ impl Prelude {
             if account.exists {
                 let change = AccountChange::Update {
                     balance: account.balance,
-                    nonce: Some(account.nonce),
+                    nonce: Some(Nonce::Set(account.nonce)),
                     code: Some(Box::new((account.code_hash, account.code))),
                 };
                 machine.accounts.entry(id).hint(FIRST, change.clone());

@@ -11,7 +11,8 @@ use revm::{
 
 use super::{
     EvmMachine,
-    cells::{AccountChange, SlotCell, SlotKey, field},
+    cells::{AccountChange, Nonce, SlotCell, SlotKey, field},
+    creation::is_contract,
     guides::Guides,
     notes::Notes,
 };
@@ -153,7 +154,11 @@ fn change_of(
         return seen.exists.then_some(AccountChange::Destroy { generation });
     }
     let balance = info.balance.wrapping_sub(seen.balance);
-    let nonce = (info.nonce != seen.nonce).then_some(info.nonce);
+    let nonce = (info.nonce != seen.nonce).then(|| match seen.fields & field::NONCE {
+        0 => Nonce::Raised(info.nonce.wrapping_sub(seen.nonce)),
+        _ if is_contract(info) && !account.is_created() => Nonce::Used(info.nonce),
+        _ => Nonce::Set(info.nonce),
+    });
     let code = (info.code_hash != seen.code_hash).then(|| {
         let code = info.code.clone().filter(|_| info.code_hash != KECCAK256_EMPTY);
         Box::new((info.code_hash, code))

@@ -30,7 +30,7 @@ use crate::{
     engine::shared::Trouble,
     evm::{StoreError, shared::put_on},
     observe::timeline,
-    state::{Read, TxIndex},
+    state::{Cell, Entry, Read, TxIndex},
     store::Query,
     sync::Arc,
 };
@@ -156,7 +156,7 @@ impl<'y> View<'y> {
 
     /// Suspends until `writer` has published at that place.
     #[cold]
-    fn wait(&mut self, writer: TxIndex, place: Place) -> Result<(), Stop> {
+    pub(super) fn wait(&mut self, writer: TxIndex, place: Place) -> Result<(), Stop> {
         let run = self.run();
         self.note_wait(timeline::Wait::Transaction(writer.0), Awaiting::Version(place));
         if !run.scheduler.wait_for(writer, self.tx) {
@@ -169,6 +169,27 @@ impl<'y> View<'y> {
         }
         self.pause()?;
         self.check()
+    }
+
+    /// Suspends as long as the location is contended and a lower transaction has looked at it that has not published.
+    #[inline]
+    pub(super) fn wait_for_rivals<C: Cell>(
+        &mut self,
+        entry: impl Fn(&EvmMachine) -> &Entry<C>,
+        place: Place,
+    ) -> Result<(), Stop>
+    where
+        C::Value: Default,
+    {
+        let mut waited = None;
+        loop {
+            let run = self.run();
+            let published = |tx| run.scheduler.phase(tx).has_published();
+            let rival = entry(&run.machine).rival(self.tx, waited, published);
+            let Some(rival) = rival else { return Ok(()) };
+            waited = Some(rival);
+            self.wait(rival, place)?;
+        }
     }
 
     /// Notes what the next suspension will be for, if the block is recorded. On the worker that runs
@@ -288,27 +309,20 @@ impl<'y> View<'y> {
             self.run().machine.slots.intern_by(&mut guides.slots, &key)
         };
         let query = Query::Slot(address, slot);
-        let (mut waited, mut look_for_rivals) = (None, true);
+        if self.scouting.is_none() {
+            self.wait_for_rivals(|machine| machine.slots.entry(id), Place::Slot(id))?;
+        }
         let value = loop {
             if self.scouting.is_some() {
                 break self.guess_slot(query, key, id);
             }
-            let run = self.run();
-            let entry = run.machine.slots.entry(id);
-            let published = |tx| run.scheduler.phase(tx).has_published();
-            if look_for_rivals {
-                if let Some(rival) = entry.rival(self.tx, waited, published) {
-                    waited = Some(rival);
-                    self.wait(rival, Place::Slot(id))?;
-                    continue;
-                }
-                look_for_rivals = false;
-            }
+            let machine = &self.run().machine;
+            let entry = machine.slots.entry(id);
             match entry.read(self.tx) {
                 Read::Value(value) => break value,
                 Read::Unknown if key.generation != 0 => entry.fill(U256::ZERO),
                 Read::Unknown => {
-                    let value = match run.machine.store.try_storage(address, slot) {
+                    let value = match machine.store.try_storage(address, slot) {
                         Some(value) => value?,
                         None => match self.fetch_slot(key, code, id)? {
                             Some(answer) => answer.into_slot(query)?,

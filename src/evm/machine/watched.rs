@@ -8,6 +8,7 @@ use revm::{Journal, context::JournalTr, state::EvmState};
 use super::{
     super::shared::Shared,
     cells::field,
+    creation::Creation,
     notes::Notes,
     view::{Stop, View},
 };
@@ -21,6 +22,8 @@ pub(crate) struct WatchedJournal<'y> {
     pub(super) notes: Rc<RefCell<Notes>>,
     /// The session of shared memory.
     pub(crate) shared: Shared,
+    /// What the next account is loaded for, if that is a creation.
+    pub(super) creation: Option<Creation>,
     /// Set when a storage check that revm's interface gives no error for has failed.
     pub(crate) failed: Option<Stop>,
     /// Set when a transaction panicked in the middle of something.
@@ -29,7 +32,14 @@ pub(crate) struct WatchedJournal<'y> {
 
 impl<'y> WatchedJournal<'y> {
     pub(crate) fn over(view: View<'y>, notes: Rc<RefCell<Notes>>, shared: Shared) -> Self {
-        Self { stock: Journal::new(view), notes, shared, failed: None, poisoned: false }
+        Self {
+            stock: Journal::new(view),
+            notes,
+            shared,
+            creation: None,
+            failed: None,
+            poisoned: false,
+        }
     }
 
     pub(crate) fn notes(&self) -> &RefCell<Notes> {

@@ -1,14 +1,15 @@
 //! Whether transactions that run one by one could have run beside each other.
 //!
 //! A transaction that looks at a slot that the one before it changed is linked to it, be it a counter, a pool's
-//! reserves or a recipient's balance. Of regions, what both change counts: nearly always it was read first. A
+//! reserves or a recipient's balance. Of regions, what both change counts: nearly always it was read first. So does
+//! it if one contract creates others in both, with CREATE: its nonce tells where. A
 //! transaction may depend on others than the one before it, so this finds the usual chains and proves nothing.
 //! Transfers of ether that do without revm, and calls that were taken back as a whole, are passed over.
 //!
-//! Fees and nonces are not looked at: the engine's versions do not serialise fees, and a sender's transactions
-//! follow each other in few blocks only.
+//! Fees and the nonces of senders are not looked at: the engine's versions do not serialise fees, and a sender's
+//! transactions follow each other in few blocks only.
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 
 use crate::region::{content::PageKey, mask::WordMask, session::Effects};
 
@@ -29,12 +30,29 @@ struct Changes {
     /// By the account's position in the state.
     slots: Vec<(usize, U256)>,
     pages: Vec<(PageKey, WordMask)>,
+    /// Contracts that may have created others, each with its nonce before that.
+    creators: Vec<(Address, u64)>,
+    /// What was created.
+    created: Vec<Address>,
 }
 
 impl Changes {
     fn clear(&mut self) {
         self.slots.clear();
         self.pages.clear();
+        self.creators.clear();
+        self.created.clear();
+    }
+
+    /// Leaves those creators whose nonces told where the created contracts are.
+    fn keep_creators(&mut self) {
+        let created = &self.created;
+        self.creators.retain(|(creator, nonce)| created.contains(&creator.create(*nonce)));
+    }
+
+    fn meet_in_creators(&self, other: &Self) -> bool {
+        let knows = |creator| other.creators.iter().any(|(other, _)| other == creator);
+        self.creators.iter().any(|(creator, _)| knows(creator))
     }
 
     fn meet_in_pages(&self, other: &Self) -> bool {
@@ -74,6 +92,22 @@ impl Links {
         }
     }
 
+    /// It raised the nonce of a contract, which was this before.
+    #[inline]
+    pub(super) fn note_creator(&mut self, contract: Address, nonce: u64) {
+        if self.wanted && self.now.creators.len() < MOST {
+            self.now.creators.push((contract, nonce));
+        }
+    }
+
+    /// It created a contract.
+    #[inline]
+    pub(super) fn note_created(&mut self, contract: Address) {
+        if self.wanted && self.now.created.len() < MOST {
+            self.now.created.push(contract);
+        }
+    }
+
     /// It did this to regions.
     #[inline]
     pub(super) fn note_regions(&mut self, effects: &Effects) {
@@ -87,7 +121,11 @@ impl Links {
     #[inline]
     pub(super) fn turn(&mut self) {
         if self.wanted {
-            self.linked += u32::from(self.met || self.before.meet_in_pages(&self.now));
+            self.now.keep_creators();
+            let met = self.met
+                || self.before.meet_in_creators(&self.now)
+                || self.before.meet_in_pages(&self.now);
+            self.linked += u32::from(met);
             self.met = false;
             std::mem::swap(&mut self.before, &mut self.now);
             self.now.clear();
@@ -97,6 +135,8 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::B256;
+
     use super::*;
 
     #[test]
@@ -116,6 +156,24 @@ mod tests {
         assert_eq!(commit(&[(1, 1)], true), 2, "what the one before only looked at is no link");
         assert_eq!(commit(&[], true), 2);
         assert_eq!(commit(&[(1, 1)], true), 2, "one that changed nothing lies between");
+    }
+
+    #[test]
+    fn a_transaction_is_linked_by_a_contract_that_creates_another_in_both_by_its_nonce() {
+        let [factory, other] = [1, 2].map(Address::repeat_byte);
+        let mut links = Links::default();
+        let mut commit = |creator: Address, nonce: u64, created: &[Address]| {
+            links.watch(true);
+            links.note_creator(creator, nonce);
+            created.iter().for_each(|created| links.note_created(*created));
+            links.turn();
+            links.count()
+        };
+        assert_eq!(commit(factory, 1, &[factory.create(1)]), 0);
+        assert_eq!(commit(factory, 2, &[other, factory.create(2)]), 1);
+        assert_eq!(commit(other, 1, &[other.create(1)]), 1);
+        assert_eq!(commit(other, 2, &[other.create2(B256::ZERO, B256::ZERO)]), 1);
+        assert_eq!(commit(other, 3, &[other.create(3)]), 1, "with CREATE2 the one before did not");
     }
 
     #[test]

@@ -160,12 +160,21 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
     fn apply(&mut self, address: Address, account: Account) -> Result<(), StoreError> {
         let position = self.position(address, account.info.account_id)?;
         let cached = &mut self.accounts[position];
+        if account.is_created() {
+            self.links.note_created(address);
+        }
         if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
             cached.destroy();
             return Ok(());
         }
         if cached.now.as_ref() != Some(&account.info) {
             let mut info = account.info;
+            if let Some(old) = &cached.now
+                && old.nonce != info.nonce
+                && !old.is_empty_code_hash()
+            {
+                self.links.note_creator(address, old.nonce);
+            }
             if info.code.is_none() {
                 // A creation that was undone drops the code it found; the hash still tells.
                 info.code = cached
