@@ -109,16 +109,14 @@ impl Regions {
         self.record(id).map(|record| record.meta.clone()).unwrap_or_default()
     }
 
-    /// The live regions behind an id, or all.
-    pub(crate) fn live_after(
+    /// The regions behind an id, or all, those among them that were destroyed.
+    pub(crate) fn after(
         &self,
         last: Option<RegionId>,
     ) -> impl Iterator<Item = (Handle, &Arc<Record>)> {
         let begin = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.records
-            .range((begin, Bound::Unbounded))
-            .filter(|(_, record)| record.meta.live.is_some())
-            .map(|(id, record)| (id.at(record.meta.generation), record))
+        let behind = self.records.range((begin, Bound::Unbounded));
+        behind.map(|(id, record)| (id.at(record.meta.generation), record))
     }
 
     /// The region of a page, if it has that generation.

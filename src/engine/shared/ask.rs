@@ -10,9 +10,10 @@
 //! side by side, each of which asks for its own id in turn; so a question stays open while another
 //! one is asked, or two of them would cancel each other for ever.
 
-use std::task::{Poll, Waker};
-
-use smallvec::SmallVec;
+use std::{
+    collections::HashMap,
+    task::{Poll, Waker},
+};
 
 use super::{
     block::{SharedBlock, Trouble},
@@ -22,7 +23,7 @@ use crate::{
     region::handle::RegionId,
     registry::{ReplyReceiver, reply},
     state::TxIndex,
-    sync::weakened,
+    sync::{RandomState, weakened},
 };
 
 /// What wakes a context, made when something has to be told.
@@ -47,11 +48,10 @@ impl Waking<'_> {
 /// The open questions of one context, at most one for an id.
 #[derive(Default)]
 pub(crate) struct Asker {
-    questions: SmallVec<[Question; 1]>,
+    questions: HashMap<RegionId, Question, RandomState>,
 }
 
 struct Question {
-    id: RegionId,
     answer: ReplyReceiver<Looked>,
     /// Until the mailbox has it.
     unsent: Option<Message>,
@@ -69,24 +69,20 @@ impl Asker {
         first: bool,
         waker: &Waker,
     ) -> Poll<Result<Looked, Trouble>> {
-        let open = self.questions.iter().position(|question| question.id == id);
-        let at = open.unwrap_or_else(|| {
-            if weakened("ask.side-by-side") {
-                self.questions.clear();
-            }
+        if weakened("ask.side-by-side") {
+            self.questions.retain(|other, _| *other == id);
+        }
+        let question = self.questions.entry(id).or_insert_with(|| {
             let (sender, answer) = reply();
             let block = shared.regions.clone();
-            let unsent = Some(Message::Look { block, tx, id, reply: sender });
-            self.questions.push(Question { id, answer, unsent });
-            self.questions.len() - 1
+            Question { answer, unsent: Some(Message::Look { block, tx, id, reply: sender }) }
         });
-        let question = &mut self.questions[at];
         if question.poll_send(shared, first, waker)?.is_pending() {
             return Poll::Pending;
         }
         let waker = if weakened("ask.waker") { Waker::noop() } else { waker };
         let answer = std::task::ready!(question.answer.poll_take(waker));
-        self.questions.swap_remove(at);
+        self.questions.remove(&id);
         Poll::Ready(answer.map_err(|gone| Trouble::Registry(gone.to_string())))
     }
 }

@@ -178,9 +178,7 @@ impl Analyst<'_> {
             return Err(AccessError::InvalidOption { mapping: ordinal }.into());
         };
         let changed: Vec<_> = snapshot
-            .private
-            .iter()
-            .filter(|(_, private)| !private.bytes.is_empty())
+            .to_publish()
             .map(|(page, private)| (page, private.bytes.words().count() as u64))
             .collect();
         if !rights.contains(Permissions::WRITE) {

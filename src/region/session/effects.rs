@@ -98,8 +98,8 @@ impl Session {
                 let local = &self.regions[region];
                 effects.page_changes.extend(page_changes(local));
             }
-            let seen =
-                MetaSeen { meta: name.found, size: name.size_seen, granted: name.granted_seen };
+            let granted = name.granted_seen.into_all();
+            let seen = MetaSeen { meta: name.found, size: name.size_seen, granted };
             effects.meta_seen.push(At { key: name.id, entry: name.entry, what: seen });
         }
         for local in self.regions.iter().filter(|local| local.from_world) {
@@ -120,7 +120,7 @@ impl Session {
         impl Iterator<Item = (EntryId, PageSeen)> + '_,
     ) {
         let meta = self.names.values().filter_map(|name| {
-            let (meta, granted) = (name.found.clone(), name.granted_seen.clone());
+            let (meta, granted) = (name.found.clone(), name.granted_seen.all().clone());
             Some((name.entry?, MetaSeen { meta, size: name.size_seen, granted }))
         });
         let pages = self

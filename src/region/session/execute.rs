@@ -1,5 +1,7 @@
 //! Operations on regions as a whole, decided already.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{
         handle::{Handle, Kind, RegionId},
@@ -137,7 +139,12 @@ impl Session {
         local.mappings += 1;
         let snapshot = options.contains(MapOptions::COPY_ON_WRITE).then(|| {
             let (pages, size) = (local.pages.clone(), local.size());
-            Box::new(Snapshot { pages, size, private: PageMap::new() })
+            Box::new(Snapshot {
+                pages,
+                size,
+                private: PageMap::new(),
+                unpublished: BTreeSet::new(),
+            })
         });
         let Frame { mappings, windows, .. } = &mut self.frames[frame];
         let mapping = Mapping { region, options, rights, start, len, snapshot, live: true };

@@ -1,7 +1,7 @@
 //! Call frames with their mappings.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Private {
     pub(super) page: Arc<Page>,
     /// The bytes to publish.
     pub(super) bytes: Box<ByteMask>,
+    /// Whether there are any.
+    pub(super) unpublished: bool,
     /// Words of it that were published: wholly the transaction's own, as are whole words of `bytes`.
     pub(super) published: WordMask,
     pub(super) saved: u64,
@@ -30,7 +32,7 @@ pub(super) struct Private {
 impl Private {
     /// A page as the mapping shows it before it writes.
     pub(super) fn new(page: Arc<Page>, saved: u64) -> Self {
-        Self { page, bytes: Box::default(), published: WordMask::EMPTY, saved }
+        Self { page, bytes: Box::default(), unpublished: false, published: WordMask::EMPTY, saved }
     }
 
     /// Words of which nothing is left of what the world holds.
@@ -41,6 +43,7 @@ impl Private {
     /// Writes bytes that are to be published.
     pub(super) fn write(&mut self, range: Range<usize>, data: &[u8]) {
         page_mut(&mut self.page)[range.clone()].copy_from_slice(data);
+        self.unpublished |= !range.is_empty();
         self.bytes.insert(range);
     }
 
@@ -48,6 +51,7 @@ impl Private {
     pub(super) fn publish(&mut self) {
         self.published = self.own_words();
         *self.bytes = ByteMask::new();
+        self.unpublished = false;
     }
 }
 
@@ -58,6 +62,28 @@ pub(super) struct Snapshot {
     pub(super) pages: PageMap<Leaf>,
     pub(super) size: u64,
     pub(super) private: PageMap<Private>,
+    /// Those of the private pages that have bytes to publish: whoever publishes again and again, each time for the
+    /// price of what is new, need not look at the others.
+    pub(super) unpublished: BTreeSet<PageNumber>,
+}
+
+impl Snapshot {
+    /// Puts a private page there, or none.
+    pub(super) fn restore(&mut self, page: PageNumber, private: Option<Private>) {
+        match private.as_ref().is_some_and(|private| private.unpublished) {
+            true => self.unpublished.insert(page),
+            false => self.unpublished.remove(&page),
+        };
+        match private {
+            Some(private) => drop(self.private.insert(page, private)),
+            None => drop(self.private.remove(page)),
+        }
+    }
+
+    /// The private pages that have bytes to publish, in order.
+    pub(super) fn to_publish(&self) -> impl Iterator<Item = (PageNumber, &Private)> {
+        self.unpublished.iter().filter_map(|page| Some((*page, self.private.get(*page)?)))
+    }
 }
 
 /// A frame's right to access a window of a region.

@@ -257,10 +257,7 @@ impl Session {
             }
             Undo::Private { frame, at, page, before } => {
                 if let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot {
-                    match before {
-                        Some(before) => drop(snapshot.private.insert(page, *before)),
-                        None => drop(snapshot.private.remove(page)),
-                    }
+                    snapshot.restore(page, before.map(|before| *before));
                 }
             }
             Undo::Written { frame, key } => {

@@ -1,5 +1,7 @@
 //! A region as one transaction sees it: metadata, and the pages it has touched.
 
+use std::collections::HashSet;
+
 use im::OrdMap;
 use smallvec::SmallVec;
 
@@ -12,7 +14,12 @@ use super::super::{
     rights::{Permissions, RegionOptions},
     sidecar::Sidecar,
 };
-use crate::{pool::Class, registry::Lease, state::EntryId, sync::Arc};
+use crate::{
+    pool::Class,
+    registry::Lease,
+    state::EntryId,
+    sync::{Arc, RandomState},
+};
 
 /// Number of a region in its session.
 pub(super) type RegionNumber = usize;
@@ -142,16 +149,64 @@ pub(super) struct Name {
     pub(super) entry: Option<EntryId>,
     /// What of it mattered, besides existence.
     pub(super) size_seen: bool,
-    pub(super) granted_seen: SmallVec<[Address; 2]>,
+    pub(super) granted_seen: Granted,
     /// What stands there now.
     pub(super) generation: u64,
     pub(super) current: Option<RegionNumber>,
 }
 
-impl Name {
-    pub(super) fn see_granted(&mut self, who: Address) {
-        if !self.granted_seen.contains(&who) {
-            self.granted_seen.push(who);
+/// Whose grants mattered, in the order in which they did.
+#[derive(Default)]
+pub(super) struct Granted {
+    all: SmallVec<[Address; 2]>,
+    /// The same where there are many: a transaction may ask for thousands, each for a fixed price.
+    many: HashSet<Address, RandomState>,
+}
+
+/// So many grants are sooner looked through than hashed.
+const FEW: usize = 8;
+
+impl Granted {
+    pub(super) fn see(&mut self, who: Address) {
+        let is_new = match self.many.is_empty() {
+            true => !self.all.contains(&who),
+            false => self.many.insert(who),
+        };
+        if is_new {
+            self.all.push(who);
+            if self.all.len() == FEW {
+                self.many.extend(self.all.iter().copied());
+            }
         }
+    }
+
+    pub(super) fn all(&self) -> &SmallVec<[Address; 2]> {
+        &self.all
+    }
+
+    pub(super) fn into_all(self) -> SmallVec<[Address; 2]> {
+        self.all
+    }
+}
+
+#[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_grant_that_mattered_is_there_once_in_its_order() {
+        let who = |at: u32| {
+            let mut address = Address::default();
+            address.0[16..].copy_from_slice(&at.to_be_bytes());
+            address
+        };
+        let mut granted = Granted::default();
+        for at in 0..1_000 {
+            granted.see(who(at));
+            granted.see(who(at / 2));
+            granted.see(who(at / 7));
+        }
+        assert!(granted.all().iter().copied().eq((0..1_000).map(who)));
+        assert_eq!(granted.many.len(), 1_000, "none is searched for among all");
     }
 }

@@ -137,7 +137,7 @@ impl Session {
         if local.from_world
             && let Some(name) = self.names.get_mut(&local.handle.id())
         {
-            name.see_granted(who);
+            name.granted_seen.see(who);
         }
     }
 }

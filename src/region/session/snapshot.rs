@@ -70,6 +70,9 @@ impl Session {
         }
         let Some(private) = snapshot.private.get_mut(page) else { return };
         private.saved = private.saved.max(epoch);
+        if !private.unpublished && !range.is_empty() {
+            snapshot.unpublished.insert(page);
+        }
         private.write(range, data);
         self.usage.copy_on_write_faults += u64::from(is_new);
         if let Some(undo) = undo {
@@ -82,12 +85,9 @@ impl Session {
         let epoch = self.mark_epoch();
         let region = self.mapping_at(place).region;
         let Some(snapshot) = &mut self.frames[frame].mappings[at].snapshot else { return };
-        let changed: Vec<(PageNumber, Private)> = snapshot
-            .private
-            .iter()
-            .filter(|(_, private)| !private.bytes.is_empty())
-            .map(|(page, private)| (page, private.clone()))
-            .collect();
+        let changed: Vec<(PageNumber, Private)> =
+            snapshot.to_publish().map(|(page, private)| (page, private.clone())).collect();
+        snapshot.unpublished.clear();
         for (page, private) in changed {
             for range in private.bytes.runs() {
                 let data = &private.page.bytes()[range.clone()];

@@ -31,10 +31,15 @@ impl Run<'_> {
         let from = work.place.take();
         // A whole run sees all regions, wherever it begins.
         let whole = self.extent.regions == usize::MAX;
-        let regions = table.live_after(from.filter(|_| !whole));
+        let regions = table.after(from.filter(|_| !whole));
+        // What was destroyed counts, too: it stays in the table for ever, and there may be far more of it.
         for (looked, (handle, record)) in regions.enumerate() {
             if looked >= self.extent.regions || self.extent.pages == 0 {
                 break;
+            }
+            if record.meta().live.is_none() {
+                work.place = Some(handle.id());
+                continue;
             }
             self.report.looked += 1;
             self.compress(handle, record, &mut work.packer)?;
@@ -46,7 +51,7 @@ impl Run<'_> {
                 work.place = Some(handle.id());
             }
         }
-        let more = table.live_after(work.place).next().is_some();
+        let more = table.after(work.place).next().is_some();
         work.place = work.place.filter(|_| more && !whole);
         Ok(())
     }
