@@ -51,6 +51,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: what_was_read_without_the_lock_is_checked_at_the_cursor,
     },
     Model {
+        name: "who_asks_for_it_is_told_of_what_hardly_changes",
+        threads: 2,
+        bound: 4,
+        weakenings: &["entry.noted", "entry.reader-locked"],
+        run: who_asks_for_it_is_told_of_what_hardly_changes,
+    },
+    Model {
         name: "nobody_is_left_in_a_row_that_was_told_to_go_on",
         threads: 3,
         bound: 3,
@@ -201,7 +208,7 @@ fn a_change_decided_at_the_cursor_is_seen_or_told_and_builds_on_what_is_known() 
     assert_eq!(entry.difference(|before, now| (*before, *now)), taken.then_some((10, 3)));
 }
 
-/// A number that hardly changes: nobody who reads it before its first change is told of that.
+/// A number that hardly changes: nobody who reads it is told of that who does not ask for it.
 struct Fixed;
 
 impl Cell for Fixed {
@@ -249,6 +256,25 @@ fn what_was_read_without_the_lock_is_checked_at_the_cursor() {
     assert!(entry.holds(&11) && !entry.holds(&10));
     assert_eq!(entry.read(READER), Read::Value(11));
     assert_eq!(entry.difference(|before, now| (*before, *now)), Some((10, 11)));
+}
+
+/// A transaction changes what two others read beside it, of which one asks to be told.
+fn who_asks_for_it_is_told_of_what_hardly_changes() {
+    let entry = Arc::new(Entry::<Fixed>::default());
+    entry.fill(10);
+    let writer = thread::spawn({
+        let entry = entry.clone();
+        move || {
+            let mut told = Vec::new();
+            entry.publish(LOW, Set(11), &mut told);
+            told
+        }
+    });
+    let plain = entry.read(MIDDLE);
+    let noted = entry.read_noted(READER);
+    let told = writer.join().unwrap();
+    assert!(matches!(plain, Read::Value(10 | 11)) && !told.contains(&MIDDLE));
+    assert_eq!(noted, Read::Value(if told.contains(&READER) { 10 } else { 11 }));
 }
 
 /// Two transactions come to a contended location while a commit finds that hardly anybody who looks

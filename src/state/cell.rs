@@ -55,7 +55,7 @@ pub trait Cell: Sized + 'static {
     }
 
     /// Whether `value` is one that hardly any transaction changes in a way worth telling, though many
-    /// read it. Nobody is told of the first such change: the commit cursor finds who read too early.
+    /// read it. Nobody is told who does not ask for it: the commit cursor finds who read too early.
     fn hardly_changes(value: &Self::Value) -> bool {
         let _ = value;
         false

@@ -15,7 +15,7 @@
 //! Hardly any transaction changes what others read of a contract's account, and most of a block's
 //! transactions read one of a few. So those readers are not put down
 //! ([`Cell::hardly_changes`]): a lock and a list that all workers write to, for each call, to tell of
-//! what the commit cursor finds as well. Once a change was known of, they are.
+//! what the commit cursor finds as well. Those are who depend on what does change, and say so ([`Entry::read_noted`]).
 
 use super::{Cell, Read, TxIndex, contention::Published, inner::Inner, line::Pending};
 use crate::sync::{
@@ -76,7 +76,7 @@ where
     }
 
     /// Reads as transaction `reader`, which is told of later changes below it, unless the value is
-    /// one that hardly changes and nobody has touched it yet.
+    /// one that hardly changes.
     #[inline]
     pub fn read(&self, reader: TxIndex) -> Read<C::Value> {
         self.read_by(reader, C::Value::clone)
@@ -98,22 +98,32 @@ where
                 Some(_) => {}
             }
         }
-        self.read_locked(reader)
+        self.read_locked(reader, |value| !C::hardly_changes(value))
     }
 
     /// Reads as transaction `reader`, which is told of later changes whatever the value.
     pub fn read_noted(&self, reader: TxIndex) -> Read<C::Value> {
-        self.read_locked(reader)
+        if weakened("entry.noted") {
+            return self.read(reader);
+        }
+        self.read_locked(reader, |_| true)
     }
 
-    fn read_locked(&self, reader: TxIndex) -> Read<C::Value> {
+    fn read_locked(
+        &self,
+        reader: TxIndex,
+        is_told: impl FnOnce(&C::Value) -> bool,
+    ) -> Read<C::Value> {
         let mut inner = self.inner.lock();
         let read = inner.resolve(self.first.get(), reader);
         if weakened("entry.reader-locked") {
             drop(inner);
             inner = self.inner.lock();
         }
-        if matches!(read, Read::Value(_)) && inner.readers.last() != Some(&reader) {
+        if let Read::Value(value) = &read
+            && inner.readers.last() != Some(&reader)
+            && is_told(value)
+        {
             inner.readers.push(reader);
         }
         read

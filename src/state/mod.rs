@@ -22,7 +22,7 @@
 //!    a hint predicts.
 //! 3. Whoever reads an entry, other than by a peek or a glance, is in `readers` before it leaves the
 //!    entry's lock, so a later change by a lower transaction finds it; not so those of a value that
-//!    hardly changes, before its first change. A reader is told at most once per change, and
+//!    hardly changes, unless they ask for it. A reader is told at most once per change, and
 //!    re-validates by value: being told costs time, never correctness.
 //! 4. Entries are created, never removed, while a block runs; [`EntryId`]s stay valid.
 //! 5. At the commit cursor an observation is checked against `committed` alone, which nothing but

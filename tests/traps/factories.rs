@@ -140,3 +140,37 @@ fn a_factory_that_comes_back_begins_anew() {
     let facts = trap.outcome();
     assert_eq!((facts.nonce(here), facts.nonce(maker)), (3, 4));
 }
+
+/// From Amsterdam on CREATE is paid for by where the contract would be, before there is a frame for it.
+#[test]
+fn a_place_that_has_been_paid_for_is_where_the_contract_goes() {
+    let mut trap = Trap::new(SpecId::AMSTERDAM);
+    trap.contract(FACTORY, create(Code::slow()));
+    for _ in 0..8 {
+        let sender = trap.sender();
+        trap.send(TxEnv { gas_limit: 5_000_000, ..by(sender, 0, FACTORY) });
+    }
+    trap.dawdle();
+    let facts = trap.outcome();
+    for i in 0..8 {
+        assert_eq!(facts.nonce(FACTORY.create(1 + i)), 1, "{i}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_paid_for_depends_on_the_nonce_all_the_same() {
+    let mut trap = Trap::new(SpecId::AMSTERDAM);
+    trap.contract(FACTORY, Code::new().branch(create(Code::new()), create2(Code::new(), 0)));
+    // What is there already costs less.
+    trap.store.balance(FACTORY.create(2), U256::ONE);
+    let outer = account(0xc0, 1);
+    // SSTORE(1, 1 + whether the factory succeeds with input and 80,000 gas).
+    let code = Code::new().push(0).push(0).push(1).push(0).push(0).address(FACTORY).push(80_000);
+    trap.contract(outer, code.ops(&[op::CALL]).push(1).ops(&[op::ADD]).store(1));
+    for callee in [FACTORY, outer] {
+        let sender = trap.sender();
+        trap.send(TxEnv { gas_limit: 5_000_000, ..by(sender, 0, callee) });
+    }
+    trap.dawdle();
+    assert_eq!(trap.outcome().slot(outer, 1), U256::from(2));
+}

@@ -260,7 +260,8 @@ impl Cell for AccountCell {
     }
 
     fn hardly_changes(account: &Account) -> bool {
-        // Of a contract there is nothing worth telling but its end, or a delegation to another.
+        // Of a contract there is nothing worth telling but its end, or a delegation to another, to any but those who
+        // use its nonce.
         account.code.is_some()
     }
 }

@@ -12,11 +12,15 @@
 //!
 //! An account whose code is a delegation (EIP-7702) also sends transactions, whose nonces are predicted: both opcodes
 //! depend on the value of its nonce.
+//!
+//! From Amsterdam on (EIP-8037) what CREATE costs depends on where the contract would be, before there is a frame for
+//! it, and revm remembers that place. So there the nonce of every contract that is called counts as used.
 
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
 use revm::{
     bytecode::Bytecode,
     interpreter::{CreateInputs, CreateScheme},
+    primitives::hardfork::SpecId,
     state::AccountInfo,
 };
 
@@ -63,9 +67,20 @@ impl WatchedJournal<'_> {
         let (creator, value) = (inputs.caller(), inputs.value());
         let info = self.stock.inner.state.get(&creator).map(|account| &account.info);
         let commutes = matches!(inputs.scheme(), CreateScheme::Create2 { .. })
+            && !self.prices_places()
             && info.is_some_and(|info| is_contract(info) && info.nonce < HIGH);
         self.creation = Some(Creation { creator, value, uses_nonce: !commutes });
-        if commutes { Ok(()) } else { self.renew_nonce(creator) }
+        if commutes || self.prices_places() { Ok(()) } else { self.renew_nonce(creator) }
+    }
+
+    /// What is observed of an account by running its code.
+    pub(super) fn fields_of_code(&self) -> u8 {
+        if self.prices_places() { field::CODE | field::NONCE } else { field::CODE }
+    }
+
+    /// Whether what CREATE costs depends on where the contract would be.
+    fn prices_places(&self) -> bool {
+        self.stock.inner.cfg.spec.is_enabled_in(SpecId::AMSTERDAM)
     }
 
     /// Has the creator's nonce be what lower transactions have left by now, if this one has not used it yet.
@@ -92,7 +107,7 @@ impl WatchedJournal<'_> {
 
 impl View<'_> {
     /// The nonce that lower transactions have left by now, if it is the same contract still. From now on the
-    /// transaction is told of others.
+    /// transaction is told when a lower one uses it.
     fn nonce_now(&mut self, id: EntryId, seen: &AccountSeen) -> Result<Option<u64>, Stop> {
         if self.scouting.is_some() {
             return Ok(None);

@@ -206,18 +206,23 @@ impl<'y> JournalTr for WatchedJournal<'y> {
 
     fn load_account_with_code(&mut self, address: Address) -> Result<StateLoad<&Account>, Stop> {
         self.shared.meet(address, &mut self.stock);
+        let fields = self.fields_of_code();
         let load = self.stock.load_account_with_code(address)?;
-        let mut notes = self.notes.borrow_mut();
-        notes.account(load.info.account_id, address).fields |= field::CODE;
-        drop(notes);
+        self.notes.borrow_mut().account(load.info.account_id, address).fields |= fields;
         Ok(load)
     }
 
     fn load_account_delegated(&mut self, address: Address) -> Result<StateLoad<AccountLoad>, Stop> {
         self.shared.meet(address, &mut self.stock);
+        let fields = self.fields_of_code();
         let load = self.stock.load_account_with_code(address)?;
         let delegate = load.info.code.as_ref().and_then(Bytecode::eip7702_address);
-        self.notes.borrow_mut().account(load.info.account_id, address).use_code(&load.info);
+        {
+            let mut notes = self.notes.borrow_mut();
+            let seen = notes.account(load.info.account_id, address);
+            seen.fields |= fields;
+            seen.use_code(&load.info);
+        }
         let load = self.stock.load_account_delegated(address)?;
         if let Some(delegate) = delegate {
             self.notes.borrow_mut().account(None, delegate).fields |= field::CODE;
@@ -356,6 +361,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
     ) -> Result<AccountInfoLoad<'_>, JournalLoadError<Stop>> {
         self.shared.meet(address, &mut self.stock);
         let spec = self.stock.inner.cfg.spec;
+        let fields = if load_code { self.fields_of_code() } else { 0 };
         let load = self.stock.inner.load_account_optional(
             &mut self.stock.database,
             address,
@@ -365,6 +371,7 @@ impl<'y> JournalTr for WatchedJournal<'y> {
         let account = load.data;
         let mut notes = self.notes.borrow_mut();
         let seen = notes.account(account.info.account_id, address);
+        seen.fields |= fields;
         seen.use_code(&account.info);
         if !load_code {
             // BALANCE and SELFBALANCE; EXTCODEHASH asks the same way.

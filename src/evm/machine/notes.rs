@@ -11,7 +11,7 @@ use super::cells::{Account, AccountSeen, field};
 use crate::state::EntryId;
 
 /// Accounts that are sooner looked through than hashed.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 
 /// One loaded account.
 #[derive(Debug)]

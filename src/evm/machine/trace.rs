@@ -125,6 +125,8 @@ impl Trace {
                 slots.push((machine.slots.intern_by(&mut guides.slots, &key), value.present_value));
             }
         }
+        // Until it commits, nobody asks for them again.
+        notes.positions = Default::default();
         // Fees are not published: who looks at the beneficiary's balance is found at the cursor.
         let reward =
             notes.reward.map(|amount| AccountChange::Reward { amount, state_clear, generation });

@@ -9,12 +9,9 @@ use super::{
     super::shared::Shared,
     cells::field,
     creation::Creation,
-    notes::Notes,
+    notes::{FEW, Notes},
     view::{Stop, View},
 };
-
-/// Accounts that are sooner looked through than hashed.
-const FEW: usize = 8;
 
 /// The stock journal over a [`View`], and the notes they share.
 pub(crate) struct WatchedJournal<'y> {

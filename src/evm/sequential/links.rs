@@ -1,10 +1,10 @@
 //! Whether transactions that run one by one could have run beside each other.
 //!
 //! A transaction that looks at a slot that the one before it changed is linked to it, be it a counter, a pool's
-//! reserves or a recipient's balance. Of regions, what both change counts: nearly always it was read first. So does
-//! it if one contract creates others in both, with CREATE: its nonce tells where. A
-//! transaction may depend on others than the one before it, so this finds the usual chains and proves nothing.
-//! Transfers of ether that do without revm, and calls that were taken back as a whole, are passed over.
+//! reserves or a recipient's balance; or if both have one contract create others with CREATE, since its nonce tells
+//! where. Of regions, what both change counts: nearly always it was read first. A transaction may depend on others than
+//! the one before it, so this finds the usual chains and proves nothing. Transfers of ether that do without revm, and
+//! calls that were taken back as a whole, are passed over.
 //!
 //! Fees and the nonces of senders are not looked at: the engine's versions do not serialise fees, and a sender's
 //! transactions follow each other in few blocks only.
