@@ -6,6 +6,7 @@ use chorus::{
         Arc, OnceCell,
         atomic::{AtomicU32, Ordering::Relaxed},
         thread,
+        time::Duration,
     },
 };
 
@@ -46,7 +47,7 @@ fn the_caller_ends_with_every_piece_as_it_was_when_they_were_opened() {
     });
     work.value.store(7, Relaxed);
     let shares = work.shares.get_or_init(|| Shares::new(3));
-    assert_eq!(shares.finish(|at| work.make(at)), [7, 8, 9]);
+    assert_eq!(shares.finish(Duration::ZERO, |at| work.make(at)), [7, 8, 9]);
     for helper in helpers {
         helper.join().unwrap();
     }

@@ -3,7 +3,11 @@
 use std::task::Poll;
 
 use super::Run;
-use crate::{observe::timeline::Place, state::TxIndex, sync::Arc};
+use crate::{
+    observe::timeline::Place,
+    state::TxIndex,
+    sync::{Arc, time::Duration},
+};
 
 /// How an incarnation ended.
 #[derive(Debug)]
@@ -168,9 +172,11 @@ pub trait Machine: Send + Sync + Sized + 'static {
     }
 
     /// Called by worker 1 when it has left the block: a machine may have it help the caller with what is
-    /// left to do once all transactions are committed. Nobody waits for its return.
-    fn assist(run: &Arc<Run<Self>>) {
+    /// left to do once all transactions are committed. Nobody waits for its return. Returns how long it looks for
+    /// what else there is to do, before it sleeps.
+    fn assist(run: &Arc<Run<Self>>) -> Duration {
         let _ = run;
+        Duration::ZERO
     }
 
     /// The block has been stopped before its end: wakes whoever waits for the machine outside of

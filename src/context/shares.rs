@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A helper may come late, or not at all, or be put off its core in the middle of a piece. The caller has
-//! all pieces to itself then: what was begun and is not there after a short look is made again. So a piece
+//! all pieces to itself then: what was begun and is not there after a while is made again. So a piece
 //! has to come out the same whoever makes it, and however often.
 //!
 //! Invariants
@@ -19,10 +19,13 @@
 use crate::sync::{
     Mutex,
     atomic::{AtomicU32, Ordering},
-    hint, weakened,
+    hint,
+    time::{Duration, Instant},
+    weakened,
 };
 
-/// How often the caller looks for a piece that another is making: about as long as one takes.
+/// How often the caller looks for a piece that another is making, before it asks what time it is: about as long as a
+/// small one takes.
 const LOOKS: u32 = if cfg!(any(chorus_loom, chorus_shuttle)) { 1 } else { 256 };
 
 /// A work in pieces.
@@ -40,6 +43,16 @@ impl<T> Shares<T> {
         Self { next: AtomicU32::new(0), pieces }
     }
 
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     /// Makes pieces until all are made or being made.
     pub fn help(&self, make: impl Fn(usize) -> T) {
         while let Some(at) = self.claim() {
@@ -48,19 +61,36 @@ impl<T> Shares<T> {
         }
     }
 
-    /// Helps, and returns all pieces. Called once.
-    pub fn finish(&self, make: impl Fn(usize) -> T) -> Vec<T> {
+    /// Helps, and returns all pieces. Called once. One that another is making is waited for as long as a few looks
+    /// take, or `patience`, and then made again.
+    pub fn finish(&self, patience: Duration, make: impl Fn(usize) -> T) -> Vec<T> {
         self.help(&make);
-        let made = self.pieces.iter().enumerate().filter_map(|(at, piece)| {
-            for _ in 0..LOOKS {
-                if let Some(made) = piece.lock().take() {
-                    return Some(made);
-                }
-                hint::spin_loop();
-            }
-            if weakened("shares.make-again") { None } else { Some(make(at)) }
+        let made = (0..self.pieces.len()).filter_map(|at| match self.await_piece(at, patience) {
+            None if !weakened("shares.make-again") => Some(make(at)),
+            made => made,
         });
         made.collect()
+    }
+
+    fn await_piece(&self, at: usize, patience: Duration) -> Option<T> {
+        let take = || self.pieces[at].lock().take();
+        let look = || {
+            let made = take();
+            if made.is_none() {
+                hint::spin_loop();
+            }
+            made
+        };
+        if let Some(made) = (0..LOOKS).find_map(|_| look()) {
+            return Some(made);
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < patience {
+            if let Some(made) = look() {
+                return Some(made);
+            }
+        }
+        None
     }
 
     fn claim(&self) -> Option<usize> {

@@ -14,8 +14,8 @@
 //! he calls them ([`WorkerPool::call`]) before that, and they are up when the block is there:
 //!
 //! ```text
-//!   caller   call ─── sets up ───────► execute ───── works ──────┤ settles ─► discard ─► returns
-//!   worker        ··· wakes ─► looks ─────► works ───────────────┤ assists ─► looks ─► frees, sleeps
+//!   caller   call ─── sets up ───────► execute ───── works ──────┤ settles ─► entrust ─► discard ─► returns
+//!   worker        ··· wakes ─► looks ─────► works ───────────────┤ assists ─► looks ─► helps ─► frees, sleeps
 //! ```
 //!
 //! A call is a message like a block, promises none, and leaves nothing to take back: a worker that was
@@ -68,11 +68,6 @@ const PATIENCE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
 };
 /// The worker that assists the caller after the block. One is enough, and there may be more than cores.
 const ASSISTANT: usize = 1;
-/// How long it then looks for what the block leaves behind.
-const LEISURE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
-    true => Duration::ZERO,
-    false => Duration::from_micros(20),
-};
 
 /// A message for one worker.
 enum Job<M: Machine> {
@@ -80,6 +75,8 @@ enum Job<M: Machine> {
     Call,
     /// A block. Weak: one that comes late has nothing to do with it.
     Block(Weak<Run<M>>),
+    /// Something for the caller of the block that has just ended. More comes at once.
+    Errand(Box<dyn FnOnce() + Send>),
     /// What a block has left behind, to be freed.
     Discard(Box<dyn Send>),
 }
@@ -160,14 +157,23 @@ impl<M: Machine> WorkerPool<M> {
         }
     }
 
+    /// Has worker 1 do something, if it is awake. Else nobody does it.
+    pub fn entrust(&self, errand: impl FnOnce() + Send + 'static) {
+        self.give_to_assistant(|| Job::Errand(Box::new(errand)));
+    }
+
     /// Has worker 1 free what a block has left behind, if it is awake. Else the caller does it.
     pub fn discard(&self, remains: impl Send + 'static) {
+        self.give_to_assistant(|| Job::Discard(Box::new(remains)));
+    }
+
+    fn give_to_assistant(&self, job: impl FnOnce() -> Job<M>) {
         // Nobody waits for the end of another block.
         let Some(seats) = self.seats.try_lock() else { return };
         if let Some(seat) = seats.get(ASSISTANT - 1)
             && seat.awake.load(Ordering::Relaxed)
         {
-            let _ = seat.jobs.send(Job::Discard(Box::new(remains)));
+            let _ = seat.jobs.send(job());
         }
     }
 
@@ -183,7 +189,7 @@ impl<M: Machine> WorkerPool<M> {
                 self.replace(seat, at + 1, job.0);
             }
         }
-        M::with_calling_worker(|state| work_watched(run, 0, state));
+        let _ = M::with_calling_worker(|state| work_watched(run, 0, state));
     }
 
     /// Gives the seat of a worker that is gone to a new one.
@@ -200,21 +206,20 @@ impl<M: Machine> WorkerPool<M> {
     }
 }
 
-/// Works on a block. A panic ends the block and not the thread.
-fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Worker) {
+/// Works on a block. A panic ends the block and not the thread. Returns how long to look for what else there is to do.
+fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Worker) -> Duration {
     let worked = catch_unwind(AssertUnwindSafe(|| {
         let mut watch = Watch { run, worker, left: false };
         work(run, worker, state);
         watch.left = true;
-        if worker == ASSISTANT {
-            M::assist(run);
-        }
+        if worker == ASSISTANT { M::assist(run) } else { Duration::ZERO }
     }));
-    if worked.is_err() {
+    worked.unwrap_or_else(|_| {
         tracing::error!(worker, "a worker panicked");
         // Nothing is known of what it kept.
         *state = M::Worker::default();
-    }
+        Duration::ZERO
+    })
 }
 
 fn serve<M: Machine>(jobs: &Receiver<Job<M>>, worker: usize, awake: &AtomicBool) {
@@ -223,11 +228,13 @@ fn serve<M: Machine>(jobs: &Receiver<Job<M>>, worker: usize, awake: &AtomicBool)
     while let Ok(job) = receive(jobs, patience, awake) {
         patience = match job {
             Job::Call => PATIENCE,
-            Job::Block(run) => {
-                if let Some(run) = run.upgrade() {
-                    work_watched(&run, worker, &mut state);
-                }
-                if worker == ASSISTANT { LEISURE } else { Duration::ZERO }
+            Job::Block(run) => match run.upgrade() {
+                Some(run) => work_watched(&run, worker, &mut state),
+                None => Duration::ZERO,
+            },
+            Job::Errand(errand) => {
+                errand();
+                Duration::ZERO
             }
             Job::Discard(remains) => {
                 drop(remains);

@@ -77,7 +77,7 @@ impl Workers {
         note(BlockPhase::Epilogue, transactions_end, epilogue_end);
 
         let pieces = machine.pieces.get_or_init(|| diff::share_out(machine));
-        let pieces = pieces.finish(|at| diff::piece(machine, at));
+        let pieces = pieces.finish(Duration::ZERO, |at| diff::piece(machine, at));
         let places = machine.accounts.places();
         let regions =
             machine.shared.as_ref().map(|shared| shared.regions.finish(committed.regions));
@@ -105,8 +105,13 @@ impl Workers {
             ],
         };
         let recorded = run.recorder().is_some().then(|| run.clone());
+        let assembly = Arc::new(diff::Assembly::new(pieces, places));
+        if assembly.is_large() {
+            let assembly = assembly.clone();
+            self.pool.entrust(move || assembly.help());
+        }
         self.let_go(run);
-        let diff = diff::assemble(pieces, places);
+        let diff = assembly.finish();
         let diff_end = Instant::now();
         if let Some(recorder) = recorded.as_ref().and_then(|run| run.recorder()) {
             recorder.note_phase(BlockPhase::Diff, epilogue_end, diff_end);

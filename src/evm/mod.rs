@@ -24,7 +24,7 @@
 //! ```text
 //!  files, JSON ── input, chain ──► Block ──┐            ┌── direct ──► sequential ──┐
 //!  generator ──── workload ──────► Block ──┼─► Engine ──┤  adapt          ▲ relay ▼ ├─► BlockOutcome
-//!                                          │            └── machine, settle, diff ──┘     diff_hash
+//!                                          │            └── machine, settle, diff ──┘
 //!  state before the block ──► StateStore ──┘                (on crate::engine's workers)
 //! ```
 //!
@@ -33,7 +33,6 @@
 //! | `block` | what goes in: environment, transactions, and what surrounds them |
 //! | `store` | what goes in: the state before the block, behind a trait |
 //! | `outcome` | what comes out, and every error |
-//! | `diff_hash` | a hash of the state changes that an outsider can recompute |
 //! | `engine` | the façade |
 //! | `workers` | what executes a block, by whichever path |
 //! | `finish` | the same, once the workers have let go of it |
@@ -43,7 +42,7 @@
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
 //! | `settle` | the state as it is committed, for prologue and epilogue |
-//! | `diff` | from versions to the block's state changes |
+//! | `diff` | from versions to the block's state changes, and their hash |
 //! | `keccak` | hashes of short inputs, remembered and guessed |
 //! | `inner_loop` | the frequent opcodes in a loop that keeps its state in registers, and the loop that runs frames |
 //! | `poll` | jumps and calls that notice that the block was stopped |
@@ -66,8 +65,6 @@ mod adaptive;
 mod block;
 mod chain;
 mod diff;
-mod diff_hash;
-mod diff_order;
 mod engine;
 mod finish;
 pub mod footprint;

@@ -7,6 +7,7 @@ use std::{
     },
     task::Poll,
     thread,
+    time::Duration,
 };
 
 use chorus::{
@@ -111,8 +112,9 @@ impl Machine for Block {
         assert!(ENDS.take() != Some(Place::EndBlock), "told to panic");
     }
 
-    fn assist(run: &Arc<Run<Self>>) {
+    fn assist(run: &Arc<Run<Self>>) -> Duration {
         run.machine.at(Place::Assist, 9);
+        Duration::ZERO
     }
 
     fn validate(&self, tx: TxIndex, _: &u32) -> bool {

@@ -8,7 +8,7 @@
 //! Transactions that have one factory create contracts with CREATE2 run beside each other. Those that have it CREATE
 //! are a chain, from the first CREATE of each on. A transaction that gets there takes the nonce that lower ones have left
 //! by then, not the one from when the factory was called; where it is contended, it first waits for the one below
-//! that has called the factory, too. What it did before that stands.
+//! that has got there, too. What it did before that stands.
 //!
 //! An account whose code is a delegation (EIP-7702) also sends transactions, whose nonces are predicted: both opcodes
 //! depend on the value of its nonce.

@@ -15,7 +15,7 @@ use crate::{
     evm::{BlockError, Executed, Invalid, InvalidPolicy, Transaction, TransactionOutcome, diff},
     observe::timeline,
     state::TxIndex,
-    sync::Arc,
+    sync::{Arc, time::Duration},
 };
 
 /// Gas of a plain transfer.
@@ -208,8 +208,8 @@ impl Machine for EvmMachine {
         scout::scout(run, worker, me)
     }
 
-    fn assist(run: &Arc<Run<Self>>) {
-        diff::assist(run);
+    fn assist(run: &Arc<Run<Self>>) -> Duration {
+        diff::assist(run)
     }
 
     fn stopped(&self) {

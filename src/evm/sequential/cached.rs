@@ -7,7 +7,7 @@ use revm::{
     state::AccountInfo,
 };
 
-use crate::evm::{AccountChange, StoreError, diff_order::put_in_order};
+use crate::evm::{AccountChange, StoreError, diff::order::put_in_order};
 
 /// A slot: its value before the block and now.
 #[derive(Clone, Copy, Debug)]

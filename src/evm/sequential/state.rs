@@ -15,7 +15,7 @@ use super::{
 use crate::{
     evm::{
         BlockHashes, StateDiff, StateStore, StorageProbe, StoreError,
-        diff_order::{Key, first_bytes, in_order},
+        diff::order::{Key, first_bytes, in_order},
         shared::{RegionSource, put_on},
     },
     region::{

@@ -14,17 +14,17 @@ use alloy_primitives::{Address, U256};
 const MOST: u32 = 12;
 
 /// An account or a slot on its way to its place: the first bytes of its name, and what finds it.
-pub(super) type Key<T> = (u64, T);
+pub(in super::super) type Key<T> = (u64, T);
 
 /// A number by which most addresses stand in their order already.
 #[inline]
-pub(super) fn first_bytes(address: &Address) -> u64 {
+pub(in super::super) fn first_bytes(address: &Address) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = address.0.0;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The keys in their order. Those whose first bytes are the same are compared otherwise.
-pub(super) fn in_order<T: Copy + Default>(
+pub(in super::super) fn in_order<T: Copy + Default>(
     keys: &[Key<T>],
     otherwise: impl Fn(&T, &T) -> Ordering,
 ) -> Vec<Key<T>> {
@@ -61,7 +61,7 @@ pub(super) fn in_order<T: Copy + Default>(
 const FEW: usize = 64;
 
 /// Puts an account's slots, all different, in their order.
-pub(super) fn put_in_order(slots: &mut Vec<(U256, U256)>) {
+pub(in super::super) fn put_in_order(slots: &mut Vec<(U256, U256)>) {
     if slots.len() >= FEW && !is_crowded(slots) {
         let keys: Vec<Key<u32>> =
             slots.iter().enumerate().map(|(at, (slot, _))| (high(slot), at as u32)).collect();

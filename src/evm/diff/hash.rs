@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Keccak256};
 
-use super::{AccountChange, StateDiff};
+use crate::evm::{AccountChange, StateDiff};
 
 impl StateDiff {
     /// keccak-256 of the accounts of the diff, one after another in ascending order of their
