@@ -1,5 +1,7 @@
 //! How the workers execute a block whose path nobody has pinned.
 
+use std::cell::LazyCell;
+
 use crate::{
     context::Review,
     engine::Conduct,
@@ -9,8 +11,8 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
     adapt::{
-        Credit, Lessons, Opening, Outlook, Sample, WORTH_SUSPENDING, is_chain, is_monotonous,
-        opening, promised_gas, promised_time, time_of_transfers,
+        Credit, Lessons, Opening, Outlook, Promises, Sample, WORTH_SUSPENDING, is_chain,
+        is_monotonous, opening, time_of_transfers,
     },
     sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
     shared::in_force,
@@ -39,15 +41,19 @@ impl Workers {
         let whole = in_force(Some(self.config.memory.chain()), block).is_some();
         let workers = self.pool.workers().min(self.cores);
         let latency = store.latency();
-        match opening(block, workers, latency, whole) {
+        let promises = LazyCell::new(|| Promises::of(block));
+        let opening = opening(block, workers, latency, whole, &promises);
+        match opening {
             Opening::Direct => self.execute_direct(block, &**store, conduct),
-            Opening::Sample => self.execute_by_lessons(block, store, conduct, workers, false),
-            Opening::Promising => self.execute_by_lessons(block, store, conduct, workers, true),
+            Opening::Sample | Opening::Promising => {
+                let promising = opening == Opening::Promising;
+                self.execute_by_lessons(block, store, conduct, workers, (promising, *promises))
+            }
             Opening::Parallel if latency.is_some_and(|latency| latency >= WORTH_SUSPENDING) => {
                 // Waiting for the store is what all of them are for.
                 self.execute_parallel(block, store, conduct, Plan::default())
             }
-            Opening::Parallel => self.execute_whole(block, store, conduct, workers),
+            Opening::Parallel => self.execute_whole(block, store, conduct, workers, *promises),
         }
     }
 
@@ -64,6 +70,7 @@ impl Workers {
         store: &Arc<dyn StateStore>,
         conduct: &Conduct<TransactionOutcome>,
         workers: usize,
+        promises: Promises,
     ) -> Result<BlockOutcome, BlockError> {
         let expected = self.lessons().map(|lessons| lessons.expect(block));
         let gain = expected.and_then(|expected| expected.gain);
@@ -91,8 +98,7 @@ impl Workers {
             }
         }
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
-        let credit =
-            credit.in_block_of(block.transactions.len(), promised_gas(&block.transactions));
+        let credit = credit.in_block_of(block.transactions.len(), promises.gas());
         let plan = Plan { workers: Some(workers), credit: Some(credit), ..Plan::default() };
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         if let (Some(lessons), true) = (self.lessons(), outcome.statistics.gave_up) {
@@ -110,7 +116,7 @@ impl Workers {
         store: &Arc<dyn StateStore>,
         conduct: &Conduct<TransactionOutcome>,
         workers: usize,
-        promising: bool,
+        (promising, promises): (bool, Promises),
     ) -> Result<BlockOutcome, BlockError> {
         let lessons = self.lessons();
         let expected = lessons.map(|lessons| lessons.expect(block));
@@ -129,7 +135,7 @@ impl Workers {
         let mut plan = Plan::default();
         if let Some(true) = gains {
             // For the number of workers, which does not depend on what is serial.
-            let promised = || Outlook::new(count, promised_time(block), 0.0, workers);
+            let promised = || Outlook::new(count, promises.time(), 0.0, workers);
             let workers = outlook.unwrap_or_else(promised).workers;
             plan.workers = Some(workers);
             plan.each = outlook.map(|outlook| outlook.each);
@@ -138,7 +144,7 @@ impl Workers {
             }
         } else {
             let most = if gains == Some(false) { 1 } else { workers };
-            let mut sample = Sample::new(block, most, lessons);
+            let mut sample = Sample::new(block, most, lessons, promises);
             let mut look = |done: &Done| {
                 let pace = sample.look(done);
                 if pace == Pace::HandOver {
@@ -166,8 +172,7 @@ impl Workers {
         let done = plan.head.as_ref().map(|head| &head.done);
         let before = done.map_or((0, 0), |done| (done.transactions.len(), done.sums.gas_used));
         let credit = Credit::new(count - before.0, plan.each, Review::HandOver);
-        plan.credit =
-            Some(credit.in_block_of(block.transactions.len(), promised_gas(&block.transactions)));
+        plan.credit = Some(credit.in_block_of(block.transactions.len(), promises.gas()));
         let begin = Instant::now();
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         let time = begin.elapsed().as_secs_f64().max(1e-9);

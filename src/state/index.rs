@@ -109,7 +109,8 @@ impl Index {
     }
 
     /// Has the processor get the line in which most keys of that hash are, for one who will look there soon: it does so
-    /// for several at a time.
+    /// for several at a time. (For the slots that a worker has guessed hashes of it gains nothing: of 37,000 ERC-20 transfers
+    /// the same processor time with and without.)
     #[inline]
     pub(super) fn get_ready(&self, hash: u64) {
         let line = self.line(0, hash);

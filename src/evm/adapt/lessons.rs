@@ -14,7 +14,7 @@
 
 use std::hash::BuildHasher;
 
-use super::opening::is_plain;
+use super::promises::is_plain;
 use crate::{
     evm::{Block, Transaction},
     sync::{

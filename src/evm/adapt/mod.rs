@@ -14,6 +14,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `opening` | what is known before anything runs |
+//! | `promises` | what is written on the transactions |
 //! | `sample` | the beginning of a block, timed: what the rest would gain |
 //! | `outlook` | what that is reckoned by |
 //! | `lessons` | what former blocks taught about the contracts they called |
@@ -31,15 +32,14 @@ mod credit;
 mod lessons;
 mod opening;
 mod outlook;
+mod promises;
 mod sample;
 
 pub(crate) use self::{
     credit::Credit,
     lessons::Lessons,
-    opening::{
-        Opening, WORTH_SUSPENDING, is_monotonous, opening, promised_gas, promised_time,
-        time_of_transfers,
-    },
+    opening::{Opening, WORTH_SUSPENDING, is_monotonous, opening, time_of_transfers},
     outlook::Outlook,
+    promises::Promises,
     sample::{Sample, is_chain},
 };

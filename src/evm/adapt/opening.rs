@@ -1,15 +1,16 @@
 //! What is known of a block before any of its transactions runs.
 
-use super::lessons::TRANSFER;
+use std::ops::Deref;
+
+use super::{
+    lessons::TRANSFER,
+    promises::{Promises, is_plain},
+};
 use crate::{
     evm::{Block, Transaction},
     sync::time::Duration,
 };
 
-/// What a call is taken to need at most: wallets round up generously.
-pub(super) const CAP: u64 = 300_000;
-/// Gas of a transfer.
-pub(super) const TRANSFER_GAS: u64 = 21_000;
 /// A read that takes longer than a block's overhead is worth suspending for.
 pub(crate) const WORTH_SUSPENDING: Duration = Duration::from_micros(5);
 /// Blocks of which no sample can be taken go direct if their calls may need less gas than this.
@@ -26,9 +27,6 @@ const PROMISING: u64 = 6_000_000;
 const WORTHWHILE: u64 = 1_600_000;
 /// Of fewer calls one may be all that there is to do.
 const SEVERAL: usize = 8;
-/// Seconds for a unit of gas that a call may need, at the least of real blocks.
-const PROMISED_RATE: f64 = 120e-12;
-
 /// How many transactions are looked at for what they call.
 const GLANCES: usize = 64;
 
@@ -46,7 +44,7 @@ pub(crate) enum Opening {
 }
 
 /// How a block begins on so many workers. `latency` is the store's, if it has any; `whole` says that the
-/// block cannot change from one path to the other.
+/// block cannot change from one path to the other. What it `promises` is looked at if it matters.
 ///
 /// Where the store makes transactions wait, every block gains, on one worker too. Where it hands its
 /// reads to other threads though they take no time (a database whose pages are in memory), that costs
@@ -57,26 +55,22 @@ pub(crate) fn opening(
     workers: usize,
     latency: Option<Duration>,
     whole: bool,
+    promises: &impl Deref<Target = Promises>,
 ) -> Opening {
     match latency {
         _ if block.transactions.is_empty() => Opening::Direct,
         Some(latency) if latency >= WORTH_SUSPENDING => Opening::Parallel,
         Some(latency) if !latency.is_zero() => Opening::Direct,
         _ if workers < 2 || block.transactions.len() < 2 => Opening::Direct,
-        None if !whole => match is_promising(block) && !is_monotonous(block) {
+        None if !whole => match is_promising(promises) && !is_monotonous(block) {
             true => Opening::Promising,
             false => Opening::Sample,
         },
-        _ => match gas_of_calls(block) {
+        _ => match promises.mix.gas {
             LEAST_CALL_GAS.. => Opening::Parallel,
             _ => Opening::Direct,
         },
     }
-}
-
-/// What the transactions of a block take one by one, on average, going by what they promise, in seconds.
-pub(crate) fn promised_time(block: &Block) -> f64 {
-    gas_of_calls(block) as f64 * PROMISED_RATE / block.transactions.len().max(1) as f64
 }
 
 /// What the transfers of ether among a block's transactions take for each of these, about, in seconds.
@@ -96,43 +90,13 @@ pub(super) fn glance_step(transactions: &[Transaction]) -> usize {
     transactions.len().div_ceil(GLANCES).max(1)
 }
 
-/// Whether it is nearly certainly a transfer of ether to an account without code.
-pub(super) fn is_plain(tx: &Transaction) -> bool {
-    tx.env.data.is_empty() && tx.env.kind.is_call()
-}
-
 /// Whether its calls are nearly certainly worth several workers, from the first on.
-fn is_promising(block: &Block) -> bool {
-    match KnownGas::of(block) {
-        Some(known) => {
-            let calls = block.transactions.iter().filter(|tx| !is_plain(tx)).count();
-            calls >= SEVERAL && known.of_calls(0, block.transactions.iter()) >= WORTHWHILE
+fn is_promising(promises: &Promises) -> bool {
+    match promises.known() {
+        Some(used) => {
+            promises.mix.calls >= SEVERAL && promises.mix.gas_of_calls(used) >= WORTHWHILE
         }
-        None => gas_of_calls(block) >= PROMISING,
-    }
-}
-
-/// What all transactions of a block use, which its header tells before any of them has run. A block that is being
-/// built has none. A header that is wrong makes the choice worse, and is found out in the end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct KnownGas(u64);
-
-impl KnownGas {
-    /// What the header says, if it says something that can be.
-    pub(super) fn of(block: &Block) -> Option<Self> {
-        let limits =
-            block.transactions.iter().fold(0_u64, |sum, tx| sum.saturating_add(tx.env.gas_limit));
-        block.claims.gas_used.filter(|gas| *gas <= limits).map(Self)
-    }
-
-    /// What the calls among the transactions use that are left when so much gas is used.
-    pub(super) fn of_calls<'a>(
-        self,
-        used: u64,
-        left: impl Iterator<Item = &'a Transaction>,
-    ) -> u64 {
-        let plain = left.filter(|tx| is_plain(tx)).count() as u64;
-        self.0.saturating_sub(used).saturating_sub(plain.saturating_mul(TRANSFER_GAS))
+        None => promises.mix.gas >= PROMISING,
     }
 }
 
@@ -151,26 +115,14 @@ pub(crate) fn is_monotonous(block: &Block) -> bool {
     })
 }
 
-/// The gas that transactions may need together.
-pub(crate) fn promised_gas(transactions: &[Transaction]) -> u64 {
-    let promised = |tx: &Transaction| if is_plain(tx) { TRANSFER_GAS } else { call_gas(tx) };
-    transactions.iter().map(promised).sum()
-}
-
-/// The gas that calls may need together.
-fn gas_of_calls(block: &Block) -> u64 {
-    block.transactions.iter().filter(|tx| !is_plain(tx)).map(call_gas).sum()
-}
-
-/// The gas that a call may need: a promise, not a cost.
-pub(super) fn call_gas(tx: &Transaction) -> u64 {
-    tx.env.gas_limit.min(CAP)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evm::workload::Workload;
+    use crate::evm::{adapt::promises::TRANSFER_GAS, workload::Workload};
+
+    fn opening(block: &Block, workers: usize, latency: Option<Duration>, whole: bool) -> Opening {
+        super::opening(block, workers, latency, whole, &Box::new(Promises::of(block)))
+    }
 
     fn block(name: &str, size: usize) -> Block {
         Workload::by_name(name).expect("a workload").with_transactions(size).build(1).0
@@ -197,7 +149,7 @@ mod tests {
         assert_eq!(opening(&block("mixed", 20), 2, None, false), Opening::Sample);
         assert_eq!(opening(&block("mixed", 200), 2, None, false), Opening::Promising);
         assert_eq!(opening(&block("nonces", 1_000), 2, None, false), Opening::Sample);
-        let each = promised_time(&block("amm", 100));
+        let each = Promises::of(&block("amm", 100)).time();
         assert!((each - 30e-6).abs() < 1e-9, "{each}");
     }
 

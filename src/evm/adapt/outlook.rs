@@ -21,7 +21,7 @@
 
 use super::{
     lessons::TRANSFER,
-    opening::{TRANSFER_GAS, call_gas, is_plain},
+    promises::{TRANSFER_GAS, call_gas, is_plain},
 };
 use crate::evm::Transaction;
 
@@ -90,22 +90,28 @@ impl Mix {
 
     pub(super) fn of<'a>(transactions: impl Iterator<Item = &'a Transaction>) -> Self {
         let mut mix = Self::default();
-        for tx in transactions {
-            if is_plain(tx) {
-                mix.plain += 1;
-            } else {
-                mix.calls += 1;
-                mix.gas += call_gas(tx);
-            }
-        }
+        transactions.for_each(|tx| mix.add(tx));
         mix
+    }
+
+    pub(super) fn add(&mut self, tx: &Transaction) {
+        if is_plain(tx) {
+            self.plain += 1;
+        } else {
+            self.calls += 1;
+            self.gas += call_gas(tx);
+        }
+    }
+
+    pub(super) fn transactions(&self) -> usize {
+        self.plain + self.calls
     }
 }
 
 /// The average time of the transactions in `left`, going by those in `seen`, which took `time`; and what of it is due to
 /// transfers.
 pub(super) fn expected(seen: Mix, time: f64, left: Mix) -> [f64; 2] {
-    let count = (left.plain + left.calls).max(1) as f64;
+    let count = left.transactions().max(1) as f64;
     // Transfers cost what they cost, so the rest is due to the calls; of which it is known only how
     // much gas each may take.
     let transfers = (seen.plain as f64 * TRANSFER).min(time);

@@ -16,8 +16,9 @@
 
 use super::{
     lessons::{Call, Lessons, Timed},
-    opening::{KnownGas, glance_step, glances},
+    opening::{glance_step, glances},
     outlook::{Mix, Outlook, START, expected},
+    promises::{Promises, is_plain},
 };
 use crate::{
     evm::{
@@ -60,15 +61,21 @@ pub(crate) struct Sample<'a> {
     /// How many transactions before that were linked to the one before them, and what all of them used.
     linked: u32,
     used: u64,
-    /// What the block uses, if that is known.
-    known: Option<KnownGas>,
+    promises: Promises,
+    /// How many of the first transactions were looked at for transfers, and how many there were.
+    passed: [usize; 2],
     outlook: Option<Outlook>,
     found_chain: bool,
 }
 
 impl<'a> Sample<'a> {
     /// A sample of a block that may be handed over to so many workers, and to none if that is 1.
-    pub(crate) fn new(block: &'a Block, workers: usize, lessons: Option<&'a Lessons>) -> Self {
+    pub(crate) fn new(
+        block: &'a Block,
+        workers: usize,
+        lessons: Option<&'a Lessons>,
+        promises: Promises,
+    ) -> Self {
         Self {
             block,
             workers,
@@ -82,7 +89,8 @@ impl<'a> Sample<'a> {
             resumes: 0,
             linked: 0,
             used: 0,
-            known: KnownGas::of(block),
+            promises,
+            passed: [0; 2],
             outlook: None,
             found_chain: false,
         }
@@ -176,10 +184,14 @@ impl<'a> Sample<'a> {
         let mut seen = Mix::of(transactions[self.from..count].iter());
         let rest = &transactions[count..];
         let mut left = Mix::of(glances(rest));
-        if let Some(known) = self.known {
+        if let Some(known) = self.promises.known() {
             // Instead of promises.
             seen.gas = seen.gas_of_calls(used - self.used);
-            left.gas = known.of_calls(used, rest.iter()) / glance_step(rest) as u64;
+            let [from, plain] = &mut self.passed;
+            *plain += transactions[*from..count].iter().filter(|tx| is_plain(tx)).count();
+            *from = count;
+            let all = Mix { plain: self.promises.mix.plain - *plain, ..Mix::default() };
+            left.gas = all.gas_of_calls(known.saturating_sub(used)) / glance_step(rest) as u64;
         }
         let chain = is_chain(linked - self.linked, count - self.from);
         (self.from, self.linked, self.used) = (count, linked, used);
@@ -217,10 +229,14 @@ mod tests {
     use super::*;
     use crate::evm::{Invalid, workload::Workload};
 
+    fn new(block: &Block) -> Sample<'_> {
+        Sample::new(block, 2, None, Promises::of(block))
+    }
+
     fn judged(name: &str, size: usize, count: usize, micros: u64) -> Pace {
         let (block, _) =
             Workload::by_name(name).expect("a workload").with_transactions(size).build(1);
-        Sample::new(&block, 2, None).judge(count, Duration::from_micros(micros), 0, 0)
+        new(&block).judge(count, Duration::from_micros(micros), 0, 0)
     }
 
     #[test]
@@ -245,7 +261,7 @@ mod tests {
     fn a_chain_goes_on_one_by_one_until_it_ends() {
         let (block, _) =
             Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
-        let mut sample = Sample::new(&block, 2, None);
+        let mut sample = new(&block);
         let time = Duration::from_micros(400);
         assert_eq!(sample.judge(8, time, 7, 0), Pace::Watch);
         assert_eq!(sample.judge(12, time, 11, 0), Pace::Watch);
@@ -256,7 +272,7 @@ mod tests {
     fn only_the_last_part_of_a_long_way_is_looked_at() {
         let (block, _) =
             Workload::by_name("nft").expect("a workload").with_transactions(2_000).build(1);
-        let mut sample = Sample::new(&block, 2, None);
+        let mut sample = new(&block);
         sample.begin = Some(Instant::now());
         for (count, next, resumes) in [(10, 15, 0), (60, 90, 0), (70, 105, 73), (800, 1_200, 1_100)]
         {
@@ -285,7 +301,7 @@ mod tests {
         let (mut block, _) =
             Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
         let judged = |block: &Block| {
-            let mut sample = Sample::new(block, 2, None);
+            let mut sample = new(block);
             sample.judge(8, Duration::from_micros(200), 0, 800_000)
         };
         assert_eq!(judged(&block), Pace::HandOver);
