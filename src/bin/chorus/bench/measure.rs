@@ -10,7 +10,10 @@ use chorus::{
     sync::time::{Duration, Instant},
 };
 
-use super::{clock::processor_time, copies::Copies};
+use super::{
+    clock::{processor_time, processor_time_settled},
+    copies::Copies,
+};
 use crate::{
     arguments::Path,
     check::{Answer, difference},
@@ -188,7 +191,7 @@ pub(super) fn spend(run: impl FnOnce() -> Answer) -> (Answer, Spent) {
     let begin = Instant::now();
     let answer = run();
     let time = begin.elapsed();
-    let processor =
-        before.zip(processor_time()).map(|(before, after)| after.saturating_sub(before));
+    let after = processor_time_settled(time);
+    let processor = before.zip(after).map(|(before, after)| after.saturating_sub(before));
     (answer, Spent { time, processor })
 }
