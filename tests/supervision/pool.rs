@@ -114,7 +114,7 @@ impl Machine for Block {
 
     fn assist(run: &Arc<Run<Self>>) -> Duration {
         run.machine.at(Place::Assist, 9);
-        Duration::ZERO
+        Duration::from_micros(50)
     }
 
     fn validate(&self, tx: TxIndex, _: &u32) -> bool {
@@ -247,7 +247,7 @@ fn a_call_without_a_block_and_what_a_block_leaves_behind_harm_nobody() {
     in_time(|| {
         for workers in [1, 2, 4] {
             let pool = WorkerPool::new(workers).unwrap();
-            let freed = Arc::new(AtomicUsize::new(0));
+            let [freed, given, done] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
             for round in 0..200 {
                 for _ in 0..round % 3 {
                     // More than there are, too.
@@ -258,10 +258,17 @@ fn a_call_without_a_block_and_what_a_block_leaves_behind_harm_nobody() {
                     assert!(matches!(ended, Conclusion::Complete), "{ended:?}");
                     assert!(committed.into_iter().eq(0..40));
                 }
+                let (errand, done) = (Remains(given.clone()), done.clone());
+                pool.entrust(move || {
+                    let _errand = errand;
+                    done.fetch_add(1, Ordering::Relaxed);
+                });
                 pool.discard(Remains(freed.clone()));
             }
             drop(pool);
-            assert_eq!(freed.load(Ordering::Relaxed), 200, "each of them once");
+            let [freed, given, done] = [freed, given, done].map(|all| all.load(Ordering::Relaxed));
+            assert_eq!((freed, given), (200, 200), "each of them once, done or not");
+            assert!(done == 0 || workers > 1, "nobody but worker 1 does errands: {done}");
         }
     });
 }
