@@ -1,4 +1,4 @@
-//! Pieces of a work that whoever has time makes, and that nobody waits for.
+//! Pieces of a work that whoever has time makes, and that nobody waits for longer than to make them takes.
 //!
 //! ```text
 //!   caller   open ─► makes 0, 2, 3 ─────► finish: takes 0, 1, 2, 3, and makes what is not there

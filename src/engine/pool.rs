@@ -30,7 +30,8 @@
 //! | a worker panics outside of any machine's protection | its block ends with an error; what the worker kept is thrown away, the thread goes on |
 //! | worker 0 does, on the caller's thread | the same: the caller gets the error, not the panic |
 //! | a thread dies all the same | the next block starts it anew, or does without it |
-//! | a worker does not come back from a machine | its block ends without it; it skips the blocks that have ended meanwhile |
+//! | a worker does not come back from a machine | its block ends without it; it skips the blocks that have ended meanwhile, and is entrusted with nothing |
+//! | an errand panics | its thread dies, as above; who gave it counts on nobody |
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -69,6 +70,12 @@ const PATIENCE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
 /// The worker that assists the caller after the block. One is enough, and there may be more than cores.
 const ASSISTANT: usize = 1;
 
+/// How long it looks for what the block leaves behind when it has done something else.
+const LEISURE: Duration = match cfg!(any(chorus_loom, chorus_shuttle)) {
+    true => Duration::ZERO,
+    false => Duration::from_micros(20),
+};
+
 /// A message for one worker.
 enum Job<M: Machine> {
     /// A block is about to come, probably.
@@ -99,7 +106,8 @@ impl<M: Machine> Drop for Watch<'_, M> {
 /// A worker's thread.
 struct Seat<M: Machine> {
     jobs: Sender<Job<M>>,
-    /// It works, or looks for messages. A hint, read and written without an order.
+    /// It has left its last block and not slept since. A hint, read and written without an order: who has not come back
+    /// from a block is given nothing that would lie there until then.
     awake: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
 }
@@ -228,13 +236,18 @@ fn serve<M: Machine>(jobs: &Receiver<Job<M>>, worker: usize, awake: &AtomicBool)
     while let Ok(job) = receive(jobs, patience, awake) {
         patience = match job {
             Job::Call => PATIENCE,
-            Job::Block(run) => match run.upgrade() {
-                Some(run) => work_watched(&run, worker, &mut state),
-                None => Duration::ZERO,
-            },
+            Job::Block(run) => {
+                awake.store(false, Ordering::Relaxed);
+                let leisure = match run.upgrade() {
+                    Some(run) => work_watched(&run, worker, &mut state),
+                    None => Duration::ZERO,
+                };
+                awake.store(true, Ordering::Relaxed);
+                leisure
+            }
             Job::Errand(errand) => {
                 errand();
-                Duration::ZERO
+                LEISURE
             }
             Job::Discard(remains) => {
                 drop(remains);

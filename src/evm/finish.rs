@@ -112,6 +112,8 @@ impl Workers {
         }
         self.let_go(run);
         let diff = assembly.finish();
+        // The worker may be at the tables still.
+        self.pool.discard(assembly);
         let diff_end = Instant::now();
         if let Some(recorder) = recorded.as_ref().and_then(|run| run.recorder()) {
             recorder.note_phase(BlockPhase::Diff, epilogue_end, diff_end);

@@ -62,8 +62,8 @@ pub(crate) struct Sample<'a> {
     linked: u32,
     used: u64,
     promises: Promises,
-    /// How many of the first transactions were looked at for transfers, and how many there were.
-    passed: [usize; 2],
+    /// How many transfers there are from here on, where transactions were last looked at for that.
+    transfers: (usize, usize),
     outlook: Option<Outlook>,
     found_chain: bool,
 }
@@ -89,8 +89,8 @@ impl<'a> Sample<'a> {
             resumes: 0,
             linked: 0,
             used: 0,
+            transfers: (0, promises.mix.plain),
             promises,
-            passed: [0; 2],
             outlook: None,
             found_chain: false,
         }
@@ -187,10 +187,10 @@ impl<'a> Sample<'a> {
         if let Some(known) = self.promises.known() {
             // Instead of promises.
             seen.gas = seen.gas_of_calls(used - self.used);
-            let [from, plain] = &mut self.passed;
-            *plain += transactions[*from..count].iter().filter(|tx| is_plain(tx)).count();
-            *from = count;
-            let all = Mix { plain: self.promises.mix.plain - *plain, ..Mix::default() };
+            let (from, plain) = self.transfers;
+            let passed = transactions[from..count].iter().filter(|tx| is_plain(tx)).count();
+            self.transfers = (count, plain - passed);
+            let all = Mix { plain: plain - passed, ..Mix::default() };
             left.gas = all.gas_of_calls(known.saturating_sub(used)) / glance_step(rest) as u64;
         }
         let chain = is_chain(linked - self.linked, count - self.from);
@@ -313,6 +313,19 @@ mod tests {
         );
         block.claims.gas_used = Some(60_000_000);
         assert_eq!(judged(&block), Pace::HandOver);
+    }
+
+    #[test]
+    fn transfers_are_counted_once_however_often_the_sample_judges() {
+        let (mut block, _) =
+            Workload::by_name("mixed").expect("a workload").with_transactions(400).build(1);
+        block.claims.gas_used = Some(20_000_000);
+        let mut sample = new(&block);
+        for count in [4, 8, 9, 60, 400] {
+            sample.judge(count, Duration::from_micros(200), 0, 0);
+            let left = Mix::of(block.transactions[count..].iter()).plain;
+            assert_eq!(sample.transfers, (count, left));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The diff, from the pieces.
 //!
 //! The slots of each account and their order need nothing of the accounts' changes. So where there are many, a worker puts
-//! them together while the caller does the accounts, and whoever comes first to the slots of a small block does these.
+//! them together while the caller does the accounts.
 
 use alloy_primitives::{Address, U256};
 
@@ -12,11 +12,15 @@ use super::{
 use crate::{
     context::Shares,
     evm::{AccountChange, StateDiff},
-    sync::time::{Duration, Instant},
+    sync::time::Duration,
 };
 
 /// To hand over fewer slots than this costs more than it saves.
 const MANY: usize = 128;
+
+/// How long to put a slot in its place takes at the most, three times as long as it mostly does. A worker that
+/// needs longer may be off its core.
+const PATIENCE: Duration = Duration::from_nanos(100);
 
 /// Changed slots with their values.
 type Slots = Vec<(U256, U256)>;
@@ -49,7 +53,11 @@ impl Assembly {
 
     /// Whether there is something in it for a worker.
     pub(crate) fn is_large(&self) -> bool {
-        self.counts.iter().sum::<usize>() >= MANY
+        self.slots() >= MANY
+    }
+
+    fn slots(&self) -> usize {
+        self.counts.iter().sum()
     }
 
     /// Puts the slots together, if nobody has begun to.
@@ -59,7 +67,6 @@ impl Assembly {
 
     /// The diff.
     pub(crate) fn finish(&self) -> StateDiff {
-        let begin = Instant::now();
         let order = self.order();
         let mut accounts = Vec::with_capacity(order.len());
         let mut with_slots = Vec::with_capacity(self.counts.len());
@@ -69,8 +76,7 @@ impl Assembly {
             }
             accounts.push(self.account(found));
         }
-        // A worker that has not come half as far in this time as it should have may be off its core.
-        let patience = begin.elapsed().max(Duration::from_micros(1));
+        let patience = PATIENCE * u32::try_from(self.slots()).unwrap_or(u32::MAX);
         let mut storage = self.storage.finish(patience, |_| self.storage());
         let mut storage = storage.pop().unwrap_or_default();
         for (account, place) in with_slots {
@@ -155,10 +161,16 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{
+        collections::BTreeMap,
+        panic::{AssertUnwindSafe, catch_unwind},
+    };
 
     use super::*;
-    use crate::evm::diff::order::first_bytes;
+    use crate::{
+        evm::diff::order::first_bytes,
+        sync::{Arc, channel::unbounded, thread},
+    };
 
     /// What changed of so many accounts, some of which are gone, have changed by their slots alone, or not at all.
     fn pieces(accounts: u32, random: &mut fastrand::Rng) -> (Vec<Piece>, StateDiff) {
@@ -166,7 +178,9 @@ mod tests {
         let mut expected = BTreeMap::new();
         for position in 0..accounts {
             let mut address = Address::ZERO;
-            random.fill(&mut address[10..]);
+            // Some differ in their last bytes only.
+            let from = [0, 10][random.usize(..2)];
+            random.fill(&mut address[from..]);
             let kind = random.u32(..4);
             let change = AccountChange { nonce: Some(position.into()), ..Default::default() };
             let piece = random.choice(&mut pieces).unwrap();
@@ -197,6 +211,30 @@ mod tests {
             }
         }
         (pieces, StateDiff { accounts: expected.into_iter().collect() })
+    }
+
+    #[test]
+    fn slots_that_a_worker_is_at_are_waited_for_and_made_if_they_do_not_come() {
+        let (pieces, expected) = pieces(500, &mut fastrand::Rng::with_seed(5));
+        let assembly = Arc::new(Assembly::new(pieces, 500));
+        let (began, begun) = unbounded();
+        let helper = thread::spawn({
+            let assembly = assembly.clone();
+            move || {
+                assembly.storage.help(|_| {
+                    began.send(()).unwrap();
+                    assembly.storage()
+                });
+            }
+        });
+        begun.recv().unwrap();
+        assert_eq!(assembly.finish(), expected);
+        helper.join().unwrap();
+        let (pieces, expected) = self::pieces(500, &mut fastrand::Rng::with_seed(6));
+        let assembly = Assembly::new(pieces, 500);
+        let gone = || assembly.storage.help(|_| panic!("off its core for good"));
+        assert!(catch_unwind(AssertUnwindSafe(gone)).is_err());
+        assert_eq!(assembly.finish(), expected);
     }
 
     #[test]

@@ -49,6 +49,8 @@ impl Copies {
                     let answer = one_by_one(&work);
                     let _ = end.send(());
                     drop(answer);
+                    // What comes next is not to be disturbed.
+                    let _ = end.send(());
                 }
             };
             let name = format!("chorus-copy-{number}");
@@ -72,6 +74,9 @@ impl Copies {
         let ended = self.others.iter().filter(|_| self.ended.recv().is_ok()).count();
         let time = begin.elapsed();
         drop(own);
+        for _ in &self.others {
+            let _ = self.ended.recv();
+        }
         (1 + ended, time)
     }
 }

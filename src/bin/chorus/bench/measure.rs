@@ -11,7 +11,7 @@ use chorus::{
 };
 
 use super::{
-    clock::{processor_time, processor_time_settled},
+    clock::{processor_time, settle},
     copies::Copies,
 };
 use crate::{
@@ -187,11 +187,13 @@ pub(super) fn execute(work: &Contention, engine: &Engine) -> Answer {
 
 /// Runs something, and leaves what it returns to be freed by the caller.
 pub(super) fn spend(run: impl FnOnce() -> Answer) -> (Answer, Spent) {
+    settle(Duration::ZERO);
     let before = processor_time();
     let begin = Instant::now();
     let answer = run();
     let time = begin.elapsed();
-    let after = processor_time_settled(time);
-    let processor = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+    let settling = settle(time);
+    let used = |(before, after): (Duration, Duration)| after.saturating_sub(before + settling);
+    let processor = before.zip(processor_time()).map(used);
     (answer, Spent { time, processor })
 }
