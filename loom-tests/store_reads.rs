@@ -53,6 +53,13 @@ pub(crate) const MODELS: &[Model] = &[
         run: what_a_full_limit_holds_back_is_started,
     },
     Model {
+        name: "what_is_asked_ahead_starts_at_once_within_the_limit",
+        threads: 2,
+        bound: 3,
+        weakenings: &["reads.at-once-within-limit"],
+        run: what_is_asked_ahead_starts_at_once_within_the_limit,
+    },
+    Model {
         name: "the_frontier_passes_a_full_limit_one_at_a_time",
         threads: 3,
         bound: 3,
@@ -127,6 +134,13 @@ impl Desk {
         let flight = self.reads.ask(key, rank);
         self.pump_at_once(false);
         assert_eq!(flight.wait(|| false, || false), Some(key * 10));
+    }
+
+    /// Asks for reads that nobody waits for, and serves.
+    fn ask_ahead_and_serve<const N: usize>(&self, keys: [u32; N]) {
+        let store = Store { desk: self, store: |key| self.open.lock().push(key) };
+        self.reads.ask_ahead_and_pump(keys.map(|key| (key, key)), |_| false, &store);
+        self.serve();
     }
 
     /// Starts what can be started and answers what is open, until nothing is.
@@ -247,6 +261,20 @@ fn what_a_full_limit_holds_back_is_started() {
     ask(2)();
     other.join().unwrap();
     assert!(!desk.reads.any());
+}
+
+/// Nobody waits for these reads. Of one thread's two, one finds a place free and is never queued; or the other
+/// thread's read has it, which is being started or answered.
+fn what_is_asked_ahead_starts_at_once_within_the_limit() {
+    let desk = Desk::new(1, 1);
+    let other = thread::spawn({
+        let desk = desk.clone();
+        move || desk.ask_ahead_and_serve([3])
+    });
+    desk.ask_ahead_and_serve([1, 2]);
+    other.join().unwrap();
+    assert!(!desk.reads.any());
+    assert_eq!(desk.started.load(Relaxed), 3);
 }
 
 /// The read that fills the limit is never answered.

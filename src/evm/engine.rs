@@ -73,11 +73,11 @@ impl EngineBuilder {
     }
 
     /// How many reads of a slow store may be under way at a time; the transaction at the commit cursor
-    /// gets one more if need be. Default: 256, which suits two cores and a fast solid-state disk, and 1,024
-    /// where a read takes half a millisecond or more.
+    /// gets one more if need be. Default: 1,024, which is more than two cores ask for while a fast solid-state disk
+    /// reads. A store whose device takes fewer at a time has the others wait, by their ranks.
     #[must_use]
     pub fn reads_in_flight(mut self, reads: usize) -> Self {
-        self.reading.in_flight = Some(reads);
+        self.reading.in_flight = reads;
         self
     }
 
@@ -160,7 +160,7 @@ impl EngineBuilder {
     /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
     pub fn build(self) -> Result<Engine, EngineError> {
         EngineError::check(self.threads, self.window.unwrap_or(WINDOW))?;
-        if self.reading.in_flight == Some(0) {
+        if self.reading.in_flight == 0 {
             return Err(EngineError::NoReads);
         }
         let timer = Arc::new(Timer::new());

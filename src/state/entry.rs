@@ -315,8 +315,9 @@ where
 
     /// Looks at the committed value, if it is known.
     pub fn with_committed<T>(&self, look: impl FnOnce(&C::Value) -> T) -> Option<T> {
-        if let Some(value) = self.untouched() {
-            return Some(look(value));
+        // As in `untouched`: what nobody has touched has no other value, and if that is not known, none.
+        if !self.touched.load(Ordering::Acquire) {
+            return self.first.get().map(look);
         }
         let inner = self.inner.lock();
         inner.now.as_ref().or(self.first.get()).map(look)

@@ -91,7 +91,7 @@ pub use self::{
     memory::{MemoryAccount, MemoryStore, MemoryStoreBuilder},
     overlay::OverlayStore,
     query::{Answer, Query, StoreError},
-    read::{Pending, Read, ReadResult, Reply},
+    read::{Pending, Read, ReadResult, Replies, Reply},
     recording::RecordingStore,
     state_store::StateStore,
 };

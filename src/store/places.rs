@@ -70,6 +70,17 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         rank: u32,
         known: impl FnOnce() -> bool,
     ) -> Option<&mut Place<V>> {
+        self.ask_starting(key, rank, known, None)
+    }
+
+    /// The same. With `start` the read is started at once if it can be, and nothing is queued before it.
+    fn ask_starting(
+        &mut self,
+        key: K,
+        rank: u32,
+        known: impl FnOnce() -> bool,
+        start: Option<(&mut Vec<(K, u32)>, Instant)>,
+    ) -> Option<&mut Place<V>> {
         let entry = match self.flights.entry(key) {
             Entry::Occupied(place) if !weakened("reads.coalesce") => {
                 let place = place.into_mut();
@@ -86,12 +97,47 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         if known() {
             return None;
         }
+        if let Some((batch, now)) = start {
+            self.started += 1;
+            self.total += 1;
+            batch.push((key, rank));
+            let place = Place { flight: None, queued: None, since: Some(now) };
+            return Some(entry.insert_entry(place).into_mut());
+        }
         let sequence = self.sequence;
         self.sequence += 1;
         self.queue.push((rank, sequence, key));
         self.queued += 1;
         let queued = Some((rank, sequence));
         Some(entry.insert_entry(Place { flight: None, queued, since: None }).into_mut())
+    }
+
+    /// Asks for keys that nobody waits for. What the caller is to start of them, and of what was queued, as
+    /// [`begin_pumping`](Self::begin_pumping) says it. Those that find a place free and nobody before them are
+    /// never queued.
+    pub(super) fn ask_and_begin_pumping(
+        &mut self,
+        keys: impl IntoIterator<Item = (K, u32)>,
+        known: impl Fn(K) -> bool,
+        limit: usize,
+        pump: &impl Pump<K>,
+    ) -> Vec<(K, u32)> {
+        let (mut batch, now) = (Vec::new(), pump.now());
+        let may_start = !self.pumping && !self.closed;
+        for (key, rank) in keys {
+            let free = self.started < limit || weakened("reads.at-once-within-limit");
+            let at_once = may_start && self.queued == 0 && free;
+            let start = at_once.then_some((&mut batch, now));
+            let _ = self.ask_starting(key, rank, || known(key), start);
+        }
+        self.most = self.most.max(self.started);
+        if batch.is_empty() {
+            return self.begin_pumping(limit, pump);
+        }
+        self.pumping = true;
+        // What is queued behind them waits for a place, or is urgent.
+        self.again = self.queued > 0;
+        batch
     }
 
     /// Takes note of an answer; whoever called puts it into the flight, without the lock.

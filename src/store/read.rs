@@ -23,11 +23,31 @@ pub trait Reply: Send {
     }
 }
 
+/// Takes the answers to several reads that were asked for together.
+pub trait Replies: Send + Sync {
+    /// The answer to the read of that number. Called once for each, as [`Reply::answer`] is.
+    fn answer(&self, number: u32, query: Query, result: ReadResult);
+
+    /// Whether anybody still waits for any of them.
+    fn are_wanted(&self) -> bool {
+        true
+    }
+}
+
 /// A read that a store owes an answer. Dropping it answers [`StoreError::Dropped`].
 pub struct Read {
     query: Query,
     rank: u32,
-    reply: Option<Box<dyn Reply>>,
+    /// With [`Owed::Shared`], the number of the read.
+    number: u32,
+    reply: Owed,
+}
+
+/// Who takes the answer.
+enum Owed {
+    Nobody,
+    One(Box<dyn Reply>),
+    Shared(Arc<dyn Replies>),
 }
 
 impl std::fmt::Debug for Read {
@@ -46,7 +66,13 @@ impl Read {
     /// A read for `reply`. The lower the rank, the more urgent: it is the position in the block of
     /// the transaction that waits.
     pub fn new(query: Query, rank: u32, reply: Box<dyn Reply>) -> Self {
-        Self { query, rank, reply: Some(reply) }
+        Self { query, rank, number: 0, reply: Owed::One(reply) }
+    }
+
+    /// One of several reads whose answers go to `replies`, under that number: one allocation does for all of
+    /// them.
+    pub fn one_of(query: Query, rank: u32, replies: Arc<dyn Replies>, number: u32) -> Self {
+        Self { query, rank, number, reply: Owed::Shared(replies) }
     }
 
     /// A read whose answer is a future.
@@ -72,23 +98,31 @@ impl Read {
 
     /// Whether anybody still waits for the answer.
     pub fn is_wanted(&self) -> bool {
-        self.reply.as_ref().is_some_and(|reply| reply.is_wanted())
+        match &self.reply {
+            Owed::Nobody => false,
+            Owed::One(reply) => reply.is_wanted(),
+            Owed::Shared(replies) => replies.are_wanted(),
+        }
     }
 
     /// Hands the answer over. The store must hold no lock of its own here: whoever gets the answer
     /// may start further reads at once.
     pub fn answer(mut self, result: ReadResult) {
-        if let Some(reply) = self.reply.take() {
-            reply.answer(self.query, result);
+        self.give(|_| result);
+    }
+
+    fn give(&mut self, result: impl FnOnce(Query) -> ReadResult) {
+        match std::mem::replace(&mut self.reply, Owed::Nobody) {
+            Owed::Nobody => {}
+            Owed::One(reply) => reply.answer(self.query, result(self.query)),
+            Owed::Shared(replies) => replies.answer(self.number, self.query, result(self.query)),
         }
     }
 }
 
 impl Drop for Read {
     fn drop(&mut self) {
-        if let Some(reply) = self.reply.take() {
-            reply.answer(self.query, Err(StoreError::Dropped { query: self.query }));
-        }
+        self.give(|query| Err(StoreError::Dropped { query }));
     }
 }
 

@@ -76,6 +76,18 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         }
     }
 
+    /// [`ask_ahead`](Self::ask_ahead) and [`pump`](Self::pump) in one, at the price of less: a key that finds
+    /// a place free, and nobody before it, is not queued.
+    pub fn ask_ahead_and_pump(
+        &self,
+        keys: impl IntoIterator<Item = (K, u32)>,
+        known: impl Fn(K) -> bool,
+        pump: &impl Pump<K>,
+    ) {
+        let batch = self.inner.lock().ask_and_begin_pumping(keys, known, self.limit, pump);
+        self.keep_pumping(batch, pump);
+    }
+
     /// Asks for a key and pumps, at the price of one, unless the key is unknown here and `known` says that
     /// its answer lies elsewhere. Whoever puts it there does so before it [lands](Self::land), so no read is
     /// made twice.
@@ -289,6 +301,30 @@ mod tests {
         assert_eq!(flights.map(|flight| flight.peek()), [Some(10), Some(20), None, None]);
         assert!(reads.ask_and_pump(5, 5, || true, &store).is_none() && !reads.knows(&5));
         assert_eq!((reads.kept(&1), reads.load()), (Some(10), 2));
+    }
+
+    #[test]
+    fn what_is_asked_ahead_starts_at_once_as_far_as_there_is_room() {
+        let reads = Reads::<u32, u32>::new(2);
+        let started = RefCell::new(Vec::new());
+        let store = Store(0, |batch| started.borrow_mut().push(batch));
+        let ask = |keys: &[u32]| {
+            let keys = keys.iter().map(|key| (*key, *key));
+            reads.ask_ahead_and_pump(keys, |key| key == 8, &store);
+            started.take()
+        };
+        assert_eq!(ask(&[8, 4, 5, 6]), [[(4, 4), (5, 5)]]);
+        assert_eq!((reads.load(), reads.knows(&8)), (3, false));
+        // Asked for already, and behind those that wait; one that cannot wait goes beyond the limit.
+        assert!(ask(&[5, 6, 7]).is_empty());
+        assert_eq!(ask(&[9, 0]), [[(0, 0)]]);
+        reads.land_and_pump([4, 5, 0].map(|key| (key, key, false)), &store);
+        assert_eq!(started.take(), [[(6, 6), (7, 7)]]);
+        assert_eq!(reads.totals(), ReadTotals { started: 5, most_in_flight: 3 });
+        reads.land_and_pump([6, 7].map(|key| (key, key, false)), &store);
+        assert_eq!(started.take(), [[(9, 9)]]);
+        reads.close();
+        assert!(ask(&[10]).is_empty(), "it has ended");
     }
 
     #[test]

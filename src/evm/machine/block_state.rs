@@ -72,6 +72,18 @@ pub(crate) struct Committed {
     pub(super) beneficiary_known: bool,
 }
 
+/// Slots that a call looks at and others do not, where nothing is known of it. An index for too few asks for a cache line
+/// more of most keys, one for too many for pages that are hardly used.
+const SLOTS_OF_CALL: usize = 4;
+/// No transaction is expected to look at more.
+const MOST_SLOTS: usize = 32;
+
+/// How many slots the transactions that are left look at, if they are like those that were executed.
+fn slots_like(slots: usize, executed: usize, left: usize) -> usize {
+    let expected = slots.saturating_mul(left) / executed.max(1);
+    expected.clamp(2 * left, MOST_SLOTS * left)
+}
+
 impl EvmMachine {
     pub(crate) fn new(
         block: Arc<Block>,
@@ -81,9 +93,11 @@ impl EvmMachine {
         reading: &Reading,
     ) -> Self {
         let storage = Storage::new(&*store, reading, block.transactions.len());
-        // A sender each, and a slot or two.
+        // A sender each.
         let transactions = block.transactions.len();
         let accounts = Table::expecting(transactions);
+        let calls = || block.transactions.iter().filter(|tx| !tx.env.data.is_empty()).count();
+        let slots = if storage.is_slow() { SLOTS_OF_CALL * calls() } else { 2 * transactions };
         let address = block.env.beneficiary;
         let beneficiary = accounts.intern(&address);
         let precompile = shared.as_ref().map(|shared| shared.regions.config().precompile);
@@ -99,7 +113,7 @@ impl EvmMachine {
             store,
             storage,
             accounts,
-            slots: Table::expecting(2 * transactions),
+            slots: Table::expecting(slots),
             beneficiary,
             sent_before: OnceLock::new(),
             policy,
@@ -116,9 +130,11 @@ impl EvmMachine {
         }
     }
 
-    /// Leaves out the first transactions, which were executed before.
-    pub(crate) fn begin_after(&mut self, done: Done) {
+    /// Leaves out the first transactions, which were executed before and have looked at so many slots.
+    pub(crate) fn begin_after(&mut self, done: Done, slots: usize) {
         let Done { sums, transactions, .. } = done;
+        let left = self.block.transactions.len() - transactions.len();
+        self.slots = Table::expecting(slots_like(slots, transactions.len(), left));
         self.first = TxIndex(transactions.len() as u32);
         let committed = self.committed.get_mut();
         (committed.sums, committed.transactions) = (sums, transactions);

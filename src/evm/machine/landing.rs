@@ -1,69 +1,133 @@
 //! From the store back to the block: reads are started, and their answers land.
 //!
-//! What a worker gets from a store that it drives it gathers and lands together: one lock for all. An
-//! answer that comes from another thread lands at once.
+//! What a worker gets from a store that it drives is put into its entries at once, and the rest of landing it is
+//! gathered: one lock for all. An answer that comes from another thread lands at once.
 
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use alloy_primitives::Address;
 use revm::bytecode::Bytecode;
 use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
     cells::Account,
-    storage::{Asks, Target},
+    storage::{Asks, Landed, Target},
 };
 use crate::{
     context::Run,
     engine::message,
-    store::{Answer, Pump, Query, Read, ReadResult, Reply},
+    store::{Answer, Pump, Query, Read, ReadResult, Replies},
     sync::{Arc, Weak},
 };
 
-/// Where answers go. A block that is gone needs none.
-struct Home(Weak<Run<EvmMachine>>);
-
-/// Leaves a read's answer where the block finds it.
-struct Arrival {
-    home: Arc<Home>,
-    target: Target,
+/// Where the answers to reads go that were started together. One for all of them: an allocation for each would be freed
+/// by another worker than the one that made it, and the run's own counts would go to and fro between them. A block
+/// that is gone needs no answers.
+struct Home {
+    run: Weak<Run<EvmMachine>>,
+    /// By the number of the read, what it reads, with its rank.
+    targets: Vec<(Target, u32)>,
 }
 
-impl Reply for Arrival {
-    fn answer(self: Box<Self>, query: Query, result: ReadResult) {
+impl Replies for Home {
+    fn answer(&self, number: u32, query: Query, result: ReadResult) {
+        let Some((target, _)) = self.targets.get(number as usize) else { return };
         // Another kind of answer is none, and is not kept.
-        let mut landing = Some((self.target, result.and_then(|answer| answer.checked(query))));
+        let mut answer = Some((*target, result.and_then(|answer| answer.checked(query))));
         // A thread that ends has nothing to gather with.
         let _ = GATHERED.try_with(|gathered| {
             if let Some(gathered) = &mut *gathered.borrow_mut()
-                && gathered.run == self.home.0.as_ptr()
+                && gathered.id == self.run.as_ptr()
             {
-                gathered.landings.extend(landing.take());
+                gathered.gather(&self.run, &mut answer);
             }
         });
-        if let Some(landing) = landing
-            && let Some(run) = self.home.0.upgrade()
+        if let Some((target, result)) = answer
+            && let Some(run) = self.run.upgrade()
         {
-            land(&run, [landing]);
+            let mut landings = Landings::default();
+            landings.put(&run.machine, target, result);
+            landings.land(&run);
         }
     }
 
-    fn is_wanted(&self) -> bool {
-        self.home.0.upgrade().is_some_and(|run| !run.machine.storage.reads.is_closed())
+    fn are_wanted(&self) -> bool {
+        self.run.upgrade().is_some_and(|run| !run.machine.storage.reads.is_closed())
     }
 }
 
-/// An answer and where it goes.
-type Landing = (Target, ReadResult);
+/// Answers whose values are in their entries, and whose reads are not known to have ended.
+#[derive(Default)]
+struct Landings {
+    /// With what becomes of the read, and whether that is kept with the reads.
+    landed: Vec<(Target, Landed, bool)>,
+    /// Whose code accounts that have landed execute (EIP-7702).
+    delegates: SmallVec<[Address; 2]>,
+}
 
-/// Answers that land when the store has been driven.
+impl Landings {
+    /// Puts an answer where the block finds it.
+    fn put(&mut self, machine: &EvmMachine, target: Target, result: ReadResult) {
+        let landed = match (result, target) {
+            (Ok(Answer::Account(info)), Target::Account(id)) => {
+                let code = info.as_ref().and_then(|info| info.code.as_ref());
+                self.delegates.extend(code.and_then(Bytecode::eip7702_address));
+                machine.accounts.entry(id).fill(Account::from_info(info));
+                Ok(None)
+            }
+            (Ok(Answer::Slot(value)), Target::Slot(id)) => {
+                machine.slots.entry(id).fill(value);
+                Ok(None)
+            }
+            (Ok(other), _) => Ok(Some(Box::new(other))),
+            (Err(error), _) => Err(Box::new(error)),
+        };
+        let keep = matches!(landed, Ok(Some(_)));
+        self.landed.push((target, landed, keep));
+    }
+
+    /// Wakes whoever waits, and starts what that lets start.
+    fn land(self, run: &Arc<Run<EvmMachine>>) {
+        let machine = &run.machine;
+        let mut asks = Asks::new();
+        for delegate in self.delegates {
+            machine.ask_ahead(Query::Account(delegate), Read::LAST, &mut asks);
+        }
+        let slots = self.landed.iter().filter_map(|(target, ..)| match target {
+            Target::Slot(id) => Some(*id),
+            _ => None,
+        });
+        machine.go_on_forecasting(&mut asks, slots);
+        machine.queue(asks);
+        machine.storage.reads.land_and_pump(self.landed, run);
+    }
+}
+
+/// What lands when the store has been driven.
 struct Gathered {
     /// Of this block. Compared, and nothing else.
-    run: *const Run<EvmMachine>,
-    landings: Vec<Landing>,
+    id: *const Run<EvmMachine>,
+    /// The same, from the first answer on.
+    run: Option<Arc<Run<EvmMachine>>>,
+    landings: Landings,
+}
+
+impl Gathered {
+    /// Takes the answer, unless the block is gone.
+    fn gather(&mut self, run: &Weak<Run<EvmMachine>>, answer: &mut Option<(Target, ReadResult)>) {
+        if self.run.is_none() {
+            self.run = run.upgrade();
+        }
+        if let Some(run) = &self.run
+            && let Some((target, result)) = answer.take()
+        {
+            self.landings.put(&run.machine, target, result);
+        }
+    }
 }
 
 thread_local! {
@@ -74,7 +138,7 @@ thread_local! {
 /// Lets the store answer what is due. `true`: it counts on being called again, be it for what landing
 /// those answers has started.
 pub(crate) fn drive(run: &Arc<Run<EvmMachine>>) -> bool {
-    let gathered = Gathered { run: Arc::as_ptr(run), landings: Vec::new() };
+    let gathered = Gathered { id: Arc::as_ptr(run), run: None, landings: Landings::default() };
     let mut gathering =
         Gathering { run, outer: Some(GATHERED.replace(Some(gathered))), landed: false };
     let more = run.machine.store.drive();
@@ -95,10 +159,10 @@ impl Gathering<'_> {
     fn end(&mut self) {
         let Some(outer) = self.outer.take() else { return };
         if let Some(gathered) = GATHERED.replace(outer)
-            && !gathered.landings.is_empty()
+            && !gathered.landings.landed.is_empty()
         {
             self.landed = true;
-            land(self.run, gathered.landings);
+            gathered.landings.land(self.run);
         }
     }
 }
@@ -116,55 +180,15 @@ impl Pump<Target> for Arc<Run<EvmMachine>> {
 
     /// Nothing unwinds out of this: a store that panics drops the reads, which is an answer to each.
     fn start(&self, batch: Vec<(Target, u32)>) {
-        // One for all of them: the run's own counts would go to and fro between the workers with every
-        // read.
-        let home = Arc::new(Home(Arc::downgrade(self)));
-        let read = |(target, rank)| {
-            let arrival = Arrival { home: home.clone(), target };
-            Read::new(self.machine.query_of(target), rank, Box::new(arrival))
+        let home = Arc::new(Home { run: Arc::downgrade(self), targets: batch });
+        let reads = home.targets.iter().zip(0..);
+        let read = |(&(target, rank), number)| {
+            Read::one_of(self.machine.query_of(target), rank, home.clone(), number)
         };
-        let reads = batch.into_iter().map(read).collect();
+        let reads = reads.map(read).collect();
         let fetched = catch_unwind(AssertUnwindSafe(|| self.machine.store.fetch(reads)));
         if let Err(panic) = fetched {
             tracing::error!(message = message(&*panic), "the store panicked");
         }
     }
-}
-
-/// Puts answers where the block finds them, wakes whoever waits, and starts what that lets start.
-fn land(run: &Arc<Run<EvmMachine>>, landings: impl IntoIterator<Item = Landing>) {
-    let machine = &run.machine;
-    let mut asks = Asks::new();
-    let landings = landings.into_iter().map(|(target, result)| {
-        let landed = match (result, target) {
-            (Ok(Answer::Account(info)), Target::Account(id)) => {
-                let code = info.as_ref().and_then(|info| info.code.as_ref());
-                let delegate = code.and_then(Bytecode::eip7702_address);
-                machine.accounts.entry(id).fill(Account::from_info(info));
-                if let Some(delegate) = delegate {
-                    machine.ask_ahead(Query::Account(delegate), Read::LAST, &mut asks);
-                }
-                Ok(None)
-            }
-            (Ok(Answer::Slot(value)), Target::Slot(id)) => {
-                machine.slots.entry(id).fill(value);
-                Ok(None)
-            }
-            (Ok(other), _) => Ok(Some(Box::new(other))),
-            (Err(error), _) => Err(Box::new(error)),
-        };
-        let keep = matches!(landed, Ok(Some(_)));
-        (target, landed, keep)
-    });
-    // Entries are filled, and what follows from them is asked for, without the lock.
-    let landings: SmallVec<[_; 32]> = landings.collect();
-    machine.go_on_forecasting(
-        &mut asks,
-        landings.iter().filter_map(|(target, _, _)| match target {
-            Target::Slot(id) => Some(*id),
-            _ => None,
-        }),
-    );
-    machine.queue(asks);
-    machine.storage.reads.land_and_pump(landings, run);
 }

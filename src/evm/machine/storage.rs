@@ -97,7 +97,7 @@ impl Storage {
         let foreseen = if latency.is_some() { transactions } else { 0 };
         let scouted = latency.filter(|_| reading.scouting == Scouting::Auto);
         Self {
-            reads: Reads::new(reading.in_flight_over(latency)),
+            reads: Reads::new(reading.in_flight),
             latency,
             prefetched: AtomicU32::new(0),
             prefetching: Mutex::default(),
@@ -159,6 +159,12 @@ pub(crate) fn ask(
 /// Starts what can be started.
 pub(super) fn pump(run: &Arc<Run<EvmMachine>>) {
     run.machine.storage.reads.pump(run);
+}
+
+/// Queues reads and starts what can be started.
+fn queue_and_pump(run: &Arc<Run<EvmMachine>>, asks: Asks) {
+    let machine = &run.machine;
+    machine.storage.reads.ask_ahead_and_pump(asks, |target| machine.is_known(target), run);
 }
 
 impl EvmMachine {
@@ -240,9 +246,8 @@ pub(crate) fn prefetch_block(run: &Arc<Run<EvmMachine>>) {
     for query in machine.block.known_reads() {
         machine.ask_ahead(query, 0, &mut asks);
     }
-    machine.queue(asks);
+    queue_and_pump(run, asks);
     prefetch(run);
-    pump(run);
 }
 
 /// Starts the reads of transactions that will start soon, as far as they show beforehand. Called
@@ -289,9 +294,8 @@ pub(super) fn prefetch(run: &Arc<Run<EvmMachine>>) {
         machine.foresee_calls((from..to).map(TxIndex), &mut asks);
         // The queue is a line, and those that overtake others cost it more.
         asks.sort_by_key(|(_, rank)| *rank);
-        machine.queue(asks);
         storage.prefetched.store(to, Ordering::Relaxed);
-        pump(run);
+        queue_and_pump(run, asks);
     }
 }
 
@@ -306,8 +310,7 @@ fn catch_up(run: &Arc<Run<EvmMachine>>) -> bool {
     let mut asks = Asks::new();
     machine.catch_up(&late, &mut asks);
     asks.sort_by_key(|(_, rank)| *rank);
-    machine.queue(asks);
-    pump(run);
+    queue_and_pump(run, asks);
     calls.any_late()
 }
 

@@ -65,7 +65,9 @@ impl<'a> Started<'a> {
 
     /// Leaves the rest to others.
     pub(super) fn pause(self) -> Head {
-        Head { done: self.done, diff: self.machine.into_state().diff(), times: self.times }
+        let state = self.machine.into_state();
+        let slots = state.slots();
+        Head { done: self.done, diff: state.diff(), slots, times: self.times }
     }
 
     /// Ends the block.

@@ -41,9 +41,10 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Runs the block `repeat` times on each engine, in turns. The sequential one waits for seconds, in which caches,
-    /// predictors and the allocator forget what they knew of the engine. So the engine runs without waits first, which is
-    /// not timed; then without waits, unless that is what is measured, and then with them.
+    /// Runs the block `repeat` times on each engine, in turns. The sequential one waits for seconds, in which caches and
+    /// predictors forget what they knew of the engine, and the allocator gives its memory back to the system. So the
+    /// engine runs as it will be measured first, which is not timed; then without waits, unless that is what is
+    /// measured, and then with them.
     pub(super) fn new(
         engine: &Engine,
         work: &Work,
@@ -70,7 +71,8 @@ impl Measured {
                     (outcome, time + waits)
                 }
             };
-            engine.execute(&work.block, &memory)?;
+            slow.forget();
+            engine.execute(&work.block, &store)?;
             let at_zero = match latency.is_zero() {
                 true => None,
                 false => Some(forgetful(engine, work, &memory)?.1),

@@ -31,6 +31,8 @@ use crate::{
     sync::Arc,
 };
 
+/// Slots that a transaction reads which others do not: for so many there is room from the first on.
+const USUAL: usize = 16;
 /// How many transactions are followed side by side.
 const TOGETHER: usize = 8;
 
@@ -47,6 +49,8 @@ struct Course<'a> {
     tx: TxIndex,
     recipe: &'a Recipe,
     call: Call<'a>,
+    /// Whether it was followed before, and part of what is hashed now was hashed then.
+    resumed: bool,
     /// What was read at the steps, as far as it is known.
     values: Range<usize>,
     /// The steps that are taken next, as bits.
@@ -103,7 +107,8 @@ impl EvmMachine {
         let courses =
             forecasts.iter().filter_map(|forecast| self.begin_course(forecast, &mut values));
         let mut courses: SmallVec<[_; TOGETHER]> = courses.collect();
-        let (mut numbers, mut lookups) = (Numbers::default(), Vec::new());
+        let mut numbers = Numbers::default();
+        let mut lookups = Vec::with_capacity(courses.len() * USUAL);
         loop {
             for (at, course) in courses.iter_mut().enumerate() {
                 self.take_steps(at, course, &values, &mut lookups, asks);
@@ -153,7 +158,8 @@ impl EvmMachine {
                 recipe.needing(1 << step)
             }
         };
-        Some(Course { tx: *tx, recipe, call, values: from..values.len(), due, taken: 0 })
+        let resumed = landed.is_some();
+        Some(Course { tx: *tx, recipe, call, resumed, values: from..values.len(), due, taken: 0 })
     }
 
     /// Takes the steps that are due, as far as nothing is hashed.
@@ -165,13 +171,14 @@ impl EvmMachine {
         lookups: &mut Vec<Lookup>,
         asks: &mut Asks,
     ) {
-        let due = std::mem::take(&mut course.due) & !course.taken;
-        if due == 0 {
-            return;
-        }
+        let steps = &course.recipe.steps;
+        let mut due = std::mem::take(&mut course.due) & !course.taken;
         let values = &values[course.values.clone()];
-        for (step, named) in course.recipe.steps.iter().enumerate() {
-            if due & 1 << step == 0 || !named.is_followed(&course.call, values) {
+        while due != 0 {
+            let step = due.trailing_zeros() as usize;
+            due &= due - 1;
+            let Some(named) = steps.get(step) else { return };
+            if !named.is_followed(&course.call, values) {
                 continue;
             }
             let Some(place) = named.place.unhashed(&course.call, values) else { continue };
@@ -191,8 +198,8 @@ impl EvmMachine {
     fn hash_keys(&self, courses: &[Course<'_>], lookups: &mut [Lookup]) {
         let foreseen = &self.storage.foreseen;
         // Which lookup needs which pair, and the pairs, of which those of one transaction differ.
-        let mut missing = SmallVec::<[(usize, u8, usize); 32]>::new();
-        let mut pairs = SmallVec::<[(U256, U256); 32]>::new();
+        let mut missing = Vec::with_capacity(lookups.len());
+        let mut pairs = Vec::with_capacity(lookups.len());
         for level in 0.. {
             let (mut any, mut of, mut own) = (false, usize::MAX, 0);
             for (at, lookup) in lookups.iter_mut().enumerate() {
@@ -201,7 +208,9 @@ impl EvmMachine {
                 if lookup.course != of {
                     (of, own) = (lookup.course, pairs.len());
                 }
-                match foreseen.known(courses[lookup.course].tx, key, lookup.slot) {
+                let course = &courses[lookup.course];
+                let known = || foreseen.known(course.tx, key, lookup.slot);
+                match course.resumed.then(known).flatten() {
                     Some(hash) => lookup.slot = behind(hash, field),
                     None => {
                         let pair = (key, lookup.slot);
@@ -216,16 +225,17 @@ impl EvmMachine {
             if !any {
                 return;
             }
-            let hashes: SmallVec<[U256; 32]> = keccak::entries(&pairs).collect();
-            let mut kept = 0;
+            let hashes: Vec<U256> = keccak::entries(&pairs).collect();
+            let course = |(at, ..): &(usize, u8, usize)| lookups[*at].course;
+            for own in missing.chunk_by(|one, other| course(one) == course(other)) {
+                // The first of a transaction's needs a pair of its own.
+                let (from, end) = (own[0].2, own.iter().fold(0, |end, own| end.max(own.2 + 1)));
+                let fresh = pairs[from..end].iter().zip(&hashes[from..end]);
+                let fresh = fresh.map(|(&(key, place), &hash)| Hashed { key, place, hash });
+                foreseen.add(courses[course(&own[0])].tx, fresh);
+            }
             for (at, field, pair) in missing.drain(..) {
-                let (lookup, hash) = (&mut lookups[at], hashes[pair]);
-                lookup.slot = behind(hash, field);
-                if pair == kept {
-                    kept += 1;
-                    let (key, place) = pairs[pair];
-                    foreseen.add(courses[lookup.course].tx, Hashed { key, place, hash });
-                }
+                lookups[at].slot = behind(hashes[pair], field);
             }
             pairs.clear();
         }

@@ -123,9 +123,11 @@ impl Foreseen {
     }
 
     /// Adds what a forecast has computed.
-    pub(super) fn add(&self, tx: TxIndex, hashed: Hashed) {
-        if let Some(mut list) = self.of(tx) {
-            self.push(&mut list, hashed);
+    pub(super) fn add(&self, tx: TxIndex, hashed: impl ExactSizeIterator<Item = Hashed>) {
+        if hashed.len() > 0
+            && let Some(mut list) = self.of(tx)
+        {
+            hashed.for_each(|hashed| self.push(&mut list, hashed));
         }
     }
 

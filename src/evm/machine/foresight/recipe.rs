@@ -51,11 +51,19 @@ struct Judged {
     read: u32,
 }
 
+impl Judged {
+    fn is_followed(self) -> bool {
+        self.named < FAIR || self.read * WORTH >= self.named
+    }
+}
+
 impl Step {
     /// Whether it is right often enough.
     pub(super) fn is_followed(&self, call: &Call<'_>, values: &[Option<U256>]) -> bool {
-        let judged = self.judged[self.place.order(call, values)];
-        judged.named < FAIR || judged.read * WORTH >= judged.named
+        match self.judged.map(Judged::is_followed) {
+            [one, other] if one == other => one,
+            judged => judged[self.place.order(call, values)],
+        }
     }
 }
 
