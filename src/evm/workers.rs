@@ -149,7 +149,7 @@ impl Workers {
         machine.batch =
             self.config.batch.or(short.filter(|some| *some >= 2.0).map(|some| some as u32));
         let head = plan.head.take().map(|head| {
-            machine.begin_after(head.done, head.slots);
+            machine.begin_after(head.done);
             (head.diff, head.times)
         });
         let run = self.begin_run(machine, conduct, workers, begin);

@@ -25,13 +25,18 @@ use crate::sync::{
 };
 
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
+///
+/// In this order, for [`Entry::get_ready`]: what stands before the lock's word is in its cache line.
+#[repr(C)]
 pub struct Entry<C: Cell> {
-    /// The value before the block, from when it is known, or what a blind write found for it.
-    first: OnceCell<C::Value>,
+    pub(super) contention: Published,
     /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.
     touched: AtomicBool,
-    pub(super) contention: Published,
+    /// Says nothing: written so that its cache line comes.
+    wanted: AtomicBool,
     pub(super) inner: Mutex<Inner<C>>,
+    /// The value before the block, from when it is known, or what a blind write found for it.
+    first: OnceCell<C::Value>,
 }
 
 impl<C: Cell> Default for Entry<C> {
@@ -39,6 +44,7 @@ impl<C: Cell> Default for Entry<C> {
         Self {
             first: OnceCell::new(),
             touched: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
             contention: Published::default(),
             inner: Mutex::default(),
         }
@@ -55,6 +61,14 @@ where
     pub fn untouched(&self) -> Option<&C::Value> {
         // Acquire, though nothing that was written before is read after it: see the module.
         if self.touched.load(Ordering::Acquire) { None } else { self.first.get() }
+    }
+
+    /// Has the processor get the first value and the line with the lock for a worker that will take that soon, from
+    /// whichever core has it. A write is not waited for; to take the lock would be.
+    #[inline]
+    pub(super) fn get_ready(&self) {
+        std::hint::black_box(self.first.get().is_some());
+        self.wanted.store(true, Ordering::Relaxed);
     }
 
     /// Makes it known that there is more to the entry than its first value. Under the lock.

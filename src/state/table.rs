@@ -104,9 +104,11 @@ where
         self.intern_hashed(C::hash(key, &self.hasher), key)
     }
 
-    /// The ids of several keys at the price of fewer: what they miss the processor's caches for comes together.
+    /// The ids of several keys at the price of fewer: what they miss the processor's caches for comes together. Whoever
+    /// asks gives away places of this table that are its own (`fresh`), none at first.
     pub fn intern_several<const MOST: usize>(
         &self,
+        fresh: &mut Range<u32>,
         keys: impl IntoIterator<Item = C::Key>,
     ) -> SmallVec<[EntryId; MOST]> {
         let hashed = |key| {
@@ -115,7 +117,7 @@ where
             (hash, key)
         };
         let hashed: SmallVec<[_; MOST]> = keys.into_iter().map(hashed).collect();
-        hashed.iter().map(|(hash, key)| self.intern_hashed(*hash, key)).collect()
+        hashed.iter().map(|(hash, key)| self.intern_at(fresh, *hash, key)).collect()
     }
 
     fn intern_hashed(&self, hash: u64, key: &C::Key) -> EntryId {
@@ -133,7 +135,13 @@ where
         if let Some(id) = guide.recall(hash, key) {
             return id;
         }
-        let fresh = &mut guide.fresh;
+        let id = self.intern_at(&mut guide.fresh, hash, key);
+        guide.remember(hash, key, id);
+        id
+    }
+
+    /// The same for one who gives away places of its own, which are none at first.
+    fn intern_at(&self, fresh: &mut Range<u32>, hash: u64, key: &C::Key) -> EntryId {
         let place = self.find_or_add(hash, key, || {
             if fresh.start == fresh.end {
                 let first = self.arenas[1].give(LEAF);
@@ -144,7 +152,6 @@ where
         if let Place::Added(_) = place {
             fresh.start += 1;
         }
-        guide.remember(hash, key, place.id());
         place.id()
     }
 
@@ -153,7 +160,7 @@ where
     pub fn remind(&self, guide: &mut Guide<C>, ids: &[EntryId]) {
         for id in ids {
             let slot = self.slot(*id);
-            std::hint::black_box(slot.entry.untouched().is_some());
+            slot.entry.get_ready();
             if let Some(key) = slot.key.get() {
                 guide.remember(C::hash(key, &self.hasher), key, *id);
             }
@@ -328,11 +335,12 @@ mod tests {
     fn several_keys_have_the_ids_that_each_has_and_a_guide_is_reminded_of_them() {
         let table: Table<Number> = Table::new();
         let mut guide = Guide::default();
+        let mut fresh = 0..0;
         for from in [0, 3, 500] {
             // Some of them twice, more than expected, and some that another way knows.
             let keys: Vec<u64> = (from..from + 40).chain(from..from + 4).collect();
             let known = table.intern_by(&mut guide, &(from + 2));
-            let ids = table.intern_several::<8>(keys.iter().copied());
+            let ids = table.intern_several::<8>(&mut fresh, keys.iter().copied());
             assert_eq!(ids[2], known);
             let alone: Vec<_> = keys.iter().map(|key| table.intern(key)).collect();
             assert_eq!(ids[..], alone);
@@ -345,7 +353,7 @@ mod tests {
             assert!(recalled.count() > 0);
             assert_eq!(table.intern_by(&mut other, &keys[9]), ids[9]);
         }
-        assert!(table.intern_several::<8>([]).is_empty());
+        assert!(table.intern_several::<8>(&mut fresh, []).is_empty());
     }
 
     #[test]

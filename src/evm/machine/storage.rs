@@ -14,6 +14,8 @@
 //!
 //! How answers come back is in [`super::landing`].
 
+use std::ops::Range;
+
 use alloy_primitives::{B256, U256};
 use crossbeam_utils::CachePadded;
 use smallvec::SmallVec;
@@ -85,6 +87,8 @@ pub(crate) struct Storage {
     pub(super) foresight: Foresight,
     pub(super) calls: Calls,
     pub(super) foreseen: Foreseen,
+    /// Places for the entries of what is foreseen.
+    pub(super) fresh: Mutex<Range<u32>>,
     /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
     /// needs it or does not.
     pub(crate) beneficiary: OnceLock<StoreError>,
@@ -109,6 +113,7 @@ impl Storage {
             foresight: Foresight::default(),
             calls: Calls::new(foreseen),
             foreseen: Foreseen::new(foreseen),
+            fresh: Mutex::default(),
             beneficiary: OnceLock::new(),
         }
     }

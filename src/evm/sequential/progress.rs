@@ -43,8 +43,6 @@ pub(crate) struct Head {
     pub(crate) done: Done,
     /// What it changed of the state before the block.
     pub(crate) diff: StateDiff,
-    /// How many slots it looked at.
-    pub(crate) slots: usize,
     /// Time in the prologue, and in its transactions.
     pub(crate) times: [Duration; 2],
 }

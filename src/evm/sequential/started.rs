@@ -65,9 +65,7 @@ impl<'a> Started<'a> {
 
     /// Leaves the rest to others.
     pub(super) fn pause(self) -> Head {
-        let state = self.machine.into_state();
-        let slots = state.slots();
-        Head { done: self.done, diff: state.diff(), slots, times: self.times }
+        Head { done: self.done, diff: self.machine.into_state().diff(), times: self.times }
     }
 
     /// Ends the block.

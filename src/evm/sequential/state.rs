@@ -119,11 +119,6 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         self.accounts.reserve(accounts);
     }
 
-    /// How many slots were looked at.
-    pub(super) fn slots(&self) -> usize {
-        self.accounts.iter().map(|account| account.slots.len()).sum()
-    }
-
     /// Takes over an account that others have changed: `before` is what it was before the block, if it
     /// changed by more than its slots, each of which comes with both values. It may have been destroyed
     /// since, and the store's slots may be out of sight.

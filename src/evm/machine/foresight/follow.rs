@@ -122,7 +122,7 @@ impl EvmMachine {
                 generation: 0,
                 slot: lookup.slot,
             };
-            let ids = self.slots.intern_several::<32>(lookups.iter().map(key));
+            let ids = self.intern_foreseen(lookups.iter().map(key));
             let mut left = &ids[..];
             for of_one in lookups.chunk_by(|one, other| one.course == other.course) {
                 let (own, others) = left.split_at(of_one.len());
@@ -137,6 +137,16 @@ impl EvmMachine {
                 }
             }
         }
+    }
+
+    /// The entries of slots that are foreseen.
+    fn intern_foreseen(&self, keys: impl Iterator<Item = SlotKey>) -> SmallVec<[EntryId; 32]> {
+        let fresh = &self.storage.fresh;
+        // Nobody waits for another's misses. Who comes meanwhile begins a leaf of its own, and the last one's stays.
+        let mut own = std::mem::take(&mut *fresh.lock());
+        let ids = self.slots.intern_several(&mut own, keys);
+        *fresh.lock() = own;
+        ids
     }
 
     /// Begins to follow a transaction. `None`: there is nothing to follow.
