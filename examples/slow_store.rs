@@ -36,7 +36,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::builder()
         .threads(2)
         .window(256) // transactions that are started and not committed
-        .reads_in_flight(256)
+        .reads_in_flight(1024)
         .read_timeout(Some(Duration::from_secs(30)))
         .scouting(Scouting::Auto)
         .build()?;

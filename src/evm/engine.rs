@@ -74,7 +74,8 @@ impl EngineBuilder {
 
     /// How many reads of a slow store may be under way at a time; the transaction at the commit cursor
     /// gets one more if need be. Default: 1,024, which is more than two cores ask for while a fast solid-state disk
-    /// reads. A store whose device takes fewer at a time has the others wait, by their ranks.
+    /// reads. A store that serves fewer at a time had better take those of the lowest rank first
+    /// ([`Read::rank`](crate::store::Read::rank)).
     #[must_use]
     pub fn reads_in_flight(mut self, reads: usize) -> Self {
         self.reading.in_flight = reads;

@@ -27,7 +27,7 @@ use crate::sync::{
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 ///
 /// In this order, for [`Entry::get_ready`]: what stands before the lock's word is in its cache line.
-#[repr(C)]
+#[repr(C, align(16))]
 pub struct Entry<C: Cell> {
     pub(super) contention: Published,
     /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.

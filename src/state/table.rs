@@ -12,12 +12,12 @@
 //!  arena ─► chunks: 16 leaves, 32 leaves, 64 leaves, …      made when first used
 //!                     └► leaf: 32 entries                    made when first used
 //!
-//!  arena 0: one by one, whoever asks       arena 1: leaf by leaf, each for one guide
+//!  arena 0: one by one, whoever asks       arena 1: leaf by leaf, each for one who asks
 //! ```
 //!
 //! Leaves are small because whoever makes one keeps the other workers waiting: with chunks of
 //! entries that doubled in size, a block of 1,346 transfers stalled for 0.1 ms at each of the last.
-//! Nobody waits for the leaf of a guide, and those of arena 0 are made ahead of need.
+//! Nobody waits for the leaf of one worker's guide, or of who makes several entries at once, and those of arena 0 are made ahead of need.
 
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::sync::{RandomState, brief::Turns, hint, thread, weakened};
 
-/// Tells the ids of the arena of guides.
+/// Tells the ids of the arena that is given away by the leaf.
 const GUIDED: u32 = 1 << 31;
 
 /// Names an entry of one table.

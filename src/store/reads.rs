@@ -323,6 +323,8 @@ mod tests {
         assert_eq!(reads.totals(), ReadTotals { started: 5, most_in_flight: 3 });
         reads.land_and_pump([6, 7].map(|key| (key, key, false)), &store);
         assert_eq!(started.take(), [[(9, 9)]]);
+        // One that cannot wait is behind the limit in the same call.
+        assert_eq!(ask(&[12, 13, 0]), vec![vec![(12, 12)], vec![(0, 0)]]);
         reads.close();
         assert!(ask(&[10]).is_empty(), "it has ended");
     }

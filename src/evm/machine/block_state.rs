@@ -99,7 +99,10 @@ impl EvmMachine {
         let transactions = block.transactions.len();
         let accounts = Table::expecting(transactions);
         let slots = match storage.is_slow() {
-            true => block.transactions.iter().map(slots_of).sum::<u64>() as usize,
+            true => {
+                let most = block.env.gas_limit / GAS_OF_SLOT;
+                block.transactions.iter().map(slots_of).sum::<u64>().min(most) as usize
+            }
             false => 2 * transactions,
         };
         let address = block.env.beneficiary;

@@ -64,7 +64,7 @@ impl Replies for Home {
 #[derive(Default)]
 struct Landings {
     /// With what becomes of the read, and whether that is kept with the reads.
-    landed: Vec<(Target, Landed, bool)>,
+    landed: SmallVec<[(Target, Landed, bool); 4]>,
     /// Whose code accounts that have landed execute (EIP-7702).
     delegates: SmallVec<[Address; 2]>,
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  context ── miss ──► ask ──► Reads ── pump ──► store.fetch
 //!     ▲ suspends                                     · · ·
-//!     └────── wakes ◄── land: fills the entry ◄── Arrival (from any thread)
+//!     └────── wakes ◄── land: fills the entry ◄── Home (from any thread)
 //! ```
 //!
 //! An answer is put into the entry of its account or slot before anybody is woken, so what was read
@@ -88,7 +88,7 @@ pub(crate) struct Storage {
     pub(super) calls: Calls,
     pub(super) foreseen: Foreseen,
     /// Places for the entries of what is foreseen.
-    pub(super) fresh: Mutex<Range<u32>>,
+    pub(super) fresh: Mutex<Vec<Range<u32>>>,
     /// Why the beneficiary could not be read, if it could not: the commit step, which cannot wait,
     /// needs it or does not.
     pub(crate) beneficiary: OnceLock<StoreError>,
@@ -169,7 +169,12 @@ pub(super) fn pump(run: &Arc<Run<EvmMachine>>) {
 /// Queues reads and starts what can be started.
 fn queue_and_pump(run: &Arc<Run<EvmMachine>>, asks: Asks) {
     let machine = &run.machine;
-    machine.storage.reads.ask_ahead_and_pump(asks, |target| machine.is_known(target), run);
+    match asks.is_empty() {
+        true => pump(run),
+        false => {
+            machine.storage.reads.ask_ahead_and_pump(asks, |target| machine.is_known(target), run);
+        }
+    }
 }
 
 impl EvmMachine {

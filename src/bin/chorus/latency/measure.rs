@@ -43,8 +43,8 @@ pub(super) struct Measured {
 impl Measured {
     /// Runs the block `repeat` times on each engine, in turns. The sequential one waits for seconds, in which caches and
     /// predictors forget what they knew of the engine, and the allocator gives its memory back to the system. So the
-    /// engine runs as it will be measured first, which is not timed; then without waits, unless that is what is
-    /// measured, and then with them.
+    /// engine runs both ways first, which is not timed; then without waits, unless that is what is measured, and then
+    /// with them.
     pub(super) fn new(
         engine: &Engine,
         work: &Work,
@@ -72,7 +72,12 @@ impl Measured {
                 }
             };
             slow.forget();
-            engine.execute(&work.block, &store)?;
+            forgetful(engine, work, &store)?;
+            forgetful(engine, work, &memory)?;
+            while slow.outstanding() > 0 {
+                // What was read ahead and not waited for is none of the next run's.
+                slow.drive();
+            }
             let at_zero = match latency.is_zero() {
                 true => None,
                 false => Some(forgetful(engine, work, &memory)?.1),

@@ -40,6 +40,8 @@ const TOGETHER: usize = 8;
 pub(super) struct Forecast {
     pub(super) tx: TxIndex,
     pub(super) recipe: Arc<Recipe>,
+    /// Whether it may have been followed before, so that part of what is hashed now was hashed then.
+    pub(super) again: bool,
     /// A step whose value has landed: those follow that take it. `None`: from the beginning.
     pub(super) landed: Option<(u8, U256)>,
 }
@@ -49,8 +51,8 @@ struct Course<'a> {
     tx: TxIndex,
     recipe: &'a Recipe,
     call: Call<'a>,
-    /// Whether it was followed before, and part of what is hashed now was hashed then.
-    resumed: bool,
+    /// Whether part of what is hashed next may have been hashed before.
+    hashed: bool,
     /// What was read at the steps, as far as it is known.
     values: Range<usize>,
     /// The steps that are taken next, as bits.
@@ -117,6 +119,7 @@ impl EvmMachine {
                 return;
             }
             self.hash_keys(&courses, &mut lookups);
+            lookups.iter().for_each(|lookup| courses[lookup.course].hashed = true);
             let key = |lookup: &Lookup| SlotKey {
                 account: numbers.get(self, lookup.contract),
                 generation: 0,
@@ -142,10 +145,12 @@ impl EvmMachine {
     /// The entries of slots that are foreseen.
     fn intern_foreseen(&self, keys: impl Iterator<Item = SlotKey>) -> SmallVec<[EntryId; 32]> {
         let fresh = &self.storage.fresh;
-        // Nobody waits for another's misses. Who comes meanwhile begins a leaf of its own, and the last one's stays.
-        let mut own = std::mem::take(&mut *fresh.lock());
+        // Nobody waits for another's misses: who comes meanwhile has places of its own.
+        let mut own = fresh.lock().pop().unwrap_or_default();
         let ids = self.slots.intern_several(&mut own, keys);
-        *fresh.lock() = own;
+        if !own.is_empty() {
+            fresh.lock().push(own);
+        }
         ids
     }
 
@@ -155,7 +160,7 @@ impl EvmMachine {
         forecast: &'a Forecast,
         values: &mut Vec<Option<U256>>,
     ) -> Option<Course<'a>> {
-        let Forecast { tx, recipe, landed } = forecast;
+        let Forecast { tx, recipe, again, landed } = forecast;
         let call = Call::of(&self.block.transactions[tx.get()].env)?;
         let from = values.len();
         values.resize(from + recipe.steps.len(), None);
@@ -168,8 +173,8 @@ impl EvmMachine {
                 recipe.needing(1 << step)
             }
         };
-        let resumed = landed.is_some();
-        Some(Course { tx: *tx, recipe, call, resumed, values: from..values.len(), due, taken: 0 })
+        let (tx, hashed, values) = (*tx, *again, from..values.len());
+        Some(Course { tx, recipe, call, hashed, values, due, taken: 0 })
     }
 
     /// Takes the steps that are due, as far as nothing is hashed.
@@ -220,7 +225,7 @@ impl EvmMachine {
                 }
                 let course = &courses[lookup.course];
                 let known = || foreseen.known(course.tx, key, lookup.slot);
-                match course.resumed.then(known).flatten() {
+                match course.hashed.then(known).flatten() {
                     Some(hash) => lookup.slot = behind(hash, field),
                     None => {
                         let pair = (key, lookup.slot);

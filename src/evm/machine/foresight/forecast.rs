@@ -23,6 +23,7 @@ impl EvmMachine {
             self.storage.calls.begin_forecast(tx).map(|recipe| Forecast {
                 tx,
                 recipe,
+                again: false,
                 landed: None,
             })
         };
@@ -34,7 +35,7 @@ impl EvmMachine {
     pub(in super::super) fn catch_up(&self, transactions: &[TxIndex], asks: &mut Asks) {
         let forecast = |tx: &TxIndex| {
             let recipe = self.storage.calls.begin_late(*tx)?;
-            Some(Forecast { tx: *tx, recipe, landed: None })
+            Some(Forecast { tx: *tx, recipe, again: false, landed: None })
         };
         let forecasts: SmallVec<[_; 16]> = transactions.iter().filter_map(forecast).collect();
         self.follow(&forecasts, asks);
@@ -44,7 +45,7 @@ impl EvmMachine {
     /// before. The caller starts the reads.
     pub(in super::super) fn forecast(&self, tx: TxIndex, asks: &mut Asks) {
         if let Some(recipe) = self.storage.calls.begin_waiting(tx) {
-            self.follow(&[Forecast { tx, recipe, landed: None }], asks);
+            self.follow(&[Forecast { tx, recipe, again: true, landed: None }], asks);
         }
     }
 
@@ -57,7 +58,7 @@ impl EvmMachine {
         let forecast = |(slot, tx, step): (EntryId, TxIndex, u8)| {
             let value = self.slots.entry(slot).with_committed(|value| *value)?;
             let recipe = self.storage.calls.resume_forecast(tx)?;
-            Some(Forecast { tx, recipe, landed: Some((step, value)) })
+            Some(Forecast { tx, recipe, again: true, landed: Some((step, value)) })
         };
         let waiting = self.storage.calls.take(slots).into_iter();
         let forecasts: SmallVec<[_; 16]> = waiting.filter_map(forecast).collect();
