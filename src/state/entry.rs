@@ -26,7 +26,7 @@ use crate::sync::{
 
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 ///
-/// In this order, for [`Entry::get_ready`]: what stands before the lock's word is in its cache line.
+/// In this order, for `get_ready`: what stands before the lock's word is in its cache line.
 #[repr(C, align(16))]
 pub struct Entry<C: Cell> {
     pub(super) contention: Published,
