@@ -17,7 +17,8 @@
 //!
 //! Leaves are small because whoever makes one keeps the other workers waiting: with chunks of
 //! entries that doubled in size, a block of 1,346 transfers stalled for 0.1 ms at each of the last.
-//! Nobody waits for the leaf of one worker's guide, or of who makes several entries at once, and those of arena 0 are made ahead of need.
+//! Nobody waits for the leaf of one worker's guide, or of who makes several entries at once, and
+//! those of arena 0 are made ahead of need.
 
 use std::ops::Range;
 

@@ -73,7 +73,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         self.ask_starting(key, rank, known, None)
     }
 
-    /// The same. With `start` the read is started at once if it can be, and nothing is queued before it.
+    /// The same. With `start`, what is to be started and the time, a read that is new is put there and not queued.
     fn ask_starting(
         &mut self,
         key: K,
