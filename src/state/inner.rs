@@ -25,18 +25,21 @@ pub enum Read<V> {
 /// All but what is rare stands in the entry, though most locations are only read: with the changes in a box of
 /// their own, an entry of a slot took 128 bytes instead of 224 (192 now), and blocks took 2 % longer on one worker
 /// (ERC-20 transfers 5 %), since to make the box costs more than to pass over its place.
+///
+/// In this order: see `Entry`.
+#[repr(C)]
 pub(super) struct Inner<C: Cell> {
-    /// The committed value, once a commit changed it.
-    pub(super) now: Option<C::Value>,
-    /// What is not committed yet.
-    pub(super) pending: Line<C>,
-    /// How many of them are worth waiting for.
-    pub(super) weighty: u32,
+    pub(super) readers: SmallVec<[TxIndex; 4]>,
     /// Whether to wait for others who look.
     pub(super) contention: Contention,
+    /// How many of the changes that are not committed are worth waiting for.
+    pub(super) weighty: u32,
     /// Who changed the committed value last.
     pub(super) last_writer: Option<TxIndex>,
-    pub(super) readers: SmallVec<[TxIndex; 4]>,
+    /// What is not committed yet.
+    pub(super) pending: Line<C>,
+    /// The committed value, once a commit changed it.
+    pub(super) now: Option<C::Value>,
     /// What few entries have: apart, because a block has many entries.
     pub(super) rare: Option<Box<Rare<C>>>,
 }

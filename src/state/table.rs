@@ -112,13 +112,20 @@ where
         fresh: &mut Range<u32>,
         keys: impl IntoIterator<Item = C::Key>,
     ) -> SmallVec<[EntryId; MOST]> {
-        let hashed = |key| {
-            let hash = C::hash(&key, &self.hasher);
-            self.index.get_ready(hash);
-            (hash, key)
-        };
+        let hashed = |key| (C::hash(&key, &self.hasher), key);
         let hashed: SmallVec<[_; MOST]> = keys.into_iter().map(hashed).collect();
+        // Apart from the hashing: with nothing between them, more looks are under way at a time.
+        hashed.iter().for_each(|(hash, _)| self.index.get_ready(*hash));
         hashed.iter().map(|(hash, key)| self.intern_at(fresh, *hash, key)).collect()
+    }
+
+    /// For one who will look for these keys next: what that misses the processor's caches for comes together.
+    pub fn get_ready<'a>(&self, keys: impl IntoIterator<Item = &'a C::Key>)
+    where
+        C::Key: 'a,
+    {
+        let hashes = keys.into_iter().map(|key| C::hash(key, &self.hasher));
+        hashes.for_each(|hash| self.index.get_ready(hash));
     }
 
     fn intern_hashed(&self, hash: u64, key: &C::Key) -> EntryId {

@@ -18,6 +18,18 @@ pub enum Query {
     BlockHash(u64),
 }
 
+impl Query {
+    /// The account that is asked about.
+    pub(crate) fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Account(address) | Self::Slot(address, _) | Self::HasStorage(address) => {
+                Some(address)
+            }
+            Self::BlockHash(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Query {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -111,10 +111,12 @@ impl EvmMachine {
         let mut courses: SmallVec<[_; TOGETHER]> = courses.collect();
         let mut numbers = Numbers::default();
         let mut lookups = Vec::with_capacity(courses.len() * USUAL);
+        let mut accounts = Vec::with_capacity(courses.len() * USUAL);
         loop {
             for (at, course) in courses.iter_mut().enumerate() {
-                self.take_steps(at, course, &values, &mut lookups, asks);
+                self.take_steps(at, course, &values, &mut lookups, &mut accounts);
             }
+            self.ask_ahead_together(&mut accounts, asks);
             if lookups.is_empty() {
                 return;
             }
@@ -184,7 +186,7 @@ impl EvmMachine {
         course: &mut Course<'_>,
         values: &[Option<U256>],
         lookups: &mut Vec<Lookup>,
-        asks: &mut Asks,
+        accounts: &mut Vec<(Query, u32)>,
     ) {
         let steps = &course.recipe.steps;
         let mut due = std::mem::take(&mut course.due) & !course.taken;
@@ -200,7 +202,7 @@ impl EvmMachine {
             course.taken |= 1 << step;
             match place {
                 Unhashed::Account(address) => {
-                    self.ask_ahead(Query::Account(address), course.tx.0, asks);
+                    accounts.push((Query::Account(address), course.tx.0));
                 }
                 Unhashed::Slot(contract, slot, keys) => {
                     lookups.push(Lookup { course: at, step, contract, slot, keys });
