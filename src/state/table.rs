@@ -44,6 +44,16 @@ impl EntryId {
     pub fn get(self) -> u32 {
         self.0
     }
+
+    /// The arena in which the entry lies, 0 or 1, and its place there.
+    pub fn place(self) -> (u8, u32) {
+        (u8::from(self.0 & GUIDED != 0), self.0 & !GUIDED)
+    }
+
+    /// The id of the entry at that place.
+    pub fn at(arena: u8, place: u32) -> Self {
+        Self(if arena == 0 { place } else { place | GUIDED })
+    }
 }
 
 impl Place {

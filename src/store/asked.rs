@@ -10,7 +10,7 @@ use std::{
 };
 
 /// A key with its rank and its number.
-type Mention<K> = (u32, u64, K);
+type Mention<K> = (u32, u32, K);
 
 /// A queue of keys.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ mod tests {
     fn keys_come_by_rank_and_then_in_their_order() {
         let mut asked = Asked::default();
         let ranks = [4, 4, 2, 7, 7, 5, 0, 7, 9, 3];
-        let mut mentions: Vec<_> = (0_u64..).zip(ranks).map(|(at, rank)| (rank, at, at)).collect();
+        let mut mentions: Vec<_> = (0_u32..).zip(ranks).map(|(at, rank)| (rank, at, at)).collect();
         mentions.iter().for_each(|mention| asked.push(*mention));
         mentions.sort_unstable();
         for mention in mentions {

@@ -12,7 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
-//! | `reads`, `places`, `asked` | the reads of one block: coalesced, ordered by rank, bounded; the place of each key; those that are queued |
+//! | `reads`, `places`, `seats`, `asked` | the reads of one block: coalesced, ordered by rank, bounded; what their lock guards; the state of each key; those that are queued |
 //! | `io_pool` | threads for reads that block |
 //! | `backlog`, `ranked` | reads that a bounded number of tasks does, most urgent first |
 //! | `database` | any `revm::DatabaseRef`, on an I/O pool or a runtime |
@@ -69,6 +69,7 @@ mod recording;
 pub mod redb;
 #[cfg(all(feature = "rpc", not(any(chorus_loom, chorus_shuttle))))]
 pub mod rpc;
+mod seats;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
 
@@ -76,6 +77,7 @@ pub use backlog::{Backlog, Server};
 pub use flight::Flight;
 pub use io_pool::{IoPool, IoPoolError, Job};
 pub use reads::{Pump, ReadTotals, Reads};
+pub use seats::{Key, Seat};
 
 #[cfg(all(feature = "tokio", not(any(chorus_loom, chorus_shuttle))))]
 pub use asynchronous::{AsyncState, AsyncStore};

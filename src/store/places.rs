@@ -1,22 +1,27 @@
-//! What the lock of [`Reads`](super::Reads) guards: the keys that are queued, started or kept, each in its place.
+//! What the lock of [`Reads`](super::Reads) guards: how far the read of each key has come, those that are queued, and
+//! what whoever waits for one waits for.
 //!
 //! The table of states and the invariants stand with `Reads`.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    hash::Hash,
-};
+use std::collections::HashMap;
 
-use super::{Flight, Pump, asked::Asked};
+use super::{
+    Flight, Key, Pump,
+    asked::Asked,
+    seats::{Seats, State},
+};
 use crate::sync::{Arc, RandomState, time::Instant, weakened};
 
 #[derive(Debug)]
 pub(super) struct Inner<K, V> {
-    pub(super) flights: HashMap<K, Place<V>, RandomState>,
+    pub(super) states: Seats<K>,
+    /// Of those reads that somebody waits for, and of those that are kept.
+    pub(super) flights: HashMap<K, Arc<Flight<V>>, RandomState>,
     pub(super) queue: Asked<K>,
     /// How many keys are queued.
     pub(super) queued: usize,
-    pub(super) sequence: u64,
+    /// How many mentions there were, modulo 2^32: an old one that is taken for a new one starts a read out of turn.
+    sequence: u32,
     pub(super) started: usize,
     pub(super) most: usize,
     pub(super) total: u64,
@@ -27,18 +32,10 @@ pub(super) struct Inner<K, V> {
     pub(super) closed: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct Place<V> {
-    /// `None`: nobody waits.
-    pub(super) flight: Option<Arc<Flight<V>>>,
-    /// Rank and number under which it stands in the queue. Under any other it is passed over.
-    pub(super) queued: Option<(u32, u64)>,
-    pub(super) since: Option<Instant>,
-}
-
 impl<K: Ord, V> Default for Inner<K, V> {
     fn default() -> Self {
         Self {
+            states: Seats::default(),
             flights: HashMap::default(),
             queue: Asked::default(),
             queued: 0,
@@ -53,23 +50,9 @@ impl<K: Ord, V> Default for Inner<K, V> {
     }
 }
 
-impl<V: Clone> Place<V> {
-    /// For one who waits.
-    pub(super) fn flight(&mut self) -> Arc<Flight<V>> {
-        if weakened("reads.one-flight") {
-            self.flight = None;
-        }
-        self.flight.get_or_insert_default().clone()
-    }
-}
-
-impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
-    pub(super) fn ask(
-        &mut self,
-        key: K,
-        rank: u32,
-        known: impl FnOnce() -> bool,
-    ) -> Option<&mut Place<V>> {
+impl<K: Key, V: Clone> Inner<K, V> {
+    /// `false`: the key is not known here, and `known` says that its answer lies elsewhere.
+    pub(super) fn ask(&mut self, key: K, rank: u32, known: impl FnOnce() -> bool) -> bool {
         self.ask_starting(key, rank, known, None)
     }
 
@@ -80,36 +63,43 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         rank: u32,
         known: impl FnOnce() -> bool,
         start: Option<(&mut Vec<(K, u32)>, Instant)>,
-    ) -> Option<&mut Place<V>> {
-        let entry = match self.flights.entry(key) {
-            Entry::Occupied(place) if !weakened("reads.coalesce") => {
-                let place = place.into_mut();
-                if let Some((old, sequence)) = place.queued
-                    && rank < old
-                {
+    ) -> bool {
+        match self.states.get(&key) {
+            State::Unknown => {}
+            _ if weakened("reads.coalesce") => {}
+            State::Queued { rank: old, sequence } => {
+                if rank < old {
                     self.queue.push((rank, sequence, key));
-                    place.queued = Some((rank, sequence));
+                    self.states.set(&key, State::Queued { rank, sequence });
                 }
-                return Some(place);
+                return true;
             }
-            entry => entry,
-        };
+            State::Started(_) | State::Kept => return true,
+        }
         if known() {
-            return None;
+            return false;
         }
         if let Some((batch, now)) = start {
             self.started += 1;
             self.total += 1;
             batch.push((key, rank));
-            let place = Place { flight: None, queued: None, since: Some(now) };
-            return Some(entry.insert_entry(place).into_mut());
+            self.states.set(&key, State::Started(now));
+            return true;
         }
         let sequence = self.sequence;
-        self.sequence += 1;
+        self.sequence = sequence.wrapping_add(1);
         self.queue.push((rank, sequence, key));
         self.queued += 1;
-        let queued = Some((rank, sequence));
-        Some(entry.insert_entry(Place { flight: None, queued, since: None }).into_mut())
+        self.states.set(&key, State::Queued { rank, sequence });
+        true
+    }
+
+    /// What one waits for who has asked.
+    pub(super) fn flight(&mut self, key: K) -> Arc<Flight<V>> {
+        if weakened("reads.one-flight") {
+            self.flights.remove(&key);
+        }
+        self.flights.entry(key).or_default().clone()
     }
 
     /// Asks for keys that nobody waits for. What the caller is to start of them, and of what was queued, as
@@ -122,13 +112,17 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         limit: usize,
         pump: &impl Pump<K>,
     ) -> Vec<(K, u32)> {
+        let mut keys = keys.into_iter().peekable();
+        if keys.peek().is_none() {
+            return self.begin_pumping(limit, pump);
+        }
         let (mut batch, now) = (Vec::new(), pump.now());
         let may_start = !self.pumping && !self.closed;
         for (key, rank) in keys {
             let free = self.started < limit || weakened("reads.at-once-within-limit");
             let at_once = may_start && self.queued == 0 && free;
             let start = at_once.then_some((&mut batch, now));
-            let _ = self.ask_starting(key, rank, || known(key), start);
+            self.ask_starting(key, rank, || known(key), start);
         }
         self.most = self.most.max(self.started);
         if batch.is_empty() {
@@ -142,16 +136,39 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
 
     /// Takes note of an answer; whoever called puts it into the flight, without the lock.
     pub(super) fn land(&mut self, key: &K, keep: bool) -> Option<Arc<Flight<V>>> {
-        let Entry::Occupied(mut place) = self.flights.entry(*key) else { return None };
-        if place.get_mut().since.take().is_none() && !weakened("reads.land-once") {
+        let started = matches!(self.states.get(key), State::Started(_));
+        if !started && !weakened("reads.land-once") {
             // Not started, or answered before.
             return None;
         }
-        let flight = if keep { Some(place.get_mut().flight()) } else { place.remove().flight };
         if !weakened("reads.place-freed") {
             self.started -= 1;
         }
-        flight
+        if keep {
+            self.states.set(key, State::Kept);
+            return Some(self.flight(*key));
+        }
+        self.states.set(key, State::Unknown);
+        self.flights.remove(key)
+    }
+
+    /// Gives up what was started at `then` or before: the keys, each with what is waited for, if anybody does. And
+    /// when the oldest of the others was started.
+    pub(super) fn expire(&mut self, then: Instant) -> (Vec<Expired<K, V>>, Option<Instant>) {
+        let (mut late, mut oldest) = (Vec::new(), None::<Instant>);
+        for (key, since) in self.states.started() {
+            if since <= then {
+                late.push(key);
+            } else {
+                oldest = Some(oldest.map_or(since, |oldest| oldest.min(since)));
+            }
+        }
+        self.started -= late.len();
+        let expire = |key| {
+            self.states.set(&key, State::Unknown);
+            (key, self.flights.remove(&key))
+        };
+        (late.into_iter().map(expire).collect(), oldest)
     }
 
     /// What the caller is to start, unless somebody is at it, who will look again.
@@ -174,19 +191,18 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         batch
     }
 
-    pub(super) fn take_startable(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
+    fn take_startable(&mut self, limit: usize, pump: &impl Pump<K>) -> Vec<(K, u32)> {
         let mut batch = Vec::new();
         if self.queued == 0 || self.closed {
             return batch;
         }
         let (urgent, now) = (pump.urgent(), pump.now());
         while let Some((rank, sequence, key)) = self.queue.first() {
-            let place = self.flights.get_mut(&key);
-            let Some(place) = place.filter(|place| place.queued == Some((rank, sequence))) else {
+            if self.states.get(&key) != (State::Queued { rank, sequence }) {
                 // It stands there under a lower rank, too, and has been taken from there.
                 self.queue.pop();
                 continue;
-            };
+            }
             let free = self.started == limit || weakened("reads.one-more");
             let reserved = rank <= urgent && free && !weakened("reads.reserve");
             if !(self.started < limit || reserved) {
@@ -196,8 +212,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
             self.queued -= 1;
             self.started += 1;
             self.total += 1;
-            place.queued = None;
-            place.since = Some(now);
+            self.states.set(&key, State::Started(now));
             if batch.is_empty() {
                 batch.reserve(self.queued.min(limit) + 1);
             }
@@ -207,3 +222,6 @@ impl<K: Copy + Ord + Hash, V: Clone> Inner<K, V> {
         batch
     }
 }
+
+/// A read that was given up, with what is waited for, if anybody does.
+pub(super) type Expired<K, V> = (K, Option<Arc<Flight<V>>>);

@@ -6,12 +6,12 @@
 //!             └────┘                      └─ frees a place: start again
 //! ```
 //!
-//! | state of a key | in `flights` | in `queue` | counts for `started` |
+//! | state of a key | in `queue` | counts for `started` | in `flights` |
 //! |---|---|---|---|
 //! | unknown | no | no | no |
-//! | queued | yes | yes, at its lowest rank | no |
-//! | started | yes | no | yes |
-//! | kept | yes, landed | no | no |
+//! | queued | yes, at its lowest rank | no | if somebody waits |
+//! | started | no | yes | if somebody waits |
+//! | kept | no | no | yes, landed |
 //!
 //! What is asked for ahead while a place is free, nothing is queued and nobody is at starting reads is started at once,
 //! and was never queued ([`ask_ahead_and_pump`](Reads::ask_ahead_and_pump)).
@@ -35,11 +35,9 @@
 //!
 //! `loom-tests/store_reads.rs` explores this.
 
-use std::hash::Hash;
-
 use smallvec::SmallVec;
 
-use super::{Flight, places::Inner};
+use super::{Flight, Key, places::Inner, seats::State};
 use crate::sync::{Arc, Mutex, time::Instant, weakened};
 
 /// What reads of one block are under way.
@@ -58,7 +56,7 @@ pub struct ReadTotals {
     pub most_in_flight: usize,
 }
 
-impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
+impl<K: Key, V: Clone> Reads<K, V> {
     /// At most `limit` reads at a time, at least one.
     pub fn new(limit: usize) -> Self {
         Self { inner: Mutex::new(Inner::default()), limit: limit.max(1) }
@@ -67,7 +65,8 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     /// Asks for a key, for a transaction of that rank, and leaves it to others to [`pump`](Self::pump).
     pub fn ask(&self, key: K, rank: u32) -> Arc<Flight<V>> {
         let mut inner = self.inner.lock();
-        inner.ask(key, rank, || false).expect("nothing speaks against it").flight()
+        inner.ask(key, rank, || false);
+        inner.flight(key)
     }
 
     /// Asks for several keys, each with its rank, for one who will not wait, and will pump. Not for those of
@@ -75,7 +74,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     pub fn ask_ahead(&self, keys: impl IntoIterator<Item = (K, u32)>, known: impl Fn(K) -> bool) {
         let mut inner = self.inner.lock();
         for (key, rank) in keys {
-            let _ = inner.ask(key, rank, || known(key));
+            inner.ask(key, rank, || known(key));
         }
     }
 
@@ -108,8 +107,10 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         let (flight, batch) = {
             let mut inner = self.inner.lock();
             let known = || known.is_some_and(|known| known());
-            let flight = inner.ask(key, rank, known)?.flight();
-            (flight, inner.begin_pumping(self.limit, pump))
+            if !inner.ask(key, rank, known) {
+                return None;
+            }
+            (inner.flight(key), inner.begin_pumping(self.limit, pump))
         };
         self.keep_pumping(batch, pump);
         Some(flight)
@@ -117,13 +118,13 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
 
     /// Whether the key is queued, started or kept.
     pub fn knows(&self, key: &K) -> bool {
-        self.inner.lock().flights.contains_key(key)
+        self.inner.lock().states.get(key) != State::Unknown
     }
 
     /// The answer of a key that is kept.
     pub fn kept(&self, key: &K) -> Option<V> {
-        let flight = self.inner.lock().flights.get(key)?.flight.clone();
-        flight?.peek()
+        let flight = self.inner.lock().flights.get(key)?.clone();
+        flight.peek()
     }
 
     /// Starts what can be started, lowest rank first. A read of rank [`urgent`](Pump::urgent) or lower
@@ -154,10 +155,12 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
         }
     }
 
-    /// [`land`](Self::land) of several and [`pump`](Self::pump) in one, at the price of one.
+    /// [`land`](Self::land) of several, and then [`ask_ahead_and_pump`](Self::ask_ahead_and_pump), at the price of one.
     pub fn land_and_pump(
         &self,
         answers: impl IntoIterator<Item = (K, V, bool)>,
+        keys: impl IntoIterator<Item = (K, u32)>,
+        known: impl Fn(K) -> bool,
         pump: &impl Pump<K>,
     ) {
         let mut landed = SmallVec::<[_; 8]>::new();
@@ -166,7 +169,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
             for (key, value, keep) in answers {
                 landed.extend(inner.land(&key, keep).map(|flight| (flight, value)));
             }
-            inner.begin_pumping(self.limit, pump)
+            inner.ask_and_begin_pumping(keys, known, self.limit, pump)
         };
         landed.into_iter().for_each(|(flight, value)| flight.land(value));
         self.keep_pumping(batch, pump);
@@ -176,24 +179,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
     /// whether there was any, and when the oldest of the others was started. Whoever calls this calls
     /// [`pump`](Self::pump) next. What the store answers all the same is dropped.
     pub fn expire(&self, then: Instant, late: impl Fn(K) -> V) -> (bool, Option<Instant>) {
-        let (expired, oldest) = {
-            let mut inner = self.inner.lock();
-            let mut oldest = None;
-            let mut expired = Vec::new();
-            inner.flights.retain(|key, place| match place.since {
-                Some(since) if since <= then => {
-                    expired.push((*key, place.flight.clone()));
-                    false
-                }
-                Some(since) => {
-                    oldest = Some(oldest.map_or(since, |oldest| since.min(oldest)));
-                    true
-                }
-                None => true,
-            });
-            inner.started -= expired.len();
-            (expired, oldest)
-        };
+        let (expired, oldest) = self.inner.lock().expire(then);
         let any = !expired.is_empty();
         for (key, flight) in expired {
             if let Some(flight) = flight {
@@ -228,7 +214,7 @@ impl<K: Copy + Ord + Hash, V: Clone> Reads<K, V> {
             inner.closed = !weakened("reads.close-first");
             inner.queue.clear();
             inner.queued = 0;
-            inner.flights.values().filter_map(|place| place.flight.clone()).collect()
+            inner.flights.values().cloned().collect()
         };
         flights.iter().for_each(|flight| flight.stir());
         if weakened("reads.close-first") {

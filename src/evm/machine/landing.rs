@@ -102,8 +102,9 @@ impl Landings {
             _ => None,
         });
         machine.go_on_forecasting(&mut asks, slots);
-        machine.queue(asks);
-        machine.storage.reads.land_and_pump(self.landed, run);
+        asks.sort_by_key(|(_, rank)| *rank);
+        let known = |target| machine.is_known(target);
+        machine.storage.reads.land_and_pump(self.landed, asks, known, run);
     }
 }
 

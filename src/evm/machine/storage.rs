@@ -33,7 +33,9 @@ use crate::{
     context::Run,
     evm::reading::{Reading, Scouting},
     state::{EntryId, TxIndex},
-    store::{Answer, Flight, Query, ReadResult, ReadTotals, Reads, StateStore, StoreError},
+    store::{
+        Answer, Flight, Key, Query, ReadResult, ReadTotals, Reads, Seat, StateStore, StoreError,
+    },
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -67,6 +69,28 @@ pub(crate) enum Target {
     HasStorage(EntryId),
     /// The hash of the block of that number.
     BlockHash(u64),
+}
+
+/// Of entries of a table.
+fn seat(table: u8, id: EntryId) -> Seat {
+    let (arena, number) = id.place();
+    Seat { lane: 2 * table + arena, number }
+}
+
+/// Accounts and slots by the places of their entries, those of each arena in a lane of their own.
+impl Key for Target {
+    fn seat(&self) -> Option<Seat> {
+        match self {
+            Self::Account(id) => Some(seat(0, *id)),
+            Self::Slot(id) => Some(seat(1, *id)),
+            Self::HasStorage(_) | Self::BlockHash(_) => None,
+        }
+    }
+
+    fn seated(Seat { lane, number }: Seat) -> Self {
+        let id = EntryId::at(lane % 2, number);
+        if lane / 2 == 0 { Self::Account(id) } else { Self::Slot(id) }
+    }
 }
 
 /// The store with the reads that are under way.

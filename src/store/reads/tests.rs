@@ -30,7 +30,7 @@ fn several_answers_land_at_once_and_let_others_start() {
     let ask = |key| reads.ask_and_pump(key, key, || false, &store).unwrap();
     let flights = [1, 2, 3, 4].map(ask);
     assert_eq!(started.take(), [(1, 1), (2, 2)]);
-    reads.land_and_pump([(1, 10, true), (2, 20, false), (2, 21, false)], &store);
+    reads.land_and_pump([(1, 10, true), (2, 20, false), (2, 21, false)], [], |_| false, &store);
     assert_eq!(started.take(), [(3, 3), (4, 4)]);
     assert_eq!(flights.map(|flight| flight.peek()), [Some(10), Some(20), None, None]);
     assert!(reads.ask_and_pump(5, 5, || true, &store).is_none() && !reads.knows(&5));
@@ -52,15 +52,35 @@ fn what_is_asked_ahead_starts_at_once_as_far_as_there_is_room() {
     // Asked for already, and behind those that wait; one that cannot wait goes beyond the limit.
     assert!(ask(&[5, 6, 7]).is_empty());
     assert_eq!(ask(&[9, 0]), [[(0, 0)]]);
-    reads.land_and_pump([4, 5, 0].map(|key| (key, key, false)), &store);
+    reads.land_and_pump([4, 5, 0].map(|key| (key, key, false)), [], |_| false, &store);
     assert_eq!(started.take(), [[(6, 6), (7, 7)]]);
     assert_eq!(reads.totals(), ReadTotals { started: 5, most_in_flight: 3 });
-    reads.land_and_pump([6, 7].map(|key| (key, key, false)), &store);
+    reads.land_and_pump([6, 7].map(|key| (key, key, false)), [], |_| false, &store);
     assert_eq!(started.take(), [[(9, 9)]]);
     // One that cannot wait is behind the limit in the same call.
     assert_eq!(ask(&[12, 13, 0]), vec![vec![(12, 12)], vec![(0, 0)]]);
     reads.close();
     assert!(ask(&[10]).is_empty(), "it has ended");
+}
+
+#[test]
+fn what_an_answer_leads_to_starts_in_its_place() {
+    let reads = Reads::<u32, u32>::new(2);
+    let started = RefCell::new(Vec::new());
+    let store = Store(0, |batch| started.borrow_mut().push(batch));
+    let land = |keys: &[u32], asks: &[u32]| {
+        let answers = keys.iter().map(|key| (*key, *key, false));
+        let asks = asks.iter().map(|key| (*key, *key));
+        reads.land_and_pump(answers, asks, |key| key == 8, &store);
+        started.take()
+    };
+    assert_eq!(land(&[], &[1, 2]), [[(1, 1), (2, 2)]]);
+    assert_eq!(land(&[1], &[8, 3, 2]), [[(3, 3)]]);
+    assert!(land(&[], &[4]).is_empty());
+    // Not before what is queued, though its rank is lower: a place is free, and the queue decides.
+    assert_eq!(land(&[2], &[1]), [[(1, 1)]]);
+    assert_eq!(land(&[3, 1], &[]), [[(4, 4)]]);
+    assert_eq!(reads.totals(), ReadTotals { started: 5, most_in_flight: 2 });
 }
 
 #[test]
