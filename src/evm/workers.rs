@@ -51,7 +51,7 @@ pub(super) struct Plan {
 }
 
 /// What a worker takes together, in seconds, and no more transactions than this.
-const BATCH: f64 = 10e-6;
+const BATCH: f64 = 30e-6;
 const MOST_BATCHED: f64 = 8.0;
 
 impl Workers {
