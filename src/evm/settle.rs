@@ -5,10 +5,7 @@ use revm::state::AccountInfo;
 
 use super::{
     StateDiff, StateStore, StoreError,
-    machine::{
-        EvmMachine, SlotKey, VersionedAccount, landing,
-        storage::{self, Target},
-    },
+    machine::{EvmMachine, SlotKey, VersionedAccount, landing, storage, target::Target},
 };
 use crate::{
     context::Run,

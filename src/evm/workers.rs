@@ -50,8 +50,12 @@ pub(super) struct Plan {
     pub(super) window: Option<u32>,
 }
 
-/// What a worker takes together, in seconds, and no more transactions than this.
+/// What a worker takes together, in seconds. Of 37,000 ERC-20 transfers in turns, 30 µs took 0.95–0.98 of the time that
+/// 10 took, and 60 µs gained nothing more; of real blocks none differs.
 const BATCH: f64 = 30e-6;
+/// The same over a slow store: what is taken together starts before its reads are there, and waits.
+const BATCH_SLOW: f64 = 10e-6;
+/// No more transactions than this.
 const MOST_BATCHED: f64 = 8.0;
 
 impl Workers {
@@ -145,7 +149,8 @@ impl Workers {
         machine.feed = conduct.feed.clone();
         machine.credit = plan.credit;
         // Where they are known to be short, several are taken together.
-        let short = plan.each.map(|each| (BATCH / each.max(1e-9)).min(MOST_BATCHED));
+        let together = if machine.storage.is_slow() { BATCH_SLOW } else { BATCH };
+        let short = plan.each.map(|each| (together / each.max(1e-9)).min(MOST_BATCHED));
         machine.batch =
             self.config.batch.or(short.filter(|some| *some >= 2.0).map(|some| some as u32));
         let head = plan.head.take().map(|head| {

@@ -26,8 +26,8 @@ use crate::sync::{
 
 /// A versioned location: the committed value, and what uncommitted transactions did to it.
 ///
-/// In this order, for those who only read: what they look at, `first` to the readers in `inner`, is in two cache lines,
-/// where it would be in four.
+/// In this order, for those who only read: what they look at, `first` to the readers in `inner`, is of a slot in two cache
+/// lines, where it would be in four, and of an account in three.
 #[repr(C, align(16))]
 pub struct Entry<C: Cell> {
     /// The value before the block, from when it is known, or what a blind write found for it.
@@ -35,7 +35,7 @@ pub struct Entry<C: Cell> {
     pub(super) contention: Published,
     /// There is, or was, more to the entry than `first`. Goes up under the lock, and stays.
     touched: AtomicBool,
-    /// Says nothing: written so that the cache line of the lock's word, which is next to it, comes.
+    /// Says nothing: written so that its cache line comes, which is that of the lock's word in three slots of four.
     wanted: AtomicBool,
     pub(super) inner: Mutex<Inner<C>>,
 }

@@ -135,7 +135,9 @@ where
         C::Key: 'a,
     {
         let hashes = keys.into_iter().map(|key| C::hash(key, &self.hasher));
-        hashes.for_each(|hash| self.index.get_ready(hash));
+        // Apart from the hashing, as above.
+        let hashes: SmallVec<[u64; 64]> = hashes.collect();
+        hashes.iter().for_each(|hash| self.index.get_ready(*hash));
     }
 
     fn intern_hashed(&self, hash: u64, key: &C::Key) -> EntryId {

@@ -129,7 +129,9 @@ impl LatencyStore {
     /// For each location, by its hash, when it arrives, asked for at `now` if not before; and whether it was not.
     fn arrivals(&self, locations: &[u64], now: Instant) -> Vec<(Instant, bool)> {
         let mut arrivals = self.arrivals.lock();
-        arrivals.get_ready(locations);
+        if locations.len() > 1 {
+            arrivals.get_ready(locations);
+        }
         let arrival = |location: &u64| {
             let at = |hash| self.served(self.latency.sample(|| hash), now);
             arrivals.find_or_insert(*location, at)

@@ -12,7 +12,7 @@
 //! | `query` | what can be asked, the answers, the errors |
 //! | `read` | a read that a store owes an answer, and the future of whoever asked |
 //! | `flight` | one answer on its way and its waiters |
-//! | `reads`, `places`, `seats`, `asked` | the reads of one block: coalesced, ordered by rank, bounded; what their lock guards; the state of each key; those that are queued |
+//! | `reads`, `guarded`, `states`, `asked` | the reads of one block: coalesced, ordered by rank, bounded; what their lock guards; the state of each key; those that are queued |
 //! | `io_pool` | threads for reads that block |
 //! | `backlog`, `ranked` | reads that a bounded number of tasks does, most urgent first |
 //! | `database` | any `revm::DatabaseRef`, on an I/O pool or a runtime |
@@ -47,6 +47,7 @@ mod due;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod faults;
 mod flight;
+mod guarded;
 mod io_pool;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod kept;
@@ -56,7 +57,6 @@ mod latency;
 mod memory;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod overlay;
-mod places;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod query;
 mod ranked;
@@ -69,15 +69,15 @@ mod recording;
 pub mod redb;
 #[cfg(all(feature = "rpc", not(any(chorus_loom, chorus_shuttle))))]
 pub mod rpc;
-mod seats;
 #[cfg(all(feature = "evm", not(any(chorus_loom, chorus_shuttle))))]
 mod state_store;
+mod states;
 
 pub use backlog::{Backlog, Server};
 pub use flight::Flight;
 pub use io_pool::{IoPool, IoPoolError, Job};
 pub use reads::{Pump, ReadTotals, Reads};
-pub use seats::{Key, Seat};
+pub use states::{Index, Key};
 
 #[cfg(all(feature = "tokio", not(any(chorus_loom, chorus_shuttle))))]
 pub use asynchronous::{AsyncState, AsyncStore};

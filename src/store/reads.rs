@@ -14,7 +14,7 @@
 //! | kept | no | no | yes, landed |
 //!
 //! What is asked for ahead while a place is free, nothing is queued and nobody is at starting reads is started at once,
-//! and was never queued ([`ask_ahead_and_pump`](Reads::ask_ahead_and_pump)).
+//! and was never queued ([`ask_ahead_and_pump`](Reads::ask_ahead_and_pump), [`land_and_pump`](Reads::land_and_pump)).
 //!
 //! Invariants
 //!
@@ -37,7 +37,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Flight, Key, places::Inner, seats::State};
+use super::{Flight, Key, guarded::Inner, states::State};
 use crate::sync::{Arc, Mutex, time::Instant, weakened};
 
 /// What reads of one block are under way.
@@ -155,7 +155,8 @@ impl<K: Key, V: Clone> Reads<K, V> {
         }
     }
 
-    /// [`land`](Self::land) of several, and then [`ask_ahead_and_pump`](Self::ask_ahead_and_pump), at the price of one.
+    /// [`land`](Self::land) of several, and then [`ask_ahead_and_pump`](Self::ask_ahead_and_pump), at the price of one. What has
+    /// just landed is unknown by then, if it is not kept and `known` does not say otherwise.
     pub fn land_and_pump(
         &self,
         answers: impl IntoIterator<Item = (K, V, bool)>,

@@ -20,7 +20,7 @@ use crate::{
 
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
-/// Gas that one worker takes together: eight transfers, some 10 µs.
+/// Gas that one worker takes together where nothing is known of times: eight transfers, some 10 µs.
 const BATCH_GAS: u64 = 8 * TRANSFER_GAS;
 
 /// A started transaction.

@@ -8,8 +8,8 @@ use alloy_primitives::B256;
 
 use super::{
     cells::SlotKey,
-    landing,
-    storage::{self, Asks, Landed, Target},
+    landing, storage,
+    target::{Asks, Landed, Target},
     view::{Awaiting, Stop, View},
 };
 use crate::{

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use super::{
     EvmMachine,
     cells::Account,
-    storage::{Asks, Landed, Target},
+    target::{Asks, Landed, Target},
 };
 use crate::{
     context::Run,

@@ -18,6 +18,7 @@
 //! | `regions` | the regions below the transaction; waits for the registry |
 //! | `storage`, `landing` | the store below: reads under way, prefetch; how answers come back |
 //! | `at_hand` | whether a slow store is worth a look before it fetches |
+//! | `target` | what is read, by the entries that the answers concern |
 //! | `tending` | which worker looks after the store |
 //! | `overdue` | reads that the store does not answer |
 //! | `plain` | transfers of value, without a coroutine |
@@ -60,6 +61,7 @@ mod regions;
 mod scout;
 mod seen;
 pub(crate) mod storage;
+pub(crate) mod target;
 mod tending;
 mod trace;
 mod view;

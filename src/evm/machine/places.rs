@@ -10,7 +10,7 @@ use super::{
     cells::{Account, AccountSeen, field},
     notes::Notes,
     prelude,
-    storage::Target,
+    target::Target,
 };
 use crate::{
     observe::timeline::{Location, Place},

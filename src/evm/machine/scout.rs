@@ -31,7 +31,7 @@ use super::{
     cells::{Account, SlotKey},
     drive::Fibers,
     fiber::Role,
-    storage::{Landed, Target},
+    target::{Landed, Target},
     view::{Stop, View},
 };
 use crate::{

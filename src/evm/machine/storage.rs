@@ -18,7 +18,6 @@ use std::ops::Range;
 
 use alloy_primitives::{B256, U256};
 use crossbeam_utils::CachePadded;
-use smallvec::SmallVec;
 
 use super::{
     EvmMachine,
@@ -27,15 +26,14 @@ use super::{
     foresight::{Calls, Foreseen, Foresight, Pace},
     landing::drive,
     scout::Scouts,
+    target::{Asks, Landed, Target},
     tending::Tending,
 };
 use crate::{
     context::Run,
     evm::reading::{Reading, Scouting},
-    state::{EntryId, TxIndex},
-    store::{
-        Answer, Flight, Key, Query, ReadResult, ReadTotals, Reads, Seat, StateStore, StoreError,
-    },
+    state::TxIndex,
+    store::{Flight, Query, ReadResult, ReadTotals, Reads, StateStore, StoreError},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -50,48 +48,6 @@ const PART: u32 = 4;
 /// ... or this many. What is asked for together shares its locks, its looks at the clock and its call
 /// of the store.
 const ENOUGH: u32 = 16;
-
-/// What becomes of a read for those who wait: `None`, the answer lies in the entry that it belongs to.
-/// Small, because most reads are only made ahead.
-pub(crate) type Landed = Result<Option<Box<Answer>>, Box<StoreError>>;
-
-/// Reads to be queued together, each with its rank.
-pub(super) type Asks = SmallVec<[(Target, u32); 16]>;
-
-/// What is read, by the entry that the answer concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Target {
-    /// The account.
-    Account(EntryId),
-    /// The slot, in the storage from before the block.
-    Slot(EntryId),
-    /// Whether the account has storage.
-    HasStorage(EntryId),
-    /// The hash of the block of that number.
-    BlockHash(u64),
-}
-
-/// Of entries of a table.
-fn seat(table: u8, id: EntryId) -> Seat {
-    let (arena, number) = id.place();
-    Seat { lane: 2 * table + arena, number }
-}
-
-/// Accounts and slots by the places of their entries, those of each arena in a lane of their own.
-impl Key for Target {
-    fn seat(&self) -> Option<Seat> {
-        match self {
-            Self::Account(id) => Some(seat(0, *id)),
-            Self::Slot(id) => Some(seat(1, *id)),
-            Self::HasStorage(_) | Self::BlockHash(_) => None,
-        }
-    }
-
-    fn seated(Seat { lane, number }: Seat) -> Self {
-        let id = EntryId::at(lane % 2, number);
-        if lane / 2 == 0 { Self::Account(id) } else { Self::Slot(id) }
-    }
-}
 
 /// The store with the reads that are under way.
 pub(crate) struct Storage {

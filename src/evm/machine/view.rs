@@ -23,7 +23,7 @@ use super::{
     prelude::Place,
     regions::RegionView,
     scout::Scouting,
-    storage::Target,
+    target::Target,
 };
 use crate::{
     context::Run,

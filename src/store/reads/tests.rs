@@ -77,10 +77,12 @@ fn what_an_answer_leads_to_starts_in_its_place() {
     assert_eq!(land(&[], &[1, 2]), [[(1, 1), (2, 2)]]);
     assert_eq!(land(&[1], &[8, 3, 2]), [[(3, 3)]]);
     assert!(land(&[], &[4]).is_empty());
-    // Not before what is queued, though its rank is lower: a place is free, and the queue decides.
+    // Through the queue, since something is queued; there the lower rank goes first.
     assert_eq!(land(&[2], &[1]), [[(1, 1)]]);
     assert_eq!(land(&[3, 1], &[]), [[(4, 4)]]);
-    assert_eq!(reads.totals(), ReadTotals { started: 5, most_in_flight: 2 });
+    // What has just landed, and lies nowhere, is asked for anew.
+    assert_eq!(land(&[4], &[4]), [[(4, 4)]]);
+    assert_eq!(reads.totals(), ReadTotals { started: 6, most_in_flight: 2 });
 }
 
 #[test]

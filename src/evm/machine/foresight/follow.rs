@@ -18,7 +18,7 @@ use super::{
     super::{
         EvmMachine,
         cells::SlotKey,
-        storage::{Asks, Target},
+        target::{Asks, Target},
     },
     place::{Call, Keys, Location, Unhashed, behind, named_by},
     preimages::Hashed,

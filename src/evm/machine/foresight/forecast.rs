@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 use smallvec::SmallVec;
 
 use super::{
-    super::{EvmMachine, cells::SlotKey, notes::Notes, storage::Asks},
+    super::{EvmMachine, cells::SlotKey, notes::Notes, target::Asks},
     follow::Forecast,
     place::{Call, Location},
     preimages::Preimages,

@@ -8,19 +8,20 @@ use std::collections::HashMap;
 use super::{
     Flight, Key, Pump,
     asked::Asked,
-    seats::{Seats, State},
+    states::{State, States},
 };
 use crate::sync::{Arc, RandomState, time::Instant, weakened};
 
 #[derive(Debug)]
 pub(super) struct Inner<K, V> {
-    pub(super) states: Seats<K>,
+    pub(super) states: States<K>,
     /// Of those reads that somebody waits for, and of those that are kept.
     pub(super) flights: HashMap<K, Arc<Flight<V>>, RandomState>,
     pub(super) queue: Asked<K>,
     /// How many keys are queued.
     pub(super) queued: usize,
-    /// How many mentions there were, modulo 2^32: an old one that is taken for a new one starts a read out of turn.
+    /// How many keys were ever queued, modulo 2^32: a mention from so long ago that is taken for a new one starts a read out
+    /// of turn.
     sequence: u32,
     pub(super) started: usize,
     pub(super) most: usize,
@@ -35,7 +36,7 @@ pub(super) struct Inner<K, V> {
 impl<K: Ord, V> Default for Inner<K, V> {
     fn default() -> Self {
         Self {
-            states: Seats::default(),
+            states: States::default(),
             flights: HashMap::default(),
             queue: Asked::default(),
             queued: 0,

@@ -14,17 +14,17 @@ const CHUNK: u32 = 256;
 
 /// What a read is known by.
 pub trait Key: Copy + Ord + Hash {
-    /// Its place among the keys that have numbers, if it is one. There is memory for all numbers of a lane up to
-    /// the highest that was asked for.
-    fn seat(&self) -> Option<Seat>;
+    /// Its number, if it has one. Memory is taken for 256 numbers at a time, 16 bytes for each of them, and 16 bytes for
+    /// each 256 up to the highest of a lane.
+    fn index(&self) -> Option<Index>;
 
-    /// The key with that place.
-    fn seated(seat: Seat) -> Self;
+    /// The key of that number.
+    fn at_index(index: Index) -> Self;
 }
 
 /// The number of a key, among those of its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct Index {
     /// From 0 on; there are few.
     pub lane: u8,
     /// From 0 on.
@@ -33,16 +33,16 @@ pub struct Seat {
 
 /// Numbers are keys of one lane.
 impl Key for u32 {
-    fn seat(&self) -> Option<Seat> {
-        Some(Seat { lane: 0, number: *self })
+    fn index(&self) -> Option<Index> {
+        Some(Index { lane: 0, number: *self })
     }
 
-    fn seated(seat: Seat) -> Self {
-        seat.number
+    fn at_index(index: Index) -> Self {
+        index.number
     }
 }
 
-/// How far a read has come.
+/// How far a read has come. In 16 bytes, so that four are in a cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Nobody has asked, or the answer has landed and lies elsewhere.
@@ -57,13 +57,13 @@ pub(super) enum State {
 
 /// The states of all keys.
 #[derive(Debug)]
-pub(super) struct Seats<K> {
+pub(super) struct States<K> {
     lanes: Vec<Vec<Option<Box<[State]>>>>,
     /// Of keys without a number, as far as they are known.
     others: HashMap<K, State, RandomState>,
 }
 
-impl<K> Default for Seats<K> {
+impl<K> Default for States<K> {
     fn default() -> Self {
         Self { lanes: Vec::new(), others: HashMap::default() }
     }
@@ -74,9 +74,9 @@ fn locate(number: u32) -> (usize, usize) {
     ((number / CHUNK) as usize, (number % CHUNK) as usize)
 }
 
-impl<K: Key> Seats<K> {
+impl<K: Key> States<K> {
     pub(super) fn get(&self, key: &K) -> State {
-        let Some(Seat { lane, number }) = key.seat() else {
+        let Some(Index { lane, number }) = key.index() else {
             return self.others.get(key).copied().unwrap_or(State::Unknown);
         };
         let (chunk, at) = locate(number);
@@ -86,7 +86,7 @@ impl<K: Key> Seats<K> {
     }
 
     pub(super) fn set(&mut self, key: &K, state: State) {
-        let Some(Seat { lane, number }) = key.seat() else {
+        let Some(Index { lane, number }) = key.index() else {
             match state {
                 State::Unknown => self.others.remove(key),
                 known => self.others.insert(*key, known),
@@ -112,14 +112,14 @@ impl<K: Key> Seats<K> {
             _ => None,
         };
         let others = self.others.iter().filter_map(move |(key, state)| Some((*key, since(state)?)));
-        let seated = (0..).zip(&self.lanes).flat_map(move |(lane, chunks)| {
+        let numbered = (0..).zip(&self.lanes).flat_map(move |(lane, chunks)| {
             let chunks = (0..).step_by(CHUNK as usize).zip(chunks);
             let states = chunks.flat_map(|(first, chunk)| (first..).zip(chunk.iter().flatten()));
             states.filter_map(move |(number, state)| {
-                Some((K::seated(Seat { lane, number }), since(state)?))
+                Some((K::at_index(Index { lane, number }), since(state)?))
             })
         });
-        others.chain(seated)
+        others.chain(numbered)
     }
 }
 
@@ -129,19 +129,25 @@ mod tests {
 
     /// Those below 100 have no number.
     impl Key for u16 {
-        fn seat(&self) -> Option<Seat> {
+        fn index(&self) -> Option<Index> {
             let number = u32::from(self.checked_sub(100)?);
-            Some(Seat { lane: (number % 3) as u8, number: number / 3 })
+            Some(Index { lane: (number % 3) as u8, number: number / 3 })
         }
 
-        fn seated(seat: Seat) -> Self {
-            seat.number as u16 * 3 + u16::from(seat.lane) + 100
+        fn at_index(index: Index) -> Self {
+            index.number as u16 * 3 + u16::from(index.lane) + 100
         }
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_state_takes_a_quarter_of_a_cache_line() {
+        assert_eq!(size_of::<State>(), 16);
+    }
+
+    #[test]
     fn each_key_has_a_state_of_its_own_with_and_without_a_number() {
-        let mut seats = Seats::default();
+        let mut states = States::default();
         let mut expected = HashMap::new();
         let now = Instant::now();
         for round in 0..3_u32 {
@@ -152,14 +158,14 @@ mod tests {
                     2 => State::Started(now),
                     _ => State::Kept,
                 };
-                seats.set(&key, state);
+                states.set(&key, state);
                 expected.insert(key, state);
             }
             for key in 0..6_000 {
                 let known = expected.get(&key).copied().unwrap_or(State::Unknown);
-                assert_eq!(seats.get(&key), known, "{key}");
+                assert_eq!(states.get(&key), known, "{key}");
             }
-            let mut started: Vec<_> = seats.started().collect();
+            let mut started: Vec<_> = states.started().collect();
             started.sort_unstable();
             let mut all: Vec<_> =
                 expected.iter().filter(|(_, state)| **state == State::Started(now)).collect();
@@ -168,6 +174,6 @@ mod tests {
         }
         let without =
             expected.iter().filter(|(key, state)| **key < 100 && **state != State::Unknown);
-        assert_eq!(seats.others.len(), without.count(), "of what is not known nothing stays");
+        assert_eq!(states.others.len(), without.count(), "of what is not known nothing stays");
     }
 }
