@@ -33,6 +33,7 @@ pub mod bounds;
 mod cell;
 mod contention;
 mod entry;
+mod entry_id;
 mod guide;
 mod index;
 mod inner;
@@ -44,10 +45,11 @@ mod table;
 pub use bounds::Bounds;
 pub use cell::Cell;
 pub use entry::Entry;
+pub use entry_id::EntryId;
 pub use guide::Guide;
 pub use inner::Read;
 pub use left_out::{left_out, places};
-pub use table::{EntryId, Table};
+pub use table::Table;
 
 /// Position of a transaction in its block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

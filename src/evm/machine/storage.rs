@@ -21,7 +21,7 @@
 
 use std::ops::Range;
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use crossbeam_utils::CachePadded;
 
 use super::{
@@ -37,7 +37,7 @@ use super::{
 use crate::{
     context::Run,
     evm::reading::{Reading, Scouting},
-    state::TxIndex,
+    state::{EntryId, TxIndex},
     store::{Flight, Query, ReadResult, ReadTotals, Reads, StateStore, StoreError},
     sync::{
         Arc, Mutex, OnceLock,
@@ -165,13 +165,18 @@ fn queue_and_pump(run: &Arc<Run<EvmMachine>>, asks: Asks) {
 impl EvmMachine {
     /// The entry that the answer concerns, which is made if there is none.
     pub(crate) fn target_of(&self, query: Query) -> Target {
+        self.target_by(query, |address| self.accounts.intern(address))
+    }
+
+    /// The same, for one who says what the account's entry is.
+    fn target_by(&self, query: Query, account: impl FnOnce(&Address) -> EntryId) -> Target {
         match query {
-            Query::Account(address) => Target::Account(self.accounts.intern(&address)),
+            Query::Account(address) => Target::Account(account(&address)),
             Query::Slot(address, slot) => {
-                let account = self.accounts.intern(&address).get();
+                let account = account(&address).get();
                 Target::Slot(self.slots.intern(&SlotKey { account, generation: 0, slot }))
             }
-            Query::HasStorage(address) => Target::HasStorage(self.accounts.intern(&address)),
+            Query::HasStorage(address) => Target::HasStorage(account(&address)),
             Query::BlockHash(number) => Target::BlockHash(number),
         }
     }
@@ -216,7 +221,10 @@ impl EvmMachine {
 
     /// Notes a read that is known to come, if nothing of it is at hand.
     pub(super) fn ask_ahead(&self, query: Query, rank: u32, asks: &mut Asks) {
-        let target = self.target_of(query);
+        self.ask_target_ahead(self.target_of(query), query, rank, asks);
+    }
+
+    fn ask_target_ahead(&self, target: Target, query: Query, rank: u32, asks: &mut Asks) {
         // An error at hand is found by whoever needs the location, if anybody does.
         if !self.is_known(target) && self.at_hand(query).is_none() {
             asks.push((target, rank));
@@ -225,9 +233,12 @@ impl EvmMachine {
 
     /// The same for several, which are taken out, each with its rank, at the price of less.
     pub(super) fn ask_ahead_together(&self, reads: &mut Vec<(Query, u32)>, asks: &mut Asks) {
-        self.accounts.get_ready(reads.iter().filter_map(|(query, _)| query.address()));
+        let addresses = reads.iter().filter_map(|(query, _)| query.address().copied());
+        let mut accounts = self.accounts.intern_several::<64>(addresses).into_iter();
         for (query, rank) in reads.drain(..) {
-            self.ask_ahead(query, rank, asks);
+            let account =
+                |address: &_| accounts.next().unwrap_or_else(|| self.accounts.intern(address));
+            self.ask_target_ahead(self.target_by(query, account), query, rank, asks);
         }
     }
 

@@ -149,7 +149,7 @@ impl EvmMachine {
         let fresh = &self.storage.fresh;
         // Nobody waits for another's misses: who comes meanwhile has places of its own.
         let mut own = fresh.lock().pop().unwrap_or_default();
-        let ids = self.slots.intern_several(&mut own, keys);
+        let ids = self.slots.intern_several_at(&mut own, keys);
         if !own.is_empty() {
             fresh.lock().push(own);
         }
