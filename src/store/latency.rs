@@ -180,9 +180,8 @@ impl LatencyStore {
         let now = Instant::now();
         let mut took = Vec::with_capacity(due.len());
         let mut unread = Vec::new();
-        // All of them first: one that misses the processor's caches need not wait for another to be handed over.
-        let results: Vec<_> =
-            due.iter().map(|(read, _)| self.inner.try_get(read.query())).collect();
+        let queries: Vec<_> = due.iter().map(|(read, _)| read.query()).collect();
+        let results = self.inner.try_get_several(&queries);
         for ((read, since), result) in due.into_iter().zip(results) {
             match result {
                 Some(result) => {

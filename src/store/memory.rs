@@ -11,7 +11,7 @@ use alloy_primitives::{
 };
 use revm::{bytecode::Bytecode, state::AccountInfo};
 
-use super::{StateStore, StoreError};
+use super::{Answer, Query, ReadResult, StateStore, StoreError};
 use crate::evm::{AccountChange, StateDiff};
 
 /// One account of a [`MemoryStore`].
@@ -144,6 +144,40 @@ impl StateStore for MemoryStore {
     fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
         Some(self.block_hashes.get(&number).copied().ok_or(StoreError::BlockHash { number }))
     }
+
+    fn try_get_several(&self, queries: &[Query]) -> Vec<Option<ReadResult>> {
+        // All accounts first, and then all slots: a look that misses the processor's caches need not wait for another.
+        let mut last = None;
+        let accounts: Vec<_> = queries
+            .iter()
+            .map(|query| {
+                let address = query.address()?;
+                match last {
+                    Some((known, account)) if known == address => account,
+                    _ => {
+                        let account = self.accounts.get(address);
+                        last = Some((address, account));
+                        account
+                    }
+                }
+            })
+            .collect();
+        let slots: Vec<_> = queries
+            .iter()
+            .zip(&accounts)
+            .map(|(query, account)| match (query, account) {
+                (Query::Slot(_, slot), Some(account)) => account.slot(*slot),
+                _ => U256::ZERO,
+            })
+            .collect();
+        let answers = queries.iter().zip(accounts).zip(slots);
+        let answers = answers.map(|((query, account), slot)| match query {
+            Query::Account(_) => Some(Ok(Answer::Account(account.map(|found| found.info.clone())))),
+            Query::Slot(..) => Some(Ok(Answer::Slot(slot))),
+            Query::HasStorage(_) | Query::BlockHash(_) => self.try_get(*query),
+        });
+        answers.collect()
+    }
 }
 
 /// Fills a [`MemoryStore`]. Naming an account makes it exist, empty if nothing else is said.
@@ -247,6 +281,26 @@ mod tests {
         let store = builder.build();
         assert!(store.get(&A).unwrap().info().code.as_ref().unwrap().is_eip7702());
         assert!(!store.get(&B).unwrap().info().code.as_ref().unwrap().is_eip7702());
+    }
+
+    #[test]
+    fn several_are_answered_as_each_of_them_is() {
+        let (one, two) = (U256::from(1), U256::from(2));
+        let mut builder = MemoryStore::builder();
+        builder.balance(A, two).slot(A, one, two).slot(B, two, one).block_hash(7, B256::ZERO);
+        let store = builder.build();
+        let of = |address| {
+            let slots = [one, two].map(|slot| Query::Slot(address, slot));
+            slots.into_iter().chain([Query::Account(address), Query::HasStorage(address)])
+        };
+        let mut queries: Vec<_> = [A, B, Address::ZERO].into_iter().flat_map(of).collect();
+        queries.extend([7, 8].map(Query::BlockHash));
+        // Neighbours of one account and of several, in several orders.
+        for step in [1, 3, 5] {
+            let some: Vec<_> = queries.iter().cycle().step_by(step).take(28).copied().collect();
+            let each: Vec<_> = some.iter().map(|query| store.try_get(*query)).collect();
+            assert_eq!(store.try_get_several(&some), each);
+        }
     }
 
     #[test]

@@ -77,6 +77,12 @@ pub trait StateStore: Send + Sync {
         })
     }
 
+    /// What is at hand of several, in their order: [`try_get`](Self::try_get) of each, at the price of less where a
+    /// store can look them up together.
+    fn try_get_several(&self, queries: &[Query]) -> Vec<Option<ReadResult>> {
+        queries.iter().map(|query| self.try_get(*query)).collect()
+    }
+
     /// Reads one thing, as a future that needs no particular runtime.
     fn read(&self, query: Query) -> Pending {
         match self.try_get(query) {
