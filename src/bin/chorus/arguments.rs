@@ -78,7 +78,8 @@ pub(crate) struct Latency {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: u16,
 
-    /// Timed pairs of runs per block and latency
+    /// Timed runs one by one per block and latency, after each of which the engine runs once, or, over a slow store, five
+    /// times
     #[arg(long, value_name = "K", default_value_t = 3,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,

@@ -53,6 +53,10 @@ impl<S: StateStore + ?Sized> StateStore for ByRef<'_, S> {
         self.0.try_get(query)
     }
 
+    fn try_get_several(&self, queries: &[Query]) -> Vec<Option<ReadResult>> {
+        self.0.try_get_several(queries)
+    }
+
     fn read(&self, query: Query) -> Pending {
         self.0.read(query)
     }

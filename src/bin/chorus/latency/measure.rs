@@ -16,6 +16,9 @@ use crate::{check::difference, executor::Work};
 /// A sequential run that would wait longer than this altogether is not run: its time is taken to be
 /// that at zero latency and that of its waits.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How often the engine runs for each sequential run over a slow store, which takes ten to a hundred times as long. A
+/// single run of the engine is a tenth off in a busy minute.
+const RUNS: u32 = 5;
 
 /// One block at one latency.
 #[derive(Clone)]
@@ -41,10 +44,10 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Runs the block `repeat` times on each engine, in turns. The sequential one waits for seconds, in which caches and
-    /// predictors forget what they knew of the engine, and the allocator gives its memory back to the system. So the
-    /// engine runs both ways first, which is not timed; then without waits, unless that is what is measured, and then
-    /// with them.
+    /// Runs the block `repeat` times one by one, and after each of these runs [`RUNS`] times on the engine. The sequential
+    /// one waits for seconds, in which caches and predictors forget what they knew of the engine, and the allocator gives
+    /// its memory back to the system. So the engine runs both ways first, which is not timed; then in turns without waits
+    /// and with them. If it is the time without waits that is measured, both engines run in turns.
     pub(super) fn new(
         engine: &Engine,
         work: &Work,
@@ -63,6 +66,7 @@ impl Measured {
         let mut multiples = Vec::new();
         let mut equal = true;
         let mut statistics = Statistics::default();
+        let runs = if latency.is_zero() { 1 } else { RUNS };
         for _ in 0..repeat {
             let (one_by_one, time) = match ran {
                 true => one_by_one(work, &slow)?,
@@ -71,26 +75,29 @@ impl Measured {
                     (outcome, time + waits)
                 }
             };
+            let one_by_one = Ok(one_by_one);
             slow.forget();
             forgetful(engine, work, &store)?;
             forgetful(engine, work, &memory)?;
-            while slow.outstanding() > 0 {
-                // What was read ahead and not waited for is none of the next run's.
-                slow.drive();
+            for _ in 0..runs {
+                while slow.outstanding() > 0 {
+                    // What was read ahead and not waited for is none of the next run's.
+                    slow.drive();
+                }
+                let at_zero = match latency.is_zero() {
+                    true => None,
+                    false => Some(forgetful(engine, work, &memory)?.1),
+                };
+                slow.forget();
+                let (outcome, own) = forgetful(engine, work, &store)?;
+                statistics = outcome.statistics.clone();
+                equal &= difference(&one_by_one, &Ok(outcome)).is_none();
+                ratios.push(time.as_secs_f64() / own.as_secs_f64().max(1e-9));
+                let at_zero = at_zero.unwrap_or(own).as_secs_f64().max(1e-9);
+                multiples.push(own.as_secs_f64() / at_zero);
+                parallel.push(own);
             }
-            let at_zero = match latency.is_zero() {
-                true => None,
-                false => Some(forgetful(engine, work, &memory)?.1),
-            };
-            slow.forget();
-            let (outcome, own) = forgetful(engine, work, &store)?;
-            equal &= difference(&Ok(one_by_one), &Ok(outcome.clone())).is_none();
-            statistics = outcome.statistics;
-            ratios.push(time.as_secs_f64() / own.as_secs_f64().max(1e-9));
-            let at_zero = at_zero.unwrap_or(own).as_secs_f64().max(1e-9);
-            multiples.push(own.as_secs_f64() / at_zero);
             sequential.push(time);
-            parallel.push(own);
         }
         ratios.sort_by(f64::total_cmp);
         multiples.sort_by(f64::total_cmp);
