@@ -77,8 +77,8 @@ pub trait StateStore: Send + Sync {
         })
     }
 
-    /// What is at hand of several, in their order: [`try_get`](Self::try_get) of each, at the price of less where a
-    /// store can look them up together.
+    /// What is at hand of several, one answer for each, in their order: [`try_get`](Self::try_get), at the price of less
+    /// where a store can look them up together.
     fn try_get_several(&self, queries: &[Query]) -> Vec<Option<ReadResult>> {
         queries.iter().map(|query| self.try_get(*query)).collect()
     }
