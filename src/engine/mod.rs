@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `core` | an engine around an executor of blocks, and the life of a block in it |
 //! | `pool` | the threads, the block they work on, and what follows when one dies |
+//! | `affinity` | where a worker wakes: not on its caller's core |
 //! | `conductor` | the queue of submitted blocks, and the order of a shutdown |
 //! | `execution` | a submitted block in the hands of its owner |
 //! | `options` | what may be asked of one block |
@@ -40,6 +41,7 @@
 //!
 //! The façades themselves stand with their machines, since their inputs and outcomes differ.
 
+mod affinity;
 mod alone;
 mod cancel;
 mod conductor;

@@ -35,12 +35,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::affinity::Affinity;
 use crate::{
     context::{Machine, Run, work},
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
-        channel::{Receiver, RecvError, Sender, TryRecvError, unbounded},
+        channel::{Receiver, RecvError, SendError, Sender, TryRecvError, unbounded},
         hint, thread,
         time::{Duration, Instant},
     },
@@ -109,6 +110,7 @@ struct Seat<M: Machine> {
     /// It has left its last block and not slept since. A hint, read and written without an order: who has not come back
     /// from a block is given nothing that would lie there until then.
     awake: Arc<AtomicBool>,
+    affinity: Arc<Affinity>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -117,12 +119,21 @@ impl<M: Machine> Seat<M> {
         // Unbounded, but bounded by its use: one block at a time sends a few jobs.
         let (jobs, receiver) = unbounded();
         let awake = Arc::new(AtomicBool::new(false));
-        let up = awake.clone();
+        let affinity = Arc::new(Affinity::default());
+        let (up, at) = (awake.clone(), affinity.clone());
         let thread = thread::Builder::new()
             .name(format!("chorus-{worker}"))
-            .spawn(move || serve::<M>(&receiver, worker, &up))
+            .spawn(move || serve::<M>(&receiver, worker, &up, &at))
             .map_err(|reason| PoolError::Spawn { worker, workers, reason })?;
-        Ok(Self { jobs, awake, thread })
+        Ok(Self { jobs, awake, affinity, thread })
+    }
+
+    /// Sends it a message for which it has to be awake.
+    fn wake_with(&self, job: Job<M>) -> Result<(), SendError<Job<M>>> {
+        if !self.awake.load(Ordering::Relaxed) {
+            self.affinity.avoid_mine();
+        }
+        self.jobs.send(job)
     }
 }
 
@@ -161,7 +172,7 @@ impl<M: Machine> WorkerPool<M> {
         let Some(seats) = self.seats.try_lock() else { return };
         for seat in seats.iter().take(workers.saturating_sub(1)) {
             // Who is gone is replaced when there is a block.
-            let _ = seat.jobs.send(Job::Call);
+            let _ = seat.wake_with(Job::Call);
         }
     }
 
@@ -193,7 +204,7 @@ impl<M: Machine> WorkerPool<M> {
         let mut seats = self.seats.lock();
         let others = run.workers().saturating_sub(1);
         for (at, seat) in seats.iter_mut().enumerate().take(others) {
-            if let Err(job) = seat.jobs.send(Job::Block(Arc::downgrade(run))) {
+            if let Err(job) = seat.wake_with(Job::Block(Arc::downgrade(run))) {
                 self.replace(seat, at + 1, job.0);
             }
         }
@@ -230,10 +241,17 @@ fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Wor
     })
 }
 
-fn serve<M: Machine>(jobs: &Receiver<Job<M>>, worker: usize, awake: &AtomicBool) {
+fn serve<M: Machine>(
+    jobs: &Receiver<Job<M>>,
+    worker: usize,
+    awake: &AtomicBool,
+    affinity: &Affinity,
+) {
+    let _entered = affinity.enter();
     let mut state = M::Worker::default();
     let mut patience = Duration::ZERO;
     while let Ok(job) = receive(jobs, patience, awake) {
+        affinity.restore();
         patience = match job {
             Job::Call => PATIENCE,
             Job::Block(run) => {

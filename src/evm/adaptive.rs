@@ -11,7 +11,7 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
     adapt::{
-        Credit, Lessons, Opening, Outlook, Promises, Sample, WORTH_SUSPENDING, is_chain,
+        Credit, Lessons, Opening, Outlook, Promises, Sample, Tempo, WORTH_SUSPENDING, is_chain,
         is_monotonous, opening, time_of_transfers,
     },
     sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
@@ -133,6 +133,7 @@ impl Workers {
             (_, None) => None,
         };
         let mut plan = Plan::default();
+        let mut per_gas = cost.map(|cost| cost.rate);
         if let Some(true) = gains {
             // For the number of workers, which does not depend on what is serial.
             let promised = || Outlook::new(count, promises.time(), 0.0, workers);
@@ -166,13 +167,17 @@ impl Workers {
                 }
                 Begun::Paused(head) => plan.head = Some(head),
             }
+            per_gas = sample.per_gas();
             plan.each = sample.outlook().map(|outlook| outlook.each);
             plan.workers = sample.outlook().map(|outlook| outlook.workers);
         }
         let done = plan.head.as_ref().map(|head| &head.done);
         let before = done.map_or((0, 0), |done| (done.transactions.len(), done.sums.gas_used));
         let credit = Credit::new(count - before.0, plan.each, Review::HandOver);
-        plan.credit = Some(credit.in_block_of(block.transactions.len(), promises.gas()));
+        let credit = credit.in_block_of(block.transactions.len(), promises.gas());
+        let work = plan.each.map(|each| (count - before.0) as f64 * each);
+        let tempo = work.zip(per_gas).filter(|_| is_monotonous(block));
+        plan.credit = Some(credit.held_to(tempo.map(|(work, gas)| Tempo::new(work, gas))));
         let begin = Instant::now();
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         let time = begin.elapsed().as_secs_f64().max(1e-9);

@@ -17,6 +17,8 @@
 //! | more than half, for gas in vain | four transactions per worker at a time |
 //! | more than all | the workers leave, and the calling thread executes the rest one by one |
 //!
+//! Likewise when they turn out to be slower than one by one was ([`Tempo`]).
+//!
 //! It is reviewed at commits, and whenever gas was thrown away: the worker whose turn it is may be off its
 //! core while the others waste. When all is spent, what is thrown away starts again at its turn only. So gas
 //! that was executed in vain is at most half of the gas committed, plus half of the allowances, plus what was
@@ -31,6 +33,7 @@
 //!
 //! The account is kept over the whole block: a part of it that gains pays for one that does not.
 
+use super::Tempo;
 use crate::context::{Review, Totals};
 
 /// How many transactions' gas may be spent beyond what is earned, at the most, and of the block.
@@ -60,6 +63,8 @@ pub(crate) struct Credit {
     every: u32,
     /// How many transactions were committed before anything ran in parallel, and their gas.
     before: (u32, u64),
+    /// What the workers are held to besides, if that is known.
+    tempo: Option<Tempo>,
     /// What follows when it is spent.
     then: Review,
     /// Where it is taken for spent, whatever it is. For tests.
@@ -76,6 +81,7 @@ impl Credit {
             free: 0.0,
             every: (transactions as u32 / PARTS).clamp(1, EVERY),
             before: (0, 0),
+            tempo: None,
             then,
             end: None,
         }
@@ -85,6 +91,11 @@ impl Credit {
     pub(crate) fn in_block_of(self, transactions: usize, gas: u64) -> Self {
         let each = gas as f64 / transactions.max(1) as f64;
         Self { free: gas as f64 * FREE_SHARE + self.allowance * each, ..self }
+    }
+
+    /// The same for workers who leave, too, if they are slower than this.
+    pub(crate) fn held_to(self, tempo: Option<Tempo>) -> Self {
+        Self { tempo, ..self }
     }
 
     /// The account of speculation that begins after `committed` transactions, which used `gas`.
@@ -121,6 +132,9 @@ impl Credit {
             return if committed < end { Review::GoOn } else { self.then };
         }
         let (gas, mean) = self.earned(committed, gas);
+        if self.tempo.is_some_and(|tempo| tempo.is_lost(gas)) {
+            return self.then;
+        }
         let waits = totals.suspensions as f64 * self.wait * mean;
         self.weigh(gas + self.allowance * mean, totals.wasted, waits, workers)
     }
@@ -169,6 +183,7 @@ impl Credit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::time::{Duration, Instant};
 
     fn review(each: f64, committed: u32, suspensions: u64, wasted: u64) -> Review {
         let totals = Totals { suspensions, wasted, ..Totals::default() };
@@ -227,6 +242,18 @@ mod tests {
         let waits = Totals { suspensions: 1_000, ..Totals::default() };
         assert_eq!(credit.review(16, 800_000, &waits, 4), Review::HandOver);
         assert_eq!(credit.review_waste(16, 800_000, 0, 4), GOES_ON, "waits are not its business");
+    }
+
+    #[test]
+    fn workers_that_are_slower_than_one_by_one_leave() {
+        let begin = Instant::now() - Duration::from_secs(1);
+        let credit = Credit::new(1_000, Some(2e-6), Review::HandOver);
+        let slow = credit.held_to(Some(Tempo::since(begin, 1e-3, 1e-9)));
+        let quiet = Totals::default();
+        assert_eq!(credit.review(16, 150_000, &quiet, 2), GOES_ON);
+        assert_eq!(slow.review(16, 150_000, &quiet, 2), Review::HandOver);
+        assert_eq!(slow.review(32, 300_000, &quiet, 2), GOES_ON, "they have been judged");
+        assert_eq!(slow.from(8, 100_000).review(16, 150_000, &quiet, 2), GOES_ON, "not yet");
     }
 
     #[test]

@@ -16,9 +16,11 @@
 //! | `opening` | what is known before anything runs |
 //! | `promises` | what is written on the transactions |
 //! | `sample` | the beginning of a block, timed: what the rest would gain |
+//! | `strangers` | a few transactions of which no sample tells |
 //! | `outlook` | what that is reckoned by |
 //! | `lessons` | what former blocks taught about the contracts they called |
 //! | `credit` | what speculation has earned and wasted: when it ends |
+//! | `tempo` | whether the workers are as fast as one by one was |
 //!
 //! Invariants
 //!
@@ -34,6 +36,8 @@ mod opening;
 mod outlook;
 mod promises;
 mod sample;
+mod strangers;
+mod tempo;
 
 pub(crate) use self::{
     credit::Credit,
@@ -42,4 +46,5 @@ pub(crate) use self::{
     outlook::Outlook,
     promises::Promises,
     sample::{Sample, is_chain},
+    tempo::Tempo,
 };

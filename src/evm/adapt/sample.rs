@@ -6,6 +6,10 @@
 //! then has lost nothing; one of long transactions is known by its second one. Where a header tells what all use,
 //! that stands in for the promises.
 //!
+//! One call says little where the rest is short, since it may have been the first to find cold caches; and of few that
+//! are left nothing is known where most of them call the same contract and nobody has so far ([`super::strangers`]). There
+//! the sample goes on a little.
+//!
 //! Where nearly every transaction looks at what the one before it changed, workers would wait for each other, so
 //! the sample goes on for as long as that does. Of a long way from one look at the clock to the next only the last
 //! part is watched.
@@ -19,6 +23,7 @@ use super::{
     opening::{glance_step, glances},
     outlook::{Mix, Outlook, START, expected},
     promises::{Promises, is_plain},
+    strangers::is_about_a_stranger,
 };
 use crate::{
     evm::{
@@ -30,6 +35,8 @@ use crate::{
 
 /// A sample of less says little.
 const LEAST_SAMPLE: Duration = Duration::from_micros(25);
+/// A rest of less, in seconds, is not handed over because of a single call.
+const SHORT: f64 = 400e-6;
 /// So many of a block's first calls are timed, and then one of each [`SELDOM`].
 const TIMED_FIRST: usize = 16;
 const SELDOM: usize = 8;
@@ -65,6 +72,8 @@ pub(crate) struct Sample<'a> {
     /// How many transfers there are from here on, where transactions were last looked at for that.
     transfers: (usize, usize),
     outlook: Option<Outlook>,
+    /// What a unit of gas took in the part that was judged last, in seconds.
+    per_gas: Option<f64>,
     found_chain: bool,
 }
 
@@ -92,6 +101,7 @@ impl<'a> Sample<'a> {
             transfers: (0, promises.mix.plain),
             promises,
             outlook: None,
+            per_gas: None,
             found_chain: false,
         }
     }
@@ -99,6 +109,11 @@ impl<'a> Sample<'a> {
     /// What the sample said in the end.
     pub(crate) fn outlook(&self) -> Option<Outlook> {
         self.outlook
+    }
+
+    /// What a unit of gas took in the end, in seconds.
+    pub(crate) fn per_gas(&self) -> Option<f64> {
+        self.per_gas
     }
 
     /// Whether workers would have gained, had the transactions not been linked.
@@ -194,6 +209,8 @@ impl<'a> Sample<'a> {
             left.gas = all.gas_of_calls(known.saturating_sub(used)) / glance_step(rest) as u64;
         }
         let chain = is_chain(linked - self.linked, count - self.from);
+        let gas = used - self.used;
+        self.per_gas = (gas > 0).then(|| time.as_secs_f64() / gas as f64);
         (self.from, self.linked, self.used) = (count, linked, used);
         let [each, transfers] = expected(seen, time.as_secs_f64(), left);
         let outlook = Outlook::new(rest.len(), each, transfers, self.workers);
@@ -204,6 +221,8 @@ impl<'a> Sample<'a> {
                 self.found_chain = true;
                 Pace::Watch
             }
+            true if seen.calls == 1 && rest.len() as f64 * each < SHORT => Pace::Watch,
+            true if is_about_a_stranger(&transactions[1..count], rest) => Pace::Watch,
             true => Pace::HandOver,
             false if rest.len() as f64 * each < START => Pace::Settled,
             false => Pace::Watch,
@@ -226,6 +245,8 @@ impl Drop for Sample<'_> {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::{Address, TxKind};
+
     use super::*;
     use crate::evm::{Invalid, workload::Workload};
 
@@ -255,6 +276,25 @@ mod tests {
     fn few_long_ones_that_are_left_are_not_worth_waking_anybody() {
         assert_eq!(judged("amm", 20, 19, 600), Pace::Settled);
         assert_eq!(judged("amm", 40, 19, 600), Pace::HandOver);
+    }
+
+    /// A block of so many calls, of a contract of their own each.
+    fn calls(count: usize) -> Block {
+        let workload = Workload::by_name("amm").expect("a workload");
+        let (mut block, _) = workload.with_transactions(count).build(1);
+        for (at, tx) in block.transactions.iter_mut().enumerate() {
+            tx.env.kind = TxKind::Call(Address::with_last_byte(at as u8));
+        }
+        block
+    }
+
+    #[test]
+    fn a_single_call_says_little_of_a_short_rest() {
+        let block = calls(15);
+        let judged = |count, micros| new(&block).judge(count, Duration::from_micros(micros), 0, 0);
+        assert_eq!(judged(2, 30), Pace::Watch, "13 calls of 30 µs");
+        assert_eq!(judged(3, 100), Pace::HandOver, "two of 50 µs");
+        assert_eq!(judged(2, 100), Pace::HandOver, "13 that long are no short rest");
     }
 
     #[test]

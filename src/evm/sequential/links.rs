@@ -136,8 +136,16 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use alloy_primitives::B256;
+    use revm::{
+        bytecode::Bytecode,
+        state::{Account, AccountInfo, AccountStatus, EvmState},
+    };
 
     use super::*;
+    use crate::{
+        evm::{block::BlockHashes, sequential::SequentialState},
+        store::MemoryStore,
+    };
 
     #[test]
     fn a_transaction_is_linked_by_a_slot_that_the_one_before_it_changed() {
@@ -174,6 +182,40 @@ mod tests {
         assert_eq!(commit(other, 1, &[other.create(1)]), 1);
         assert_eq!(commit(other, 2, &[other.create2(B256::ZERO, B256::ZERO)]), 1);
         assert_eq!(commit(other, 3, &[other.create(3)]), 1, "with CREATE2 the one before did not");
+    }
+
+    /// What an attack of 2016 did (block 2462997).
+    #[test]
+    fn a_contract_that_creates_another_is_found_among_hundreds_of_accounts_that_it_touches() {
+        let (store, hashes) = (MemoryStore::default(), BlockHashes::default());
+        let mut state = SequentialState::new(&store, &hashes, false);
+        let factory = Address::repeat_byte(1);
+        let contract = |nonce| AccountInfo {
+            nonce,
+            code_hash: B256::repeat_byte(2),
+            code: Some(Bytecode::default()),
+            ..AccountInfo::default()
+        };
+        state.adopt(factory, [false; 2], None, Some(contract(7)), Vec::new());
+        state.links.watch(true);
+        for nonce in 7..10 {
+            let changed = |info, status| {
+                let mut account = Account::from(info);
+                account.status = status;
+                account
+            };
+            let touched = AccountStatus::Touched;
+            let created = touched | AccountStatus::Created;
+            let gone = created | AccountStatus::SelfDestructed;
+            let empty =
+                (0..300_u64).map(|n| Address::from_word(U256::from(n + nonce * 1_000).into()));
+            let mut changes: EvmState =
+                empty.map(|at| (at, changed(AccountInfo::default(), created))).collect();
+            changes.insert(factory, changed(contract(nonce + 1), touched));
+            changes.insert(factory.create(nonce), changed(AccountInfo::default(), gone));
+            state.commit(&mut changes).expect("the store has nothing");
+        }
+        assert_eq!(state.links.count(), 2);
     }
 
     #[test]

@@ -160,7 +160,9 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
     fn apply(&mut self, address: Address, account: Account) -> Result<(), StoreError> {
         let position = self.position(address, account.info.account_id)?;
         let cached = &mut self.accounts[position];
-        if account.is_created() {
+        // Before EIP-161 an account that a call only touched counts as created, too: an attack touches hundreds.
+        let is_contract = account.is_selfdestructed() || !account.info.is_empty_code_hash();
+        if account.is_created() && is_contract {
             self.links.note_created(address);
         }
         if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
