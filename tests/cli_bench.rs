@@ -19,7 +19,7 @@ use fixture::{Fixture, RECIPIENT};
 use serde_json::{Value, json};
 
 /// Every field of a JSON line.
-const FIELDS: [&str; 31] = [
+const FIELDS: [&str; 32] = [
     "direct_txs",
     "equals_sequential",
     "gas_used",
@@ -31,6 +31,7 @@ const FIELDS: [&str; 31] = [
     "parallel_us",
     "parameters",
     "path",
+    "pause_ms",
     "ratio",
     "ratio_high",
     "ratio_low",
@@ -111,6 +112,8 @@ fn one_object_for_each_scenario_size_and_number_of_threads() {
         "9",
         "--repeat",
         "2",
+        "--pause",
+        "3",
         "--path",
         "parallel",
         "--json",
@@ -128,7 +131,7 @@ fn one_object_for_each_scenario_size_and_number_of_threads() {
         assert_eq!(keys(row), FIELDS);
         assert_eq!(row["equals_sequential"], true);
         assert_eq!((row["seed"].as_u64(), row["repeat"].as_u64()), (Some(9), Some(2)));
-        assert_eq!(row["path"], "parallel");
+        assert_eq!((row["path"].as_str(), row["pause_ms"].as_u64()), (Some("parallel"), Some(3)));
         let number = |field: &str| row[field].as_f64().unwrap();
         assert!(number("ratio_low") <= number("ratio"), "{row}");
         assert!(number("ratio") <= number("ratio_high"), "{row}");

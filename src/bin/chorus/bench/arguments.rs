@@ -47,6 +47,11 @@ pub(crate) struct Scenarios {
     #[arg(long)]
     pub(crate) warm: bool,
 
+    /// Milliseconds to sleep before each timed run, as a node does before its next block
+    #[arg(long, value_name = "MS", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(..=60_000))]
+    pub(crate) pause: u32,
+
     /// Which way blocks take through the engine
     #[arg(long, value_enum, default_value_t = Path::Auto)]
     pub(crate) path: Path,

@@ -46,6 +46,23 @@ pub(super) fn engine(work: &Contention, threads: usize, path: Path) -> Result<En
         .build()
 }
 
+/// How often and when runs are timed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rounds {
+    pub(super) repeat: u32,
+    /// Whether there are as many after that in which the engine remembers the former ones.
+    pub(super) warm: bool,
+    /// How long everybody sleeps before each timed run.
+    pub(super) pause: Duration,
+}
+
+impl Rounds {
+    /// How many pairs of runs that makes.
+    pub(super) fn pairs(&self) -> u32 {
+        self.repeat * (1 + u32::from(self.warm))
+    }
+}
+
 /// One run: its time, and the processor time of all threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
@@ -95,9 +112,8 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// For each engine: runs the block once untimed, then `repeat` times with a run of the baseline beside
-    /// it, before or after it in turns. If `warm`, there are as many rounds after that in which the engine
-    /// forgets nothing.
+    /// For each engine: runs the block once untimed, then in each round with a run of the baseline beside
+    /// it, before or after it in turns.
     ///
     /// One engine after the other, because each has memory of its own: what the allocator keeps for one
     /// goes back to the system while others run, and the baseline, whose memory is always in use, would
@@ -109,8 +125,7 @@ impl Bench {
     pub(super) fn run(
         work: &Contention,
         engines: Engines,
-        repeat: u32,
-        warm: bool,
+        rounds: Rounds,
         mut tick: impl FnMut(),
     ) -> Result<Self, BlockError> {
         let expected: Answer = Ok(one_by_one(work)?);
@@ -120,17 +135,29 @@ impl Bench {
             let difference = difference(&expected, &execute(work, &engine));
             let mut of_engine =
                 Measured { threads, pairs: Vec::new(), warm: Vec::new(), difference };
-            for round in 0..repeat * (1 + u32::from(warm)) {
+            for round in 0..rounds.pairs() {
                 tick();
                 if of_engine.difference.is_none() {
-                    let (first, forgets) = (round % 2 == 0, round < repeat);
-                    of_engine.round(work, (&engine, copies.as_ref()), &expected, first, forgets);
+                    let turn = Turn {
+                        baseline_first: round % 2 == 0,
+                        forgets: round < rounds.repeat,
+                        pause: rounds.pause,
+                    };
+                    of_engine.round(work, (&engine, copies.as_ref()), &expected, turn);
                 }
             }
             measured.push(of_engine);
         }
         Ok(Self { outcome: expected?, measured })
     }
+}
+
+/// How one of the rounds goes.
+#[derive(Clone, Copy)]
+struct Turn {
+    baseline_first: bool,
+    forgets: bool,
+    pause: Duration,
 }
 
 impl Measured {
@@ -140,20 +167,19 @@ impl Measured {
         work: &Contention,
         (engine, copies): (&Engine, Option<&Copies>),
         expected: &Answer,
-        baseline_first: bool,
-        forgets: bool,
+        Turn { baseline_first, forgets, pause }: Turn,
     ) {
         // What a run returns is compared and freed before the next one begins, which
         // would have to find new memory otherwise.
         let baseline = || {
-            let (answer, spent) = spend(|| one_by_one(work));
+            let (answer, spent) = spend(pause, || one_by_one(work));
             (difference(expected, &answer), spent)
         };
         let subject = || {
             if forgets {
                 engine.forget();
             }
-            let (answer, spent) = spend(|| execute(work, engine));
+            let (answer, spent) = spend(pause, || execute(work, engine));
             let difference = difference(expected, &answer);
             (difference, answer.map(|outcome| outcome.statistics).unwrap_or_default(), spent)
         };
@@ -185,9 +211,13 @@ pub(super) fn execute(work: &Contention, engine: &Engine) -> Answer {
     engine.execute(&work.block, &store)
 }
 
-/// Runs something, and leaves what it returns to be freed by the caller.
-pub(super) fn spend(run: impl FnOnce() -> Answer) -> (Answer, Spent) {
+/// Runs something after a pause, and leaves what it returns to be freed by the caller.
+pub(super) fn spend(pause: Duration, run: impl FnOnce() -> Answer) -> (Answer, Spent) {
     settle(Duration::ZERO);
+    if !pause.is_zero() {
+        #[expect(clippy::disallowed_methods, reason = "to sleep is what is wanted")]
+        std::thread::sleep(pause);
+    }
     let before = processor_time();
     let begin = Instant::now();
     let answer = run();

@@ -47,7 +47,7 @@ use std::{
 use chorus::{
     evm::{BlockError, EngineError, input::InputError, workload::scenario::ScenarioError},
     sim::SimError,
-    sync::thread::available_parallelism,
+    sync::{thread::available_parallelism, time::Duration},
 };
 
 pub(crate) use self::{
@@ -56,7 +56,7 @@ pub(crate) use self::{
     scaling::{Scaling, run as scale},
 };
 use self::{
-    measure::{Bench, Engines},
+    measure::{Bench, Engines, Rounds},
     row::Row,
 };
 use crate::{inputs, progress::Progress, run::Verdict};
@@ -136,9 +136,12 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
         [] => vec![available_parallelism()],
         threads => threads.iter().map(|threads| usize::from(*threads)).collect(),
     };
-    let steps = cases.len()
-        * threads.len()
-        * (arguments.repeat as usize * (1 + usize::from(arguments.warm)) + 1);
+    let rounds = Rounds {
+        repeat: arguments.repeat,
+        warm: arguments.warm,
+        pause: Duration::from_millis(arguments.pause.into()),
+    };
+    let steps = cases.len() * threads.len() * (rounds.pairs() as usize + 1);
     let progress = Progress::new(steps as u64);
     let mut verdict = Verdict::Matched;
     let mut rows = Vec::new();
@@ -149,9 +152,7 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
         let block = |error| BenchError::Block { name: name.clone(), error: Box::new(error) };
         let profile = work.profile().map_err(block)?;
         let engines = Engines::start(&work, &threads, arguments.path)?;
-        let bench =
-            Bench::run(&work, engines, arguments.repeat, arguments.warm, || progress.tick());
-        let bench = bench.map_err(block)?;
+        let bench = Bench::run(&work, engines, rounds, || progress.tick()).map_err(block)?;
         let alone = peak::measure(case, arguments, None);
         for measured in bench.measured {
             let limit = profile.limit(measured.threads);
@@ -164,7 +165,8 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<Verdict, BenchError> {
                     eprintln!("chorus: {name}, {threads} threads: parallel and sequential differ: {difference}");
                 });
             }
-            let row = Row::new(case, &work, &bench.outcome, &measured, limit, peaks);
+            let row =
+                Row::new(case, &work, &bench.outcome, &measured, limit, peaks, arguments.pause);
             if arguments.json {
                 let line = serde_json::to_string(&row).map_err(io::Error::from)?;
                 progress.aside(|| writeln!(io::stdout(), "{line}"))?;

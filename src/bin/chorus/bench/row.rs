@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) gas_used: u64,
     pub(super) threads: usize,
     pub(super) repeat: usize,
+    /// Milliseconds of sleep before each run.
+    pub(super) pause_ms: u32,
     pub(super) path: &'static str,
     /// Transactions that were executed one by one.
     pub(super) direct_txs: u64,
@@ -63,6 +65,7 @@ impl Row {
         measured: &Measured,
         limit: f64,
         peaks: [Option<u64>; 2],
+        pause_ms: u32,
     ) -> Self {
         let pairs = &measured.pairs;
         let ratio = Estimate::of(&pairs.iter().map(Pair::ratio).collect::<Vec<_>>());
@@ -101,6 +104,7 @@ impl Row {
             gas_used: outcome.gas_used,
             threads: measured.threads,
             repeat: pairs.len(),
+            pause_ms,
             path: path(statistics.parallel),
             direct_txs: statistics.direct,
             equals_sequential: measured.difference.is_none(),

@@ -242,7 +242,7 @@ fn last_incarnations(timeline: &Timeline) -> HashMap<u32, &Incarnation> {
 /// How long the transactions of a run take. Where one thread does everything, without the time in which
 /// the system had it off its core.
 fn timed(alone: bool, run: impl FnOnce() -> Answer) -> Result<Duration, BlockError> {
-    let (answer, spent) = spend(run);
+    let (answer, spent) = spend(Duration::ZERO, run);
     let time = answer?.statistics.phases[TRANSACTIONS];
     let processor = spent.processor.filter(|_| alone).unwrap_or(spent.time);
     let share = processor.as_secs_f64() / spent.time.as_secs_f64().max(1e-9);
