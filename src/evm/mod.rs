@@ -38,6 +38,7 @@
 //! | `finish` | the same, once the workers have let go of it |
 //! | `adapt` | which path, how many workers, and when to stop speculating: the judgement |
 //! | `adaptive` | the same: what follows from it |
+//! | `reward` | what the beneficiary gets of a transaction |
 //! | `relay` | a block that changes from one path to the other |
 //! | `machine` | transactions on coroutines over the multi-version state |
 //! | `reading` | how blocks read from a slow store, and what the direct path waits for |
@@ -79,6 +80,7 @@ mod outcome;
 mod poll;
 mod reading;
 mod relay;
+mod reward;
 pub mod roots;
 pub mod rules;
 pub mod sequential;

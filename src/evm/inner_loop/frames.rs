@@ -7,19 +7,22 @@
 //! instructions.
 
 use std::{
+    cell::Cell,
     marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
+use alloy_primitives::U256;
 use revm::{
     context::{
-        ContextTr, Database, JournalTr,
+        Block, ContextTr, Database, JournalTr,
         result::{EVMError, HaltReason, InvalidTransaction},
     },
     context_interface::context::ContextError,
     handler::{
         EthFrame, EvmTr, FrameResult, Handler, ItemOrResult,
         instructions::{EthInstructions, InstructionProvider},
+        post_execution,
     },
     interpreter::{
         CreateInputs, FrameInput, GasTable, Host, InstructionTable, InterpreterAction,
@@ -28,7 +31,10 @@ use revm::{
     state::EvmState,
 };
 
-use super::{super::shared::SharedEvm, Frame};
+use super::{
+    super::{reward::reward, shared::SharedEvm},
+    Frame,
+};
 
 /// Code of fewer bytes, padding included, is short.
 pub(super) const SHORT: usize = 256;
@@ -167,11 +173,28 @@ fn run_frame<H: Host>(
 }
 
 /// revm's mainnet handler, where each frame runs on the instructions that suit its code.
-pub(in crate::evm) struct FrameHandler<CTX>(PhantomData<CTX>);
+pub(in crate::evm) struct FrameHandler<CTX> {
+    defers: bool,
+    reward: Cell<Option<U256>>,
+    context: PhantomData<CTX>,
+}
 
 impl<CTX> Default for FrameHandler<CTX> {
     fn default() -> Self {
-        Self(PhantomData)
+        Self::new(false)
+    }
+}
+
+impl<CTX> FrameHandler<CTX> {
+    /// One that leaves it to whoever runs it to pay a beneficiary that the transaction has not looked at, if it `defers`
+    /// that: to bring its account into the journal and back takes a tenth of a short call.
+    pub(in crate::evm) fn new(defers: bool) -> Self {
+        Self { defers, reward: Cell::new(None), context: PhantomData }
+    }
+
+    /// What the beneficiary is still to be paid.
+    pub(in crate::evm) fn deferred(self) -> Option<U256> {
+        self.reward.into_inner()
     }
 }
 
@@ -191,5 +214,20 @@ where
         first: FrameInit,
     ) -> Result<FrameResult, Self::Error> {
         run_frames(evm, first, |_, _| Ok(()))
+    }
+
+    #[inline]
+    fn reward_beneficiary(
+        &self,
+        evm: &mut SharedEvm<CTX>,
+        result: &mut FrameResult,
+    ) -> Result<(), Self::Error> {
+        let context = &mut evm.ctx;
+        let beneficiary = context.block().beneficiary();
+        if self.defers && !context.journal().db_and_state().1.contains_key(&beneficiary) {
+            self.reward.set(Some(reward(context, result.gas())));
+            return Ok(());
+        }
+        Ok(post_execution::reward_beneficiary(context, result.gas())?)
     }
 }

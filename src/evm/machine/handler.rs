@@ -2,7 +2,6 @@
 //! beneficiary that the transaction did not load is paid without loading it, so that fees serialise
 //! no block.
 
-use alloy_primitives::U256;
 use revm::{
     Context,
     context::{
@@ -12,11 +11,10 @@ use revm::{
     },
     handler::{FrameResult, Handler, pre_execution},
     interpreter::{InitialAndFloorGas, interpreter_action::FrameInit},
-    primitives::hardfork::SpecId,
 };
 
 use super::{
-    super::{inner_loop::run_frames, keccak::SharedKeccakCache, shared::SharedEvm},
+    super::{inner_loop::run_frames, keccak::SharedKeccakCache, reward::reward, shared::SharedEvm},
     view::{Stop, View},
     watched::WatchedJournal,
 };
@@ -86,16 +84,7 @@ impl<'y> Handler for WatchedHandler<'y> {
         result: &mut FrameResult,
     ) -> Result<(), ExecutionError> {
         let context = &mut evm.ctx;
-        let base_fee = u128::from(context.block.basefee());
-        let price = context.tx.effective_gas_price(base_fee);
-        let price = if context.cfg.spec().is_enabled_in(SpecId::LONDON) {
-            price.saturating_sub(base_fee)
-        } else {
-            price
-        };
-        let gas = result.gas();
-        let used = gas.used().saturating_sub(gas.reservoir());
-        let fee = U256::from(price * u128::from(used));
+        let fee = reward(context, result.gas());
         let beneficiary = context.block.beneficiary();
         let journal = &mut context.journaled_state;
         if journal.loaded(beneficiary) {

@@ -1,6 +1,6 @@
 //! One EVM on one state, reused for everything that happens in a block.
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use revm::{
     Context, ExecuteEvm,
     context::{
@@ -125,12 +125,17 @@ pub(crate) fn copy_transaction(from: &TxEnv, to: &mut TxEnv) {
 pub(crate) struct Shortcuts {
     /// Which transactions do without revm, if any may.
     transfers: Option<Transfers>,
+    /// Whether the beneficiary is paid past the journal by transactions that have not looked at it.
+    defers_reward: bool,
 }
 
 impl Shortcuts {
     /// Those of a block, whose precompile of shared memory is given if that is in force.
     pub(crate) fn new(block: &Block, precompile: Option<Address>) -> Self {
-        Self { transfers: Transfers::new(block, precompile) }
+        // From Amsterdam on, what moves ether may leave a log (EIP-7708).
+        let defers_reward = !block.spec.is_enabled_in(SpecId::AMSTERDAM)
+            && precompile != Some(block.env.beneficiary);
+        Self { transfers: Transfers::new(block, precompile), defers_reward }
     }
 }
 
@@ -141,6 +146,7 @@ pub struct Machine<'a, S: StateStore + ?Sized> {
     diagnostics: Vec<Diagnostic>,
     /// Which transactions do without revm, if any may.
     transfers: Option<Transfers>,
+    defers_reward: bool,
 }
 
 impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
@@ -183,7 +189,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         };
         // `with_cfg` tells the journal about the spec, which a field assignment would not.
         let evm = shared::build(context.with_cfg(cfg_env(block)));
-        Self { evm, diagnostics: Vec::new(), transfers: None }
+        Self { evm, diagnostics: Vec::new(), transfers: None, defers_reward: false }
     }
 
     /// Makes room for what so many transactions bring, most of them a sender and a recipient of their
@@ -194,7 +200,8 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
 
     /// Takes shortcuts from now on.
     pub(crate) fn take_shortcuts(&mut self, shortcuts: Shortcuts) {
-        self.transfers = shortcuts.transfers;
+        let Shortcuts { transfers, defers_reward } = shortcuts;
+        (self.transfers, self.defers_reward) = (transfers, defers_reward);
         keccak::install(&mut self.evm.instruction);
         let watched = self.evm.ctx.journaled_state.shared().is_watched();
         inner_loop::install(&mut self.evm.instruction, watched);
@@ -229,8 +236,10 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
     /// See [`Failure`].
     #[inline]
     pub fn transact(&mut self, tx: &TxEnv) -> Result<ExecutionResult, Failure> {
-        let result = self.run(tx);
-        self.settle(result)
+        copy_transaction(tx, &mut self.evm.ctx.tx);
+        let mut handler = FrameHandler::new(self.defers_reward);
+        let result = handler.run(&mut self.evm);
+        self.settle(result, handler.deferred())
     }
 
     /// Runs a transaction, whose changes stay in the journal.
@@ -258,7 +267,7 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         self.evm.ctx.tx = TxEnv::new_system_tx_with_caller(SYSTEM_ADDRESS, address, data);
         let result = FrameHandler::default().run_system_call(&mut self.evm);
         self.pause_shared(false);
-        self.settle(result).map(Some)
+        self.settle(result, None).map(Some)
     }
 
     /// What happens from now on is the block itself, which nothing stops.
@@ -287,11 +296,12 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         self.evm.ctx.journaled_state.into_database()
     }
 
-    /// Commits what a finished run changed, or forgets it.
+    /// Commits what a finished run changed, with what the beneficiary is to be paid besides, or forgets it.
     #[inline]
     fn settle(
         &mut self,
         result: Result<ExecutionResult, EVMError<StoreError>>,
+        reward: Option<U256>,
     ) -> Result<ExecutionResult, Failure> {
         let shared = self.evm.ctx.journaled_state.end_shared(result.is_ok());
         self.diagnostics = shared.diagnostics;
@@ -299,9 +309,22 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             self.state().commit_regions(*effects);
         }
         let mut changes = self.evm.finalize();
-        self.commit(result, &mut changes).inspect(|_| {
-            self.evm.ctx.journaled_state.recycle(changes);
-        })
+        let beneficiary = self.evm.ctx.block.beneficiary;
+        // Read before anything is committed, as revm does it.
+        let payee = match (&result, reward) {
+            (Ok(_), Some(reward)) => self.state().payee(beneficiary).map(|at| Some((at, reward))),
+            _ => Ok(None),
+        };
+        let (result, payee) = match payee {
+            Ok(payee) => (result, payee),
+            Err(error) => (Err(EVMError::Database(error)), None),
+        };
+        let result = self.commit(result, &mut changes)?;
+        if let Some((payee, reward)) = payee {
+            self.state().reward(beneficiary, payee, reward)?;
+        }
+        self.evm.ctx.journaled_state.recycle(changes);
+        Ok(result)
     }
 
     #[inline]

@@ -57,8 +57,7 @@ impl<S: StateStore + ?Sized> SequentialState<'_, S> {
         }
         let has = recipient.map(|info| info.balance).unwrap_or_default();
         let Some(balance) = has.checked_add(transfer.value) else { return Ok(None) };
-        let payee = self.position(beneficiary, self.payee)?;
-        self.payee = AccountId::new(payee);
+        let payee = self.payee(beneficiary)?;
 
         let sender = self.accounts[from].change_now(from);
         // Both were part of what is needed.
@@ -69,9 +68,25 @@ impl<S: StateStore + ?Sized> SequentialState<'_, S> {
         Ok(Some(transfers.result()))
     }
 
+    /// Where the beneficiary's account is.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    #[inline]
+    pub(super) fn payee(&mut self, beneficiary: Address) -> Result<usize, StoreError> {
+        let payee = self.position(beneficiary, self.payee)?;
+        self.payee = AccountId::new(payee);
+        Ok(payee)
+    }
+
     /// Pays the fee to the account at `payee`. A reward that does not fit is not paid, and one of nothing is a touch
     /// all the same.
-    fn reward(
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub(super) fn reward(
         &mut self,
         beneficiary: Address,
         payee: usize,
