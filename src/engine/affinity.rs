@@ -128,7 +128,7 @@ mod implementation {
 mod implementation {
     /// Nothing is done.
     #[derive(Default)]
-    pub(in crate::engine) struct Affinity;
+    pub(in crate::engine) struct Affinity(());
 
     /// A worker that has entered.
     pub(in crate::engine) struct Entered;
