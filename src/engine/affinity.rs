@@ -18,11 +18,17 @@
 //! 2. Nothing is taken out twice: what is to be given back is what the worker had to begin with, or what somebody else
 //!    has given it since it was last awake.
 //! 3. The worker is alive while its cores are changed: it withdraws under the same lock.
+//! 4. A worker that nobody has restricted is not restricted afterwards: it asks for all cores there may ever be, so it
+//!    gets those that its process is given later, too.
 //!
-//! It costs the caller 2 to 3 µs, and changes nothing else: a system that refuses is let be, and on others than
-//! Linux, and in models, nothing is done.
+//! It costs the caller 2 to 3 µs for each worker, so it is done on [few cores](FEW_CORES); on many there is nearly always
+//! an idle one that the operating system finds. A system that refuses is let be; one that kills whoever asks has to be
+//! told beforehand (`wake_apart` of an engine's builder). On others than Linux, and in models, nothing is done.
 
 pub(super) use implementation::Affinity;
+
+/// On how many it is done at the most.
+pub(super) const FEW_CORES: usize = 8;
 
 #[cfg(all(target_os = "linux", not(any(chorus_loom, chorus_shuttle))))]
 mod implementation {
@@ -53,7 +59,8 @@ mod implementation {
 
         /// Called before the worker is woken, by whoever does that.
         pub(in crate::engine) fn avoid_mine(&self) {
-            let mut state = self.0.lock();
+            // Whoever holds it is awake.
+            let Some(mut state) = self.0.try_lock() else { return };
             let (Some(worker), None) = (state.worker, state.before) else { return };
             let Ok(before) = sched_getaffinity(Some(worker)) else { return };
             let others = without(before, sched_getcpu());
@@ -65,10 +72,21 @@ mod implementation {
         /// Called by the worker when it is awake.
         pub(in crate::engine) fn restore(&self) {
             if let Some(before) = self.0.lock().before.take() {
-                // If these are forbidden by now, the system has chosen others.
-                let _ = sched_setaffinity(None, &before);
+                // Those that the process may not use are left out.
+                let _ = sched_setaffinity(None, &all());
+                if sched_getaffinity(None).is_ok_and(|now| now != before) {
+                    // If these are forbidden by now, the system has chosen others.
+                    let _ = sched_setaffinity(None, &before);
+                }
             }
         }
+    }
+
+    /// All cores that there may be.
+    fn all() -> CpuSet {
+        let mut all = CpuSet::new();
+        (0..CpuSet::MAX_CPU).for_each(|core| all.set(core));
+        all
     }
 
     /// The cores but for one, if that is among them and not alone.
@@ -117,6 +135,14 @@ mod implementation {
             assert_eq!(now.count(), if all.count() > 1 { all.count() - 1 } else { 1 });
             affinity.restore();
             assert!(sched_getaffinity(None).is_ok_and(|now| now == all));
+            // One that somebody has restricted stays so.
+            if let Some(some) = without(all, sched_getcpu()) {
+                sched_setaffinity(None, &some).expect("a thread may restrict itself");
+                affinity.avoid_mine();
+                affinity.restore();
+                assert!(sched_getaffinity(None).is_ok_and(|now| now == some));
+                sched_setaffinity(None, &all).expect("a thread may have its own");
+            }
             drop(entered);
             affinity.avoid_mine();
             assert!(sched_getaffinity(None).is_ok_and(|now| now == all), "who is gone is let be");

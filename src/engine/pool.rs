@@ -35,12 +35,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::affinity::Affinity;
+use super::affinity::{Affinity, FEW_CORES};
 use crate::{
     context::{Machine, Run, work},
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
         channel::{Receiver, RecvError, SendError, Sender, TryRecvError, unbounded},
         hint, thread,
         time::{Duration, Instant},
@@ -104,12 +104,18 @@ impl<M: Machine> Drop for Watch<'_, M> {
     }
 }
 
+/// It starts, or works on a block.
+const BUSY: u32 = 0;
+/// It has left its last block and not slept since.
+const AWAKE: u32 = 1;
+const ASLEEP: u32 = 2;
+
 /// A worker's thread.
 struct Seat<M: Machine> {
     jobs: Sender<Job<M>>,
-    /// It has left its last block and not slept since. A hint, read and written without an order: who has not come back
+    /// What it is doing, one of the constants below. A hint, read and written without an order: who has not come back
     /// from a block is given nothing that would lie there until then.
-    awake: Arc<AtomicBool>,
+    doing: Arc<AtomicU32>,
     affinity: Arc<Affinity>,
     thread: thread::JoinHandle<()>,
 }
@@ -118,19 +124,19 @@ impl<M: Machine> Seat<M> {
     fn start(worker: usize, workers: usize) -> Result<Self, PoolError> {
         // Unbounded, but bounded by its use: one block at a time sends a few jobs.
         let (jobs, receiver) = unbounded();
-        let awake = Arc::new(AtomicBool::new(false));
+        let doing = Arc::new(AtomicU32::new(BUSY));
         let affinity = Arc::new(Affinity::default());
-        let (up, at) = (awake.clone(), affinity.clone());
+        let (does, at) = (doing.clone(), affinity.clone());
         let thread = thread::Builder::new()
             .name(format!("chorus-{worker}"))
-            .spawn(move || serve::<M>(&receiver, worker, &up, &at))
+            .spawn(move || serve::<M>(&receiver, worker, &does, &at))
             .map_err(|reason| PoolError::Spawn { worker, workers, reason })?;
-        Ok(Self { jobs, awake, affinity, thread })
+        Ok(Self { jobs, doing, affinity, thread })
     }
 
-    /// Sends it a message for which it has to be awake.
-    fn wake_with(&self, job: Job<M>) -> Result<(), SendError<Job<M>>> {
-        if !self.awake.load(Ordering::Relaxed) {
+    /// Sends it a message for which it has to be awake, and wakes it `apart` from the calling thread.
+    fn wake_with(&self, job: Job<M>, apart: bool) -> Result<(), SendError<Job<M>>> {
+        if apart && self.doing.load(Ordering::Relaxed) == ASLEEP {
             self.affinity.avoid_mine();
         }
         self.jobs.send(job)
@@ -140,6 +146,8 @@ impl<M: Machine> Seat<M> {
 /// A fixed number of worker threads.
 pub struct WorkerPool<M: Machine> {
     workers: usize,
+    /// Whether a worker that sleeps is kept off the core of whoever wakes it.
+    apart: bool,
     /// Locked while a block runs: one at a time. The seat of worker `n` is at `n - 1`.
     seats: Mutex<Vec<Seat<M>>>,
 }
@@ -152,12 +160,20 @@ impl<M: Machine> WorkerPool<M> {
     ///
     /// [`PoolError`] if the system gives no thread; those already started end.
     pub fn new(workers: usize) -> Result<Self, PoolError> {
-        let mut pool = Self { workers, seats: Mutex::new(Vec::new()) };
+        let apart = thread::available_parallelism() <= FEW_CORES;
+        let mut pool = Self { workers, apart, seats: Mutex::new(Vec::new()) };
         for worker in 1..workers {
             let seat = Seat::start(worker, workers)?;
             pool.seats.get_mut().push(seat);
         }
         Ok(pool)
+    }
+
+    /// The same pool, which leaves it to the operating system where a worker wakes, unless `apart`.
+    #[must_use]
+    pub fn waking_apart(mut self, apart: bool) -> Self {
+        self.apart &= apart;
+        self
     }
 
     /// Number of workers, the calling thread included.
@@ -172,7 +188,7 @@ impl<M: Machine> WorkerPool<M> {
         let Some(seats) = self.seats.try_lock() else { return };
         for seat in seats.iter().take(workers.saturating_sub(1)) {
             // Who is gone is replaced when there is a block.
-            let _ = seat.wake_with(Job::Call);
+            let _ = seat.wake_with(Job::Call, self.apart);
         }
     }
 
@@ -190,7 +206,7 @@ impl<M: Machine> WorkerPool<M> {
         // Nobody waits for the end of another block.
         let Some(seats) = self.seats.try_lock() else { return };
         if let Some(seat) = seats.get(ASSISTANT - 1)
-            && seat.awake.load(Ordering::Relaxed)
+            && seat.doing.load(Ordering::Relaxed) == AWAKE
         {
             let _ = seat.jobs.send(job());
         }
@@ -204,7 +220,7 @@ impl<M: Machine> WorkerPool<M> {
         let mut seats = self.seats.lock();
         let others = run.workers().saturating_sub(1);
         for (at, seat) in seats.iter_mut().enumerate().take(others) {
-            if let Err(job) = seat.wake_with(Job::Block(Arc::downgrade(run))) {
+            if let Err(job) = seat.wake_with(Job::Block(Arc::downgrade(run)), self.apart) {
                 self.replace(seat, at + 1, job.0);
             }
         }
@@ -244,23 +260,23 @@ fn work_watched<M: Machine>(run: &Arc<Run<M>>, worker: usize, state: &mut M::Wor
 fn serve<M: Machine>(
     jobs: &Receiver<Job<M>>,
     worker: usize,
-    awake: &AtomicBool,
+    doing: &AtomicU32,
     affinity: &Affinity,
 ) {
     let _entered = affinity.enter();
     let mut state = M::Worker::default();
     let mut patience = Duration::ZERO;
-    while let Ok(job) = receive(jobs, patience, awake) {
+    while let Ok(job) = receive(jobs, patience, doing) {
         affinity.restore();
         patience = match job {
             Job::Call => PATIENCE,
             Job::Block(run) => {
-                awake.store(false, Ordering::Relaxed);
+                doing.store(BUSY, Ordering::Relaxed);
                 let leisure = match run.upgrade() {
                     Some(run) => work_watched(&run, worker, &mut state),
                     None => Duration::ZERO,
                 };
-                awake.store(true, Ordering::Relaxed);
+                doing.store(AWAKE, Ordering::Relaxed);
                 leisure
             }
             Job::Errand(errand) => {
@@ -276,7 +292,7 @@ fn serve<M: Machine>(
 }
 
 /// Receives a message, and looks for it so long before it sleeps.
-fn receive<T>(jobs: &Receiver<T>, patience: Duration, awake: &AtomicBool) -> Result<T, RecvError> {
+fn receive<T>(jobs: &Receiver<T>, patience: Duration, doing: &AtomicU32) -> Result<T, RecvError> {
     let begin = Instant::now();
     let received = loop {
         match jobs.try_recv() {
@@ -284,12 +300,12 @@ fn receive<T>(jobs: &Receiver<T>, patience: Duration, awake: &AtomicBool) -> Res
             Err(TryRecvError::Disconnected) => break Err(RecvError),
             Err(TryRecvError::Empty) if begin.elapsed() < patience => hint::spin_loop(),
             Err(TryRecvError::Empty) => {
-                awake.store(false, Ordering::Relaxed);
+                doing.store(ASLEEP, Ordering::Relaxed);
                 break jobs.recv();
             }
         }
     };
-    awake.store(true, Ordering::Relaxed);
+    doing.store(AWAKE, Ordering::Relaxed);
     received
 }
 

@@ -181,7 +181,8 @@ impl Workers {
         let begin = Instant::now();
         let outcome = self.execute_parallel(block, store, conduct, plan)?;
         let time = begin.elapsed().as_secs_f64().max(1e-9);
-        if let Some(lessons) = lessons {
+        // What its workers were worth says nothing of its contracts.
+        if let Some(lessons) = lessons.filter(|_| !outcome.statistics.fell_behind) {
             let rate = lessons.expect(block).cost.map(|cost| cost.rate);
             let gain = rate.map(|rate| (outcome.gas_used - before.1) as f64 * rate / time);
             let gain = match outcome.statistics.gave_up {

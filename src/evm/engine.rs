@@ -35,6 +35,7 @@ pub struct EngineBuilder {
     pub(super) path: Path,
     pub(super) batch: Option<u32>,
     pub(super) learning: bool,
+    pub(super) wake_apart: bool,
     pub(super) policy: InvalidPolicy,
     pub(super) memory: Arc<SharedMemory>,
 }
@@ -48,6 +49,7 @@ impl Default for EngineBuilder {
             path: Path::Auto,
             batch: None,
             learning: true,
+            wake_apart: true,
             policy: InvalidPolicy::Fail,
             memory: SharedMemory::off(),
         }
@@ -131,6 +133,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn learning(mut self, learning: bool) -> Self {
         self.learning = learning;
+        self
+    }
+
+    /// Whether a worker that sleeps is kept off the core of the thread that wakes it, where it would wait for that thread: on
+    /// Linux with up to eight cores, by `sched_setaffinity`. Default: it is. For a process that its sandbox kills for that
+    /// call.
+    #[must_use]
+    pub fn wake_apart(mut self, apart: bool) -> Self {
+        self.wake_apart = apart;
         self
     }
 

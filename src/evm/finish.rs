@@ -6,6 +6,7 @@ use crate::{
     observe::timeline::BlockPhase,
     sync::{
         Arc,
+        atomic::Ordering,
         time::{Duration, Instant},
     },
 };
@@ -91,6 +92,7 @@ impl Workers {
             threads: run.workers(),
             direct: u64::from(machine.first.0),
             gave_up: run.scheduler.is_restrained(),
+            fell_behind: false,
             incarnations: totals.incarnations + u64::from(machine.first.0),
             suspensions: totals.suspensions,
             most_suspended: totals.most_suspended,
@@ -165,6 +167,7 @@ impl Workers {
                 threads: run.workers(),
                 direct,
                 gave_up: true,
+                fell_behind: machine.behind.load(Ordering::Relaxed),
                 incarnations: totals.incarnations + direct,
                 suspensions: totals.suspensions,
                 most_suspended: totals.most_suspended,

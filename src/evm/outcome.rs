@@ -272,6 +272,8 @@ pub struct Statistics {
     pub direct: u64,
     /// Whether the engine ended speculation before the end of the block, because it did not pay.
     pub gave_up: bool,
+    /// Whether that was because its workers were slower than one by one was, as on cores that others need.
+    pub fell_behind: bool,
     /// Incarnations started; equals the number of transactions when nothing was repeated.
     pub incarnations: u64,
     /// Times a context was suspended.

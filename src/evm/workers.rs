@@ -62,7 +62,7 @@ impl Workers {
     /// Starts them.
     pub(super) fn start(config: EngineBuilder, timer: Arc<Timer>) -> Result<Self, EngineError> {
         let threads = if config.path == Path::Direct { 1 } else { config.threads };
-        let pool = WorkerPool::new(threads)?;
+        let pool = WorkerPool::new(threads)?.waking_apart(config.wake_apart);
         Ok(Self {
             timer,
             pool,

@@ -28,6 +28,7 @@ pub struct EngineBuilder<K, V, T, E> {
     threads: usize,
     window: u32,
     path: Path,
+    wake_apart: bool,
     memory: Arc<SharedMemory>,
     block: PhantomData<Block<K, V, T, E>>,
 }
@@ -62,6 +63,15 @@ where
         self
     }
 
+    /// Whether a worker that sleeps is kept off the core of the thread that wakes it, where it would wait for that thread: on
+    /// Linux with up to eight cores, by `sched_setaffinity`. Default: it is. For a process that its sandbox kills for that
+    /// call.
+    #[must_use]
+    pub fn wake_apart(mut self, apart: bool) -> Self {
+        self.wake_apart = apart;
+        self
+    }
+
     /// Regions that closures share ([`View::regions`](super::View::regions)). Default: none. Several
     /// engines can have the same.
     #[must_use]
@@ -77,7 +87,8 @@ where
     /// [`EngineError`] for a configuration that cannot work, naming the field and its value.
     pub fn build(self) -> Result<Engine<K, V, T, E>, EngineError> {
         EngineError::check(self.threads, self.window)?;
-        let pool = WorkerPool::new(if self.path == Path::Direct { 1 } else { self.threads })?;
+        let threads = if self.path == Path::Direct { 1 } else { self.threads };
+        let pool = WorkerPool::new(threads)?.waking_apart(self.wake_apart);
         Ok(Engine { core: Core::new(Workers { pool, config: self }) })
     }
 }
@@ -88,6 +99,7 @@ impl<K, V, T, E> fmt::Debug for EngineBuilder<K, V, T, E> {
             .field("threads", &self.threads)
             .field("window", &self.window)
             .field("path", &self.path)
+            .field("wake_apart", &self.wake_apart)
             .finish()
     }
 }
@@ -153,7 +165,14 @@ where
     pub fn builder() -> EngineBuilder<K, V, T, E> {
         let threads = thread::available_parallelism();
         let memory = SharedMemory::off();
-        EngineBuilder { threads, window: 256, path: Path::Auto, memory, block: PhantomData }
+        EngineBuilder {
+            threads,
+            window: 256,
+            path: Path::Auto,
+            wake_apart: true,
+            memory,
+            block: PhantomData,
+        }
     }
 
     /// The regions that closures share.

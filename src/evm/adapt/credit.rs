@@ -132,9 +132,6 @@ impl Credit {
             return if committed < end { Review::GoOn } else { self.then };
         }
         let (gas, mean) = self.earned(committed, gas);
-        if self.tempo.is_some_and(|tempo| tempo.is_lost(gas)) {
-            return self.then;
-        }
         let waits = totals.suspensions as f64 * self.wait * mean;
         self.weigh(gas + self.allowance * mean, totals.wasted, waits, workers)
     }
@@ -153,6 +150,12 @@ impl Credit {
         }
         let (gas, mean) = self.earned(committed, gas);
         self.weigh(gas + self.allowance * mean, wasted, 0.0, workers)
+    }
+
+    /// Whether the workers, who have committed `committed` transactions of the block, which used `gas`, are slower than
+    /// what they are held to.
+    pub(crate) fn is_behind(&self, committed: u32, gas: u64) -> bool {
+        self.tempo.is_some_and(|tempo| tempo.is_lost(self.earned(committed, gas).0))
     }
 
     /// What becomes of speculation when its credit is spent.
@@ -249,11 +252,9 @@ mod tests {
         let begin = Instant::now() - Duration::from_secs(1);
         let credit = Credit::new(1_000, Some(2e-6), Review::HandOver);
         let slow = credit.held_to(Some(Tempo::since(begin, 1e-3, 1e-9)));
-        let quiet = Totals::default();
-        assert_eq!(credit.review(16, 150_000, &quiet, 2), GOES_ON);
-        assert_eq!(slow.review(16, 150_000, &quiet, 2), Review::HandOver);
-        assert_eq!(slow.review(32, 300_000, &quiet, 2), GOES_ON, "they have been judged");
-        assert_eq!(slow.from(8, 100_000).review(16, 150_000, &quiet, 2), GOES_ON, "not yet");
+        assert!(slow.is_behind(16, 150_000) && !credit.is_behind(16, 150_000));
+        assert!(!slow.is_behind(32, 300_000), "they are judged in the beginning only");
+        assert!(!slow.from(8, 100_000).is_behind(16, 150_000), "they have done little yet");
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! that stands in for the promises.
 //!
 //! One call says little where the rest is short, since it may have been the first to find cold caches; and of few that
-//! are left nothing is known where most of them call the same contract and nobody has so far ([`super::strangers`]). There
-//! the sample goes on a little.
+//! are left nothing is known where most of them call the same contract and hardly any has so far
+//! ([`super::strangers`]). There the sample goes on a little.
 //!
 //! Where nearly every transaction looks at what the one before it changed, workers would wait for each other, so
 //! the sample goes on for as long as that does. Of a long way from one look at the clock to the next only the last

@@ -5,6 +5,8 @@
 //! 110 µs each: the six in its middle have one contract create hundreds of accounts, and each needs the one before it. On
 //! two workers they took 1.5 of sequential's time.
 
+use alloy_primitives::TxKind;
+
 use super::promises::is_plain;
 use crate::evm::Transaction;
 
@@ -15,19 +17,18 @@ const ACQUAINTED: usize = 3;
 
 /// Whether `rest` is a few transactions, most of which call a contract that those `before` have hardly called.
 pub(super) fn is_about_a_stranger(before: &[Transaction], rest: &[Transaction]) -> bool {
-    let calls = |transactions: &[Transaction], to| {
-        transactions.iter().filter(|tx| !is_plain(tx) && tx.env.kind == to).count()
+    let calls = |transactions: &[Transaction], to, most: usize| {
+        transactions.iter().filter(|tx| !is_plain(tx) && tx.env.kind == to).take(most).count()
     };
+    let is_most = |to: &TxKind| to.is_call() && calls(rest, *to, FEW) * 2 > rest.len();
     rest.len() <= FEW
-        && rest.iter().any(|tx| {
-            let to = tx.env.kind;
-            to.is_call() && calls(rest, to) * 2 > rest.len() && calls(before, to) < ACQUAINTED
-        })
+        && (rest.iter().map(|tx| tx.env.kind).find(is_most))
+            .is_some_and(|to| calls(before, to, ACQUAINTED) < ACQUAINTED)
 }
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::{Address, TxKind};
+    use alloy_primitives::Address;
 
     use super::*;
     use crate::evm::workload::Workload;

@@ -1,15 +1,15 @@
 //! Whether workers are as fast as one by one was.
 //!
 //! What a cache line takes from one core to another decides whether short transactions gain, and on a machine that is
-//! shared it changes from one minute to the next: between 60 and 320 ns on the one that this was measured on, where
-//! 1,000 transactions of 1.8 µs that hand eight contracts round took 0.8 of sequential's time in most minutes and 1.45 in
-//! others, in which they now take 1.15. No sample shows that. So where the beginning of the block, one by one, tells what the rest would take, the
-//! workers are held to it: if they are slower, they leave.
+//! shared it changes from one minute to the next: between 60 and 320 ns on the one that this was measured on. There 1,000
+//! transactions of 1.8 µs that hand eight contracts round took 0.8 of sequential's time in most minutes and 1.45 in
+//! others, in which they now take 1.15. No sample shows that. So where the beginning of the block, one by one, tells what
+//! the rest would take, the workers are held to it: if they are slower, they leave.
 //!
-//! It tells that only of a block whose transactions are all of one kind
+//! It tells that only of a block whose transactions nearly all call functions of one name
 //! ([`is_monotonous`](super::is_monotonous)): otherwise a unit of gas takes five times as long in one transaction as in
 //! another. In a long block a short way behind may be a neighbour's turn on the core, so the longer the block, the
-//! longer it is watched first.
+//! longer it is watched first. The engine learns nothing from it, since it is the machine's doing.
 
 use super::outlook::START;
 use crate::sync::time::Instant;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_judged_once_and_in_a_long_block_later() {
+    fn they_are_judged_in_the_beginning_and_in_a_long_block_later() {
         let begin = Instant::now() - Duration::from_secs(1);
         let lost = |work, gas| Tempo::since(begin, work, 1e-9).is_lost(gas);
         assert_eq!(

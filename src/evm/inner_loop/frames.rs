@@ -224,7 +224,11 @@ where
     ) -> Result<(), Self::Error> {
         let context = &mut evm.ctx;
         let beneficiary = context.block().beneficiary();
-        if self.defers && !context.journal().db_and_state().1.contains_key(&beneficiary) {
+        // After a read that has failed, revm goes on to read the beneficiary's account; which error it is then depends on
+        // that.
+        let has_failed = context.error().is_err();
+        let knows = context.journal().db_and_state().1.contains_key(&beneficiary);
+        if self.defers && !has_failed && !knows {
             self.reward.set(Some(reward(context, result.gas())));
             return Ok(());
         }

@@ -27,7 +27,7 @@ use crate::{
         versions::{BlockRegions, RegionTrace},
     },
     state::{EntryId, Table, TxIndex, left_out, places},
-    sync::{Arc, Mutex, OnceCell, OnceLock, RandomState},
+    sync::{Arc, Mutex, OnceCell, OnceLock, RandomState, atomic::AtomicBool},
 };
 
 /// The EVM with the block it executes.
@@ -58,6 +58,8 @@ pub(crate) struct EvmMachine {
     pub(crate) batch: Option<u32>,
     /// When to stop speculating, if that is left to the engine.
     pub(crate) credit: Option<Credit>,
+    /// Whether it was stopped because the workers were slower than one by one. Read when they have left.
+    pub(crate) behind: AtomicBool,
     /// The pieces of the block's diff, once nothing changes any more.
     pub(crate) pieces: OnceCell<Shares<Piece>>,
 }
@@ -133,6 +135,7 @@ impl EvmMachine {
             first: TxIndex(0),
             batch: None,
             credit: None,
+            behind: AtomicBool::new(false),
             pieces: OnceCell::new(),
         }
     }

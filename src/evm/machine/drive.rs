@@ -15,7 +15,7 @@ use crate::{
     evm::{BlockError, Executed, Invalid, InvalidPolicy, Transaction, TransactionOutcome, diff},
     observe::timeline,
     state::TxIndex,
-    sync::{Arc, time::Duration},
+    sync::{Arc, atomic::Ordering, time::Duration},
 };
 
 /// Gas of a plain transfer.
@@ -99,6 +99,10 @@ impl Machine for EvmMachine {
             Some(credit) if run.scheduler.is_restrained() => credit.end(),
             Some(credit) if credit.is_due(committed) => {
                 let gas = self.committed.lock().sums.gas_used;
+                if credit.is_behind(committed, gas) {
+                    self.behind.store(true, Ordering::Relaxed);
+                    return credit.end();
+                }
                 credit.review(committed, gas, &run.totals(), run.workers())
             }
             _ => Review::GoOn,

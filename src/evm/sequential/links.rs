@@ -64,6 +64,9 @@ impl Changes {
 
 /// No more changes of a transaction are noted: each slot that the next one looks at is compared to all.
 const MOST: usize = 16;
+/// No more contracts that it creates: each creator's nonce is looked for among them. A hundred and more come of a mint of
+/// tokens that are worth gas.
+const MOST_CREATED: usize = 512;
 
 impl Links {
     /// Begins to look, with the next transaction, or stops.
@@ -103,7 +106,7 @@ impl Links {
     /// It created a contract.
     #[inline]
     pub(super) fn note_created(&mut self, contract: Address) {
-        if self.wanted && self.now.created.len() < MOST {
+        if self.wanted && self.now.created.len() < MOST_CREATED {
             self.now.created.push(contract);
         }
     }

@@ -132,7 +132,7 @@ pub(crate) struct Shortcuts {
 impl Shortcuts {
     /// Those of a block, whose precompile of shared memory is given if that is in force.
     pub(crate) fn new(block: &Block, precompile: Option<Address>) -> Self {
-        // From Amsterdam on, what moves ether may leave a log (EIP-7708).
+        // Amsterdam's rules for what moves ether (EIP-7708) are not final.
         let defers_reward = !block.spec.is_enabled_in(SpecId::AMSTERDAM)
             && precompile != Some(block.env.beneficiary);
         Self { transfers: Transfers::new(block, precompile), defers_reward }
@@ -303,14 +303,8 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
         result: Result<ExecutionResult, EVMError<StoreError>>,
         reward: Option<U256>,
     ) -> Result<ExecutionResult, Failure> {
-        let shared = self.evm.ctx.journaled_state.end_shared(result.is_ok());
-        self.diagnostics = shared.diagnostics;
-        if let (Some(effects), true) = (shared.effects, result.is_ok()) {
-            self.state().commit_regions(*effects);
-        }
-        let mut changes = self.evm.finalize();
+        // Read before anything is kept, as revm does it.
         let beneficiary = self.evm.ctx.block.beneficiary;
-        // Read before anything is committed, as revm does it.
         let payee = match (&result, reward) {
             (Ok(_), Some(reward)) => self.state().payee(beneficiary).map(|at| Some((at, reward))),
             _ => Ok(None),
@@ -319,6 +313,12 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             Ok(payee) => (result, payee),
             Err(error) => (Err(EVMError::Database(error)), None),
         };
+        let shared = self.evm.ctx.journaled_state.end_shared(result.is_ok());
+        self.diagnostics = shared.diagnostics;
+        if let (Some(effects), true) = (shared.effects, result.is_ok()) {
+            self.state().commit_regions(*effects);
+        }
+        let mut changes = self.evm.finalize();
         let result = self.commit(result, &mut changes)?;
         if let Some((payee, reward)) = payee {
             self.state().reward(beneficiary, payee, reward)?;

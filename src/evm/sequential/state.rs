@@ -47,7 +47,7 @@ pub struct SequentialState<'a, S: ?Sized> {
     paused: bool,
     /// Whether transactions depend on each other.
     pub(crate) links: Links,
-    /// Where the account is that plain transfers pay their fees to, once one did.
+    /// Where the account is that fees go to, once one was paid past the journal.
     pub(super) payee: Option<AccountId>,
 }
 
@@ -161,7 +161,9 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         let position = self.position(address, account.info.account_id)?;
         let cached = &mut self.accounts[position];
         // Before EIP-161 an account that a call only touched counts as created, too: an attack touches hundreds.
-        let is_contract = account.is_selfdestructed() || !account.info.is_empty_code_hash();
+        let info = &account.info;
+        let is_contract =
+            account.is_selfdestructed() || info.nonce > 0 || !info.is_empty_code_hash();
         if account.is_created() && is_contract {
             self.links.note_created(address);
         }

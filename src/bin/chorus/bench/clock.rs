@@ -21,6 +21,14 @@ pub(super) fn settle(run: Duration) -> Duration {
     before.zip(time_of(Clock::Thread)).map(|(before, after)| after - before).unwrap_or_default()
 }
 
+/// Has the calling thread sleep, if it is to.
+pub(super) fn sleep(pause: Duration) {
+    if !pause.is_zero() {
+        #[expect(clippy::disallowed_methods, reason = "to sleep is what is wanted")]
+        std::thread::sleep(pause);
+    }
+}
+
 /// Longer than a worker looks for something to do after a small block, and frees what that has left.
 const LEAST_PAUSE: Duration = Duration::from_micros(300);
 /// Of large blocks, freeing took 3 % of the time.

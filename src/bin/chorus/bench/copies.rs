@@ -22,7 +22,7 @@ use chorus::{
     },
 };
 
-use super::measure::one_by_one;
+use super::{clock::sleep, measure::one_by_one};
 
 /// The threads that make copies.
 pub(super) struct Copies {
@@ -63,8 +63,9 @@ impl Copies {
         Ok((count > 1).then(|| Self { work: work.clone(), others, ended }))
     }
 
-    /// How many copies of the block were executed at once, and in what time.
-    pub(super) fn run(&self) -> (usize, Duration) {
+    /// How many copies of the block were executed at once, after a pause, and in what time.
+    pub(super) fn run(&self, pause: Duration) -> (usize, Duration) {
+        sleep(pause);
         let begin = Instant::now();
         for (go, _) in &self.others {
             // A copy that panicked is missing among the ended ones, too.

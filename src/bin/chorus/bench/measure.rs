@@ -11,7 +11,7 @@ use chorus::{
 };
 
 use super::{
-    clock::{processor_time, settle},
+    clock::{processor_time, settle, sleep},
     copies::Copies,
 };
 use crate::{
@@ -193,7 +193,7 @@ impl Measured {
         // The reference is checked as well: it must be deterministic to be one.
         self.difference =
             difference.or_else(|| unequal.map(|_| "two sequential runs differ".to_owned()));
-        let copies = copies.filter(|_| forgets).map(Copies::run);
+        let copies = copies.filter(|_| forgets).map(|copies| copies.run(pause));
         let pair = Pair { sequential, parallel, copies, statistics };
         if forgets { self.pairs.push(pair) } else { self.warm.push(pair) }
     }
@@ -214,10 +214,7 @@ pub(super) fn execute(work: &Contention, engine: &Engine) -> Answer {
 /// Runs something after a pause, and leaves what it returns to be freed by the caller.
 pub(super) fn spend(pause: Duration, run: impl FnOnce() -> Answer) -> (Answer, Spent) {
     settle(Duration::ZERO);
-    if !pause.is_zero() {
-        #[expect(clippy::disallowed_methods, reason = "to sleep is what is wanted")]
-        std::thread::sleep(pause);
-    }
+    sleep(pause);
     let before = processor_time();
     let begin = Instant::now();
     let answer = run();

@@ -64,7 +64,11 @@ fn summary(rows: &[Row]) -> String {
         _ => format!("<strong>{wrong} do NOT equal the sequential run</strong>"),
     };
     let pairs = rows.iter().map(|row| row.repeat).max().unwrap_or(0);
-    format!("{} rows of {pairs} interleaved pairs: {verdict}.", rows.len())
+    let pause = match rows.first().map_or(0, |row| row.pause_ms) {
+        0 => String::new(),
+        pause => format!(" after {pause} ms of sleep each"),
+    };
+    format!("{} rows of {pairs} interleaved pairs{pause}: {verdict}.", rows.len())
 }
 
 fn line(row: &Row) -> String {

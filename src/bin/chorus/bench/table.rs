@@ -59,6 +59,9 @@ pub(super) fn print(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
         let side_by_side = "The machine's own, copies of the baseline side by side";
         writeln!(out, "{side_by_side}: {}.", means(&machine))?;
     }
+    if let Some(row) = rows.first().filter(|row| row.pause_ms > 0) {
+        writeln!(out, "{} ms of sleep before each run.", row.pause_ms)?;
+    }
     match rows.iter().filter(|row| !row.equals_sequential).count() {
         0 => writeln!(out, "Every run equals the sequential one."),
         wrong => writeln!(out, "{wrong} rows do NOT equal the sequential run."),
