@@ -3,11 +3,17 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::{
+    array,
+    collections::HashMap,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
+    time::{Duration, Instant},
 };
 
-use chorus::scheduler::{Mailbox, Sleepers, Woken, WorkerId};
+use chorus::{
+    native::{Engine, Path, Transaction},
+    scheduler::{Mailbox, Sleepers, Woken, WorkerId},
+};
 
 const WORKERS: usize = 4;
 
@@ -102,4 +108,32 @@ fn nobody_parks_after_the_close() {
     sleepers.close();
     assert_eq!(sleepers.park_unless(WorkerId(0), || false), Woken::Closed);
     assert_eq!(sleepers.park_unless(WorkerId(1), || true), Woken::Closed);
+}
+
+/// On how many cores the calling thread may run.
+fn cores() -> usize {
+    thread::available_parallelism().unwrap().get()
+}
+
+#[test]
+fn workers_may_run_wherever_their_process_may_however_they_were_woken() {
+    let all = cores();
+    for apart in [true, false] {
+        let builder = Engine::<u64, u64, usize, ()>::builder();
+        let engine = builder.threads(3).path(Path::Parallel).wake_apart(apart).build().unwrap();
+        for _ in 0..20 {
+            // Until they sleep.
+            thread::sleep(Duration::from_millis(2));
+            let block: [_; 64] = array::from_fn(|_| {
+                Transaction::new(async |_| {
+                    let begin = Instant::now();
+                    // Long enough for others to take some.
+                    while begin.elapsed() < Duration::from_micros(50) {}
+                    Ok(cores())
+                })
+            });
+            let outcome = engine.execute(&block, HashMap::new()).unwrap();
+            assert!(outcome.results.iter().all(|seen| *seen == Ok(all)), "{:?}", outcome.results);
+        }
+    }
 }
