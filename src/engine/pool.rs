@@ -113,7 +113,7 @@ const ASLEEP: u32 = 2;
 /// A worker's thread.
 struct Seat<M: Machine> {
     jobs: Sender<Job<M>>,
-    /// What it is doing, one of the constants below. A hint, read and written without an order: who has not come back
+    /// What it is doing, one of the constants above. A hint, read and written without an order: who has not come back
     /// from a block is given nothing that would lie there until then.
     doing: Arc<AtomicU32>,
     affinity: Arc<Affinity>,

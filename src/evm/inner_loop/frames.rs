@@ -226,9 +226,10 @@ where
         let beneficiary = context.block().beneficiary();
         // After a read that has failed, revm goes on to read the beneficiary's account; which error it is then depends on
         // that.
-        let has_failed = context.error().is_err();
-        let knows = context.journal().db_and_state().1.contains_key(&beneficiary);
-        if self.defers && !has_failed && !knows {
+        if self.defers
+            && context.error().is_ok()
+            && !context.journal().db_and_state().1.contains_key(&beneficiary)
+        {
             self.reward.set(Some(reward(context, result.gas())));
             return Ok(());
         }

@@ -21,12 +21,10 @@ pub(super) fn settle(run: Duration) -> Duration {
     before.zip(time_of(Clock::Thread)).map(|(before, after)| after - before).unwrap_or_default()
 }
 
-/// Has the calling thread sleep, if it is to.
+/// Has the calling thread sleep. Not by the engine's own means, which have none: there a wait has a wake.
+#[expect(clippy::disallowed_methods, reason = "to sleep is what is measured")]
 pub(super) fn sleep(pause: Duration) {
-    if !pause.is_zero() {
-        #[expect(clippy::disallowed_methods, reason = "to sleep is what is wanted")]
-        std::thread::sleep(pause);
-    }
+    std::thread::sleep(pause);
 }
 
 /// Longer than a worker looks for something to do after a small block, and frees what that has left.
