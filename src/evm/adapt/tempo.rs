@@ -3,7 +3,7 @@
 //! What a cache line takes from one core to another decides whether short transactions gain, and on a machine that is
 //! shared it changes from one minute to the next: between 60 and 320 ns on the one that this was measured on. There 1,000
 //! transactions of 1.8 µs that hand eight contracts round took 0.8 of sequential's time in most minutes and 1.45 in
-//! others, in which they take 1.1 to 1.2 since they are held to it. No sample shows that. So where the beginning of the block, one by one, tells what
+//! others, in which they take 1.1 to 1.3 since they are held to it. No sample shows that. So where the beginning of the block, one by one, tells what
 //! the rest would take, the workers are held to it: if they are slower, they leave.
 //!
 //! It tells that only of a block whose transactions nearly all call functions of one name
