@@ -71,8 +71,8 @@ fn every_scenario_ends_as_one_by_one_cold_and_with_what_was_learned() {
 }
 
 #[test]
-fn every_scenario_without_shared_memory_ends_as_one_by_one_wherever_it_changes_its_path() {
-    for scenario in Scenario::ALL.iter().filter(|scenario| !scenario.name.starts_with("region")) {
+fn every_scenario_ends_as_one_by_one_wherever_it_changes_its_path() {
+    for scenario in Scenario::ALL {
         let work = work(scenario.name, 120);
         let expected = sequential(&work);
         let engine = engine(&work, 2).window(32).build().unwrap();
@@ -91,9 +91,12 @@ fn every_scenario_without_shared_memory_ends_as_one_by_one_wherever_it_changes_i
 
 #[test]
 fn a_block_that_is_cancelled_leaves_an_exact_prefix_in_whichever_part_it_is() {
-    let work = work("mixed", 150);
-    let expected = sequential(&work);
-    for stop in [10, 45, 55, 90, 110, 140] {
+    for (name, stop) in ["mixed", "region-words", "region-maps"]
+        .into_iter()
+        .flat_map(|name| [10, 45, 55, 90, 110, 140].map(|stop| (name, stop)))
+    {
+        let work = work(name, 150);
+        let expected = sequential(&work);
         let engine = engine(&work, 2).build().unwrap();
         let token = CancelToken::new();
         let mut options = ExecuteOptions::new().cancel(&token).keep_committed().stream(4);
@@ -116,8 +119,10 @@ fn a_block_that_is_cancelled_leaves_an_exact_prefix_in_whichever_part_it_is() {
         assert_eq!(partial.transactions[..], expected.transactions[..count]);
         let mut prefix = (*work.block).clone();
         prefix.transactions.truncate(count);
-        let alone = Sequential::new().execute(&prefix, &*work.store, work.policy).unwrap();
-        assert_eq!(partial.diff, alone.diff, "after {count}");
+        let mut alone = Sequential::with_shared_memory(work.memory.clone());
+        let alone = alone.execute(&prefix, &*work.store, work.policy).unwrap();
+        assert_eq!(partial.diff, alone.diff, "{name} after {count}");
+        assert_eq!(partial.regions, alone.regions, "{name} after {count}");
     }
 }
 
@@ -228,6 +233,36 @@ fn a_chain_with_shared_memory_is_not_executed_twice_to_be_known_for_one() {
     assert_same(&outcome, &expected, "region-word");
     let accounts = accounts.lock().unwrap();
     assert!(accounts.len() > 200 && accounts.values().all(|times| *times == 1));
+}
+
+#[test]
+fn a_host_that_switches_shared_memory_amid_a_block_does_so_from_the_next_one_on() {
+    for (name, enabled) in [("region-words", true), ("region-words", false), ("region-maps", true)]
+    {
+        let work = work(name, 120);
+        let set = |enabled: bool| match enabled {
+            true => work.memory.enable(),
+            false => work.memory.disable(),
+        };
+        set(enabled);
+        let expected = sequential(&work);
+        assert_eq!(expected.regions.is_some(), enabled);
+        let at = work.block.transactions[20].env.caller;
+        let memory = work.memory.clone();
+        let store = overheard(&work, move |query| {
+            if query == Query::Account(at) {
+                if enabled { memory.disable() } else { memory.enable() }
+            }
+        });
+        let engine = engine(&work, 2).build().unwrap();
+        for (head, end) in [(50, 100), (50, 119), (10, 60)] {
+            set(enabled);
+            let options = ExecuteOptions::new();
+            let outcome = engine.execute_in_parts(&work.block, &store, head, end, options).unwrap();
+            assert_same(&outcome, &expected, name);
+            assert_eq!(work.memory.is_enabled(), !enabled);
+        }
+    }
 }
 
 #[test]

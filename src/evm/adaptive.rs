@@ -11,11 +11,10 @@ use crate::{
 use super::{
     Block, BlockError, BlockOutcome, StateStore, TransactionOutcome,
     adapt::{
-        Credit, Lessons, Opening, Outlook, Promises, Sample, Tempo, WORTH_SUSPENDING, is_chain,
+        Credit, Lessons, Opening, Outlook, Promises, Sample, Tempo, WORTH_SUSPENDING,
         is_monotonous, opening, time_of_transfers,
     },
-    sequential::{self, Begun, Done, Pace, Shortcuts, Watch},
-    shared::in_force,
+    sequential::{Begun, Done, Pace, Watch},
     workers::{Plan, Workers},
 };
 
@@ -25,10 +24,6 @@ const LEAST_GAIN: f64 = 1.05;
 const GAVE_UP: f64 = 0.9;
 /// Gas thrown away by gas used, from which on little is started at a time.
 const MUCH_WASTE: f64 = 0.25;
-/// How many transactions are rehearsed where nothing can be handed over.
-const REHEARSED: usize = 6;
-/// Of blocks with so many times more.
-const LARGE: usize = 16;
 
 impl Workers {
     /// Executes a block by the path that suits it.
@@ -38,11 +33,10 @@ impl Workers {
         store: &Arc<dyn StateStore>,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
-        let whole = in_force(Some(self.config.memory.chain()), block).is_some();
         let workers = self.pool.workers().min(self.cores);
         let latency = store.latency();
         let promises = LazyCell::new(|| Promises::of(block));
-        let opening = opening(block, workers, latency, whole, &promises);
+        let opening = opening(block, workers, latency, &promises);
         match opening {
             Opening::Direct => self.execute_direct(block, &**store, conduct),
             Opening::Sample | Opening::Promising => {
@@ -53,7 +47,7 @@ impl Workers {
                 // Waiting for the store is what all of them are for.
                 self.execute_parallel(block, store, conduct, Plan::default())
             }
-            Opening::Parallel => self.execute_whole(block, store, conduct, workers, *promises),
+            Opening::Parallel => self.execute_unsampled(block, store, conduct, workers, *promises),
         }
     }
 
@@ -62,9 +56,8 @@ impl Workers {
         self.config.learning.then_some(&self.lessons)
     }
 
-    /// Executes a block that cannot change its path: on the workers, unless others like it did not gain, or a
-    /// rehearsal shows that it is a chain.
-    fn execute_whole(
+    /// Executes a block of which no sample can be taken: on the workers, unless others like it did not gain.
+    fn execute_unsampled(
         &self,
         block: &Arc<Block>,
         store: &Arc<dyn StateStore>,
@@ -72,31 +65,12 @@ impl Workers {
         workers: usize,
         promises: Promises,
     ) -> Result<BlockOutcome, BlockError> {
-        let expected = self.lessons().map(|lessons| lessons.expect(block));
-        let gain = expected.and_then(|expected| expected.gain);
+        let gain = self.lessons().and_then(|lessons| lessons.expect(block).gain);
         if let (Some(lessons), Some(true)) = (self.lessons(), gain.map(|gain| gain < LEAST_GAIN)) {
             lessons.pardon(block);
             return self.execute_direct(block, &**store, conduct);
         }
-        let is_large = block.transactions.len() >= REHEARSED * LARGE;
-        // A rehearsal waits for its reads, so they have to be at hand.
-        let is_fast = store.latency().is_none();
-        if gain.is_none() && is_large && is_fast && is_monotonous(block) {
-            let ended = self.sequential().execute_if_chain(
-                block,
-                &**store,
-                self.config.policy,
-                conduct,
-                REHEARSED,
-                |linked| is_chain(linked, REHEARSED - 1),
-            );
-            if let Some(ended) = ended {
-                if let Some(lessons) = self.lessons() {
-                    lessons.learn_gain(block, GAVE_UP, 0.0);
-                }
-                return ended;
-            }
-        }
+        // It goes on with nothing but the next transaction under way, rather than wait for each read of the rest.
         let credit = Credit::new(block.transactions.len(), None, Review::Window(1));
         let credit = credit.in_block_of(block.transactions.len(), promises.gas());
         let plan = Plan { workers: Some(workers), credit: Some(credit), ..Plan::default() };
@@ -196,7 +170,7 @@ impl Workers {
         Ok(outcome)
     }
 
-    /// Executes a block one by one, without shared memory, until `look` says to hand the rest over.
+    /// Executes a block one by one until `look` says to hand the rest over.
     fn begin(
         &self,
         block: &Block,
@@ -204,9 +178,7 @@ impl Workers {
         conduct: &Conduct<TransactionOutcome>,
         look: Watch<'_>,
     ) -> Result<Begun, BlockError> {
-        let shortcuts = Some(Shortcuts::new(block, None));
-        let policy = self.config.policy;
-        sequential::begin(block, store, policy, None, shortcuts, conduct, Some(look))
+        self.sequential().begin(block, store, self.config.policy, conduct, Some(look))
     }
 
     /// See [`Engine::execute_in_parts`](super::Engine::execute_in_parts).

@@ -357,7 +357,7 @@ impl Engine {
     /// Executes a block as [`Engine::execute`] does, the first `head` transactions one by one, those up to
     /// `end` (or a few more) on the workers, and what is left one by one again.
     ///
-    /// This is for tests, of a block without shared memory over a store that has all at hand.
+    /// This is for tests, of a block over a store that has all at hand.
     ///
     /// # Errors
     ///

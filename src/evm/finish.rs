@@ -4,6 +4,7 @@ use crate::{
     context::{Conclusion, Run},
     engine::Conduct,
     observe::timeline::BlockPhase,
+    region::direct::DirectRegions,
     sync::{
         Arc,
         atomic::Ordering,
@@ -17,6 +18,7 @@ use super::{
     relay,
     sequential::{self, Done, Machine, Tail, epilogue},
     settle::{self, CommittedState},
+    shared::SharedRegions,
     workers::Workers,
 };
 
@@ -149,15 +151,22 @@ impl Workers {
         [begin, prologue_end]: [Instant; 2],
     ) -> Result<BlockOutcome, BlockError> {
         let machine = &run.machine;
-        let Committed { transactions, sums, .. } = machine.take_committed();
+        let Committed { transactions, sums, regions, .. } = machine.take_committed();
         let parallel = transactions.len() as u64 - u64::from(machine.first.0);
         let handed_over = Instant::now();
         let done = Done { sums, transactions, linked: 0 };
         let policy = self.config.policy;
         let (block, store) = (&*machine.block, &*machine.store);
         let adopt = |state: &mut _| relay::adopt(machine, state);
-        let Tail { done, requests, diff, times } =
-            sequential::finish(block, store, adopt, policy, conduct, done)?;
+        let mut regions = machine.shared.as_ref().map(|shared| shared.hand_over(regions));
+        let shared = machine.shared_config().cloned().zip(regions.as_mut());
+        let shared = shared.map(|(config, regions)| SharedRegions { config, regions });
+        let ended = sequential::finish(block, store, shared, adopt, policy, conduct, done);
+        let regions = regions.map(DirectRegions::finish);
+        let Tail { done, requests, diff, times } = match (ended, &regions) {
+            (Err(error), Some(regions)) => return Err(error.with_regions(|| regions.clone())),
+            (ended, _) => ended?,
+        };
         let totals = run.totals();
         let Done { sums, transactions, .. } = done;
         let direct = transactions.len() as u64 - parallel;
@@ -185,7 +194,7 @@ impl Workers {
             blob_gas_used: sums.blob_gas_used,
             requests,
             diff,
-            regions: None,
+            regions,
         })
     }
 }

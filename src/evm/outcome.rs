@@ -163,13 +163,14 @@ impl BlockError {
         }
     }
 
-    pub(super) fn committed_mut(&mut self) -> Option<&mut PartialOutcome> {
-        match self {
-            Self::Cancelled { committed } | Self::DeadlineExceeded { committed, .. } => {
-                committed.as_deref_mut()
-            }
-            _ => None,
+    /// The same error, with what was changed of the regions if it tells of what was committed.
+    pub(super) fn with_regions(mut self, regions: impl FnOnce() -> RegionChanges) -> Self {
+        if let Self::Cancelled { committed } | Self::DeadlineExceeded { committed, .. } = &mut self
+            && let Some(partial) = committed
+        {
+            partial.regions = Some(regions());
         }
+        self
     }
 }
 

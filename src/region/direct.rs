@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+#[cfg(feature = "evm")]
+use super::interim::Interim;
 use super::{
     change::{RegionChanges, RegionSums},
     config::ChainConfig,
@@ -36,8 +38,6 @@ pub struct DirectRegions {
     sidecars: [Arc<[Arc<Sidecar>]>; 2],
     sums: RegionSums,
     pools: Option<Arc<Pools>>,
-    /// What was denied and nobody has been told of yet, in a rehearsal.
-    untold: Option<Vec<Denied>>,
 }
 
 impl DirectRegions {
@@ -55,8 +55,30 @@ impl DirectRegions {
             sidecars: Default::default(),
             sums: RegionSums::default(),
             pools: None,
-            untold: None,
         }
+    }
+
+    /// The regions amid a block that others began.
+    #[cfg(feature = "evm")]
+    pub(crate) fn resume(config: Arc<ChainConfig>, interim: Interim) -> Self {
+        let Interim { base, block, metas, pages, sums } = interim;
+        let mut regions = Self { sums, ..Self::new(config, base, block) };
+        regions.metas.extend(metas);
+        for (key, [before, now]) in pages {
+            regions.loaded.insert(key, before);
+            regions.pages.insert(key, now);
+        }
+        regions
+    }
+
+    /// Leaves the rest of the block to others.
+    #[cfg(feature = "evm")]
+    pub(crate) fn pause(self) -> Interim {
+        let Self { base, block, metas, pages, mut loaded, sums, .. } = self;
+        // What was not loaded is a page of a region that the block created.
+        let pair = |(key, now)| (key, [loaded.remove(&key).flatten(), now]);
+        let pages = pages.into_iter().map(pair).collect();
+        Interim { base, block, metas: metas.into_iter().collect(), pages, sums }
     }
 
     /// The same, with pools in which the transactions' blocks are reserved.
@@ -64,20 +86,6 @@ impl DirectRegions {
     pub fn with_pools(mut self, pools: Arc<Pools>) -> Self {
         self.pools = Some(pools);
         self
-    }
-
-    /// The same for a rehearsal, of which nobody hears before it has [ended](Self::end_rehearsal), if it does.
-    #[cfg(feature = "evm")]
-    #[must_use]
-    pub(crate) fn rehearsing(mut self) -> Self {
-        self.untold = Some(Vec::new());
-        self
-    }
-
-    /// The rehearsal stands.
-    #[cfg(feature = "evm")]
-    pub(crate) fn end_rehearsal(&mut self) {
-        self.untold.take().into_iter().flatten().for_each(|denied| denied.audit());
     }
 
     /// A session for a transaction within `depth` frames.
@@ -113,10 +121,7 @@ impl DirectRegions {
             PageCell::apply(page, &change.what);
         }
         self.sums.add(&effects.usage, &effects.used);
-        match &mut self.untold {
-            Some(untold) => untold.extend(effects.denied),
-            None => effects.denied.iter().for_each(Denied::audit),
-        }
+        effects.denied.iter().for_each(Denied::audit);
     }
 
     /// Why the last page that was asked for was not there, after [`Interrupt::Stop`].

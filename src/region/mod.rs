@@ -36,6 +36,7 @@
 //! | `direct` | regions of a block that runs one by one |
 //! | `versions` | regions of a block that runs in parallel |
 //! | `known` | what one worker remembers of them |
+//! | `interim` | how the one becomes the other amid a block |
 //!
 //! Invariants
 //!
@@ -53,6 +54,8 @@ pub mod direct;
 pub mod error;
 pub mod gas;
 pub mod handle;
+#[cfg(feature = "evm")]
+pub(crate) mod interim;
 pub mod keccak;
 pub mod known;
 pub mod mask;

@@ -5,6 +5,8 @@
 //! finished incarnation leaves ([`RegionTrace`]) takes part in the phases of its machine's trace:
 //! validated, published, retracted, committed beside the machine's own locations.
 
+#[cfg(feature = "evm")]
+use super::interim::Interim;
 use super::{
     change::{RegionChanges, RegionSums},
     config::ChainConfig,
@@ -60,6 +62,34 @@ impl BlockRegions {
     #[must_use]
     pub fn new(config: Arc<ChainConfig>, base: Arc<Regions>, block: u64) -> Self {
         Self { config, base, block, metas: Table::new(), pages: Table::new() }
+    }
+
+    /// The regions amid a block that others began, and what its transactions did so far, in numbers.
+    #[cfg(feature = "evm")]
+    pub(crate) fn resume(config: Arc<ChainConfig>, interim: Interim) -> (Self, RegionSums) {
+        let Interim { base, block, metas, pages, sums } = interim;
+        let regions = Self::new(config, base, block);
+        for (id, now) in metas {
+            let entry = regions.metas.entry(regions.metas.intern(&id));
+            entry.replace(regions.base.meta(id), now);
+        }
+        for (key, [before, now]) in pages {
+            regions.pages.entry(regions.pages.intern(&key)).replace(before, now);
+        }
+        (regions, sums)
+    }
+
+    /// What is committed, for others to go on with; `sums` is what the commit step has counted.
+    #[cfg(feature = "evm")]
+    pub(crate) fn pause(&self, sums: RegionSums) -> Interim {
+        let (base, block) = (self.base.clone(), self.block);
+        let metas = self.changed_metas().collect();
+        let pages = self.pages.iter();
+        let pages = pages.filter_map(|(_, key, entry)| {
+            let pair = entry.difference(|before, now| [before.clone(), now.clone()])?;
+            Some((*key, pair))
+        });
+        Interim { base, block, metas, pages: pages.collect(), sums }
     }
 
     /// What the chain fixes.
@@ -262,13 +292,17 @@ impl BlockRegions {
     /// What the block changed, once it has ended.
     #[must_use]
     pub fn finish(&self, sums: RegionSums) -> RegionChanges {
-        let metas = self.metas.iter().filter_map(|(_, id, entry)| {
-            entry.difference(|_, now| now.clone()).map(|now| (*id, now))
-        });
+        let metas = self.changed_metas();
         let pages = self.pages.iter().filter_map(|(_, key, entry)| {
             let now = entry.difference(|_, now| now.clone()).flatten()?;
             Some((*key, now))
         });
         RegionChanges::between(&self.base, self.block, metas, pages, sums)
+    }
+    /// Metadata that commits have touched, as it is now.
+    fn changed_metas(&self) -> impl Iterator<Item = (RegionId, Meta)> {
+        self.metas.iter().filter_map(|(_, id, entry)| {
+            entry.difference(|_, now| now.clone()).map(|now| (*id, now))
+        })
     }
 }

@@ -2,7 +2,7 @@
 //! checked by the lab; here is what it comes to.
 
 use alloy_primitives::{Address, U256};
-use chorus::region::Operation;
+use chorus::region::{Operation, sidecar::Sidecar};
 use revm::bytecode::opcode as op;
 
 use super::shared::{
@@ -139,4 +139,34 @@ fn code_in_a_region_is_the_code_of_the_moment() {
         assert!(ran.succeeded(2 * at + 1), "{:?}", ran.diagnostics(2 * at + 1));
         assert_eq!(ran.slot(*user, 0), word(at as u64 + 1));
     }
+}
+
+#[test]
+fn what_is_attached_is_seen_by_its_transaction_and_the_blocks_by_all() {
+    let mut lab = Lab::new();
+    let [own, all] = [7, 9].map(|byte| Sidecar::new(&[byte; 64]).unwrap());
+    // Maps it to be read, and keeps its first word; fails where it is not attached.
+    let reader = |sidecar: &Sidecar| {
+        let code = emit(Code::new(), map(sidecar.handle(), 2));
+        emit(code, read(1, 0, 32)).push(MEMORY).ops(&[op::MLOAD]).keep(0).bytes()
+    };
+    lab.contract(CONTRACT, reader(&own));
+    lab.sidecars.push(all.clone());
+    for at in 0..20 {
+        let other = super::shared::account(0x77, at);
+        lab.contract(other, reader(&all));
+        assert_eq!(lab.call(other), 2 * usize::from(at));
+        let at = lab.call(CONTRACT);
+        if at % 4 == 1 {
+            lab.attach(at, &own);
+        }
+    }
+    let ran = lab.run();
+    for at in 0..20 {
+        let other = super::shared::account(0x77, at);
+        assert_eq!(ran.slot(other, 0), U256::from_be_bytes([9; 32]), "{at}");
+        let at = 2 * usize::from(at) + 1;
+        assert_eq!(ran.succeeded(at), at % 4 == 1, "{at}");
+    }
+    assert_eq!(ran.slot(CONTRACT, 0), U256::from_be_bytes([7; 32]));
 }

@@ -1,6 +1,8 @@
 //! Shared memory within one block that runs in parallel.
 
 use super::SharedMemory;
+#[cfg(feature = "evm")]
+use crate::region::{change::RegionSums, direct::DirectRegions};
 use crate::{
     region::{
         handle::Handle, session::Session, sidecar::Sidecar, tier::PageFault, versions::BlockRegions,
@@ -47,6 +49,22 @@ impl SharedBlock {
             && !weakened("shared.serve-again")
     }
 
+    /// What is committed, for whoever goes on with the block one by one; `sums` is what the commit step has counted. The
+    /// registry's mail is not left lying for as long as that takes.
+    #[cfg(feature = "evm")]
+    pub(crate) fn hand_over(&self, sums: RegionSums) -> DirectRegions {
+        self.serve_all();
+        let mut regions = self.memory.resume_direct(self.regions.pause(sums));
+        regions.attach_to_block(self.sidecars.clone());
+        regions
+    }
+
+    /// Lets the registry work until it has no mail, or others are at it.
+    fn serve_all(&self) {
+        let registry = self.memory.registry();
+        while registry.has_mail() && matches!(registry.poll(BATCH), Polled::Worked(_)) {}
+    }
+
     /// A sidecar of the block, or among those of a transaction.
     pub(crate) fn sidecar(&self, own: &[Arc<Sidecar>], handle: Handle) -> Option<Arc<Sidecar>> {
         let attached = own.iter().chain(self.sidecars.iter());
@@ -59,9 +77,9 @@ impl SharedBlock {
 /// before it came to that.
 impl Drop for SharedBlock {
     fn drop(&mut self) {
-        let registry = self.memory.registry();
-        let ends = !weakened("shared.end-serves");
-        while ends && registry.has_mail() && matches!(registry.poll(BATCH), Polled::Worked(_)) {}
+        if !weakened("shared.end-serves") {
+            self.serve_all();
+        }
     }
 }
 
@@ -70,8 +88,8 @@ mod tests {
     use super::{super::registry::Message, *};
     use crate::{region::config::SharedMemoryConfig, registry::reply};
 
-    #[test]
-    fn mail_of_others_is_not_left_lying_when_a_block_ends() {
+    /// Fills the mailbox with more than a block's worker handles in one visit, and lets one come.
+    fn is_answered_when(leave: impl FnOnce(SharedBlock) -> Option<SharedBlock>) {
         let memory = SharedMemory::new(SharedMemoryConfig::production()).unwrap();
         let block = memory.begin_parallel(1, Arc::new([])).unwrap();
         let ask = |_| {
@@ -82,9 +100,26 @@ mod tests {
         let asked: Vec<_> = (0..3 * BATCH).map(ask).collect();
         block.serve();
         assert!(memory.registry().has_mail(), "one visit has its limit");
-        drop(block);
+        let _block = leave(block);
         for mut receiver in asked {
             assert!(receiver.poll_take(std::task::Waker::noop()).is_ready());
         }
+    }
+
+    #[test]
+    fn mail_of_others_is_not_left_lying_when_a_block_ends() {
+        is_answered_when(|block| {
+            drop(block);
+            None
+        });
+    }
+
+    #[cfg(feature = "evm")]
+    #[test]
+    fn mail_of_others_is_not_left_lying_when_the_workers_leave() {
+        is_answered_when(|block| {
+            block.hand_over(RegionSums::default());
+            Some(block)
+        });
     }
 }

@@ -5,6 +5,8 @@ use super::{
     collect::Collector,
     registry::{Message, Registry, Wanted},
 };
+#[cfg(feature = "evm")]
+use crate::region::{change::RegionSums, interim::Interim};
 use crate::{
     observe::RegionMetrics,
     pool::Pools,
@@ -301,5 +303,21 @@ impl SharedMemory {
         let base = Arc::new(Regions::clone(&self.table.load()));
         let regions = Arc::new(BlockRegions::new(self.chain.clone(), base, block));
         Some(SharedBlock { memory: self.clone(), regions, sidecars })
+    }
+    /// Regions for a block that goes on one by one, whatever the host has switched since it began.
+    #[cfg(feature = "evm")]
+    pub(super) fn resume_direct(&self, interim: Interim) -> DirectRegions {
+        DirectRegions::resume(self.chain.clone(), interim).with_pools(self.pools.clone())
+    }
+
+    /// Regions for a block that goes on in parallel, likewise, and what its transactions did so far, in numbers.
+    #[cfg(feature = "evm")]
+    pub(crate) fn resume_parallel(
+        self: &Arc<Self>,
+        interim: Interim,
+        sidecars: Arc<[Arc<Sidecar>]>,
+    ) -> (SharedBlock, RegionSums) {
+        let (regions, sums) = BlockRegions::resume(self.chain.clone(), interim);
+        (SharedBlock { memory: self.clone(), regions: Arc::new(regions), sidecars }, sums)
     }
 }

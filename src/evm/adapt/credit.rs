@@ -33,7 +33,7 @@
 //!
 //! The account is kept over the whole block: a part of it that gains pays for one that does not.
 
-use super::Tempo;
+use super::tempo::{Mark, Tempo};
 use crate::context::{Review, Totals};
 
 /// How many transactions' gas may be spent beyond what is earned, at the most, and of the block.
@@ -154,8 +154,8 @@ impl Credit {
 
     /// Whether the workers, who have committed `committed` transactions of the block, which used `gas`, are slower than
     /// what they are held to.
-    pub(crate) fn is_behind(&self, committed: u32, gas: u64) -> bool {
-        self.tempo.is_some_and(|tempo| tempo.is_lost(self.earned(committed, gas).0))
+    pub(crate) fn is_behind(&self, mark: &mut Option<Mark>, committed: u32, gas: u64) -> bool {
+        self.tempo.is_some_and(|tempo| tempo.is_lost(mark, self.earned(committed, gas).0))
     }
 
     /// What becomes of speculation when its credit is spent.
@@ -251,10 +251,14 @@ mod tests {
     fn workers_that_are_slower_than_one_by_one_leave() {
         let begin = Instant::now() - Duration::from_secs(1);
         let credit = Credit::new(1_000, Some(2e-6), Review::HandOver);
-        let slow = credit.held_to(Some(Tempo::since(begin, 1e-3, 1e-9)));
-        assert!(slow.is_behind(16, 150_000) && !credit.is_behind(16, 150_000));
-        assert!(!slow.is_behind(32, 300_000), "they are judged in the beginning only");
-        assert!(!slow.from(8, 100_000).is_behind(16, 150_000), "they have done little yet");
+        let slow = credit.held_to(Some(Tempo::since(begin, 1e-3, 1e-9))).from(8, 100_000);
+        let mut mark = None;
+        assert!(!slow.is_behind(&mut mark, 16, 100_000), "the first look");
+        mark = mark.map(|_| Mark::default());
+        assert!(slow.is_behind(&mut mark, 32, 250_000));
+        assert!(!slow.is_behind(&mut mark, 32, 150_000), "they have done little yet");
+        assert!(!slow.is_behind(&mut mark, 64, 400_000), "they are judged in the beginning only");
+        assert!(!credit.is_behind(&mut mark, 32, 250_000), "nobody holds them to anything");
     }
 
     #[test]

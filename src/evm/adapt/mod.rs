@@ -45,6 +45,6 @@ pub(crate) use self::{
     opening::{Opening, WORTH_SUSPENDING, is_monotonous, opening, time_of_transfers},
     outlook::Outlook,
     promises::Promises,
-    sample::{Sample, is_chain},
-    tempo::Tempo,
+    sample::Sample,
+    tempo::{Mark, Tempo},
 };

@@ -43,8 +43,8 @@ pub(crate) enum Opening {
     Parallel,
 }
 
-/// How a block begins on so many workers. `latency` is the store's, if it has any; `whole` says that the
-/// block cannot change from one path to the other. What it `promises` is looked at if it matters.
+/// How a block begins on so many workers. `latency` is the store's, if it has any, and zero if that is not known yet.
+/// What it `promises` is looked at if it matters.
 ///
 /// Where the store makes transactions wait, every block gains, on one worker too. Where it hands its
 /// reads to other threads though they take no time (a database whose pages are in memory), that costs
@@ -54,7 +54,6 @@ pub(crate) fn opening(
     block: &Block,
     workers: usize,
     latency: Option<Duration>,
-    whole: bool,
     promises: &impl Deref<Target = Promises>,
 ) -> Opening {
     match latency {
@@ -62,11 +61,11 @@ pub(crate) fn opening(
         Some(latency) if latency >= WORTH_SUSPENDING => Opening::Parallel,
         Some(latency) if !latency.is_zero() => Opening::Direct,
         _ if workers < 2 || block.transactions.len() < 2 => Opening::Direct,
-        None if !whole => match is_promising(promises) && !is_monotonous(block) {
+        None => match is_promising(promises) && !is_monotonous(block) {
             true => Opening::Promising,
             false => Opening::Sample,
         },
-        _ => match promises.mix.gas {
+        Some(_) => match promises.mix.gas {
             LEAST_CALL_GAS.. => Opening::Parallel,
             _ => Opening::Direct,
         },
@@ -120,8 +119,8 @@ mod tests {
     use super::*;
     use crate::evm::{adapt::promises::TRANSFER_GAS, workload::Workload};
 
-    fn opening(block: &Block, workers: usize, latency: Option<Duration>, whole: bool) -> Opening {
-        super::opening(block, workers, latency, whole, &Box::new(Promises::of(block)))
+    fn opening(block: &Block, workers: usize, latency: Option<Duration>) -> Opening {
+        super::opening(block, workers, latency, &Box::new(Promises::of(block)))
     }
 
     fn block(name: &str, size: usize) -> Block {
@@ -132,23 +131,23 @@ mod tests {
     fn a_slow_store_makes_any_block_parallel_and_one_that_answers_at_once_none() {
         let latency = |micros| Some(Duration::from_micros(micros));
         let transfers = block("nonces", 2);
-        assert_eq!(opening(&transfers, 1, latency(100), false), Opening::Parallel);
-        assert_eq!(opening(&transfers, 8, latency(2), false), Opening::Direct);
+        assert_eq!(opening(&transfers, 1, latency(100)), Opening::Parallel);
+        assert_eq!(opening(&transfers, 8, latency(2)), Opening::Direct);
     }
 
     #[test]
     fn one_worker_or_one_transaction_leaves_nothing_to_choose() {
         let calls = block("mixed", 200);
-        assert_eq!(opening(&calls, 1, None, false), Opening::Direct);
-        assert_eq!(opening(&calls, 2, None, false), Opening::Promising);
-        assert_eq!(opening(&block("amm", 1), 2, None, false), Opening::Direct);
+        assert_eq!(opening(&calls, 1, None), Opening::Direct);
+        assert_eq!(opening(&calls, 2, None), Opening::Promising);
+        assert_eq!(opening(&block("amm", 1), 2, None), Opening::Direct);
     }
 
     #[test]
     fn what_promises_little_is_sampled_first() {
-        assert_eq!(opening(&block("mixed", 20), 2, None, false), Opening::Sample);
-        assert_eq!(opening(&block("mixed", 200), 2, None, false), Opening::Promising);
-        assert_eq!(opening(&block("nonces", 1_000), 2, None, false), Opening::Sample);
+        assert_eq!(opening(&block("mixed", 20), 2, None), Opening::Sample);
+        assert_eq!(opening(&block("mixed", 200), 2, None), Opening::Promising);
+        assert_eq!(opening(&block("nonces", 1_000), 2, None), Opening::Sample);
         let each = Promises::of(&block("amm", 100)).time();
         assert!((each - 30e-6).abs() < 1e-9, "{each}");
     }
@@ -158,7 +157,7 @@ mod tests {
         let opening_of = |workload, size, used: Option<u64>| {
             let mut block = block(workload, size);
             block.claims.gas_used = used;
-            opening(&block, 2, None, false)
+            opening(&block, 2, None)
         };
         let transfers = |count: u64| count * TRANSFER_GAS;
         // 15 of 50 are transfers.
@@ -187,15 +186,16 @@ mod tests {
         for name in ["amm", "erc20"] {
             let one = block(name, 400);
             assert!(is_monotonous(&one), "{name}");
-            assert_eq!(opening(&one, 2, None, false), Opening::Sample, "{name}");
+            assert_eq!(opening(&one, 2, None), Opening::Sample, "{name}");
         }
         let several = block("mixed", 400);
         assert!(!is_monotonous(&several) && !is_monotonous(&block("nonces", 400)));
     }
 
     #[test]
-    fn a_block_that_cannot_change_its_path_is_judged_by_the_gas_of_its_calls() {
-        assert_eq!(opening(&block("amm", 200), 2, None, true), Opening::Parallel);
-        assert_eq!(opening(&block("nonces", 200), 8, None, true), Opening::Direct);
+    fn a_block_over_a_store_that_has_told_nothing_yet_is_judged_by_the_gas_of_its_calls() {
+        let unknown = Some(Duration::ZERO);
+        assert_eq!(opening(&block("amm", 200), 2, unknown), Opening::Parallel);
+        assert_eq!(opening(&block("nonces", 200), 8, unknown), Opening::Direct);
     }
 }

@@ -231,7 +231,7 @@ impl<'a> Sample<'a> {
 }
 
 /// Whether so many transactions, of which some are linked to the one before them, leave nothing to do beside.
-pub(crate) fn is_chain(linked: u32, transactions: usize) -> bool {
+fn is_chain(linked: u32, transactions: usize) -> bool {
     linked as usize * 4 > transactions * 3
 }
 

@@ -11,18 +11,17 @@
 //! another. In a long block a short way behind may be a neighbour's turn on the core, so the longer the block, the
 //! longer it is watched first. The engine learns nothing from it, since it is the machine's doing.
 
-use super::outlook::START;
 use crate::sync::time::Instant;
 
 /// So much slower than one by one they may be.
-const SLOWER: f64 = 1.2;
+const SLOWER: f64 = 1.1;
 /// Work of less, in seconds, says little ...
-const LEAST: f64 = 100e-6;
+const LEAST: f64 = 80e-6;
 /// ... and so does less than this share of what there is.
 const LEAST_SHARE: f64 = 1.0 / 16.0;
 /// Nobody looks any more after so many times as much. A single long transaction may take twice as long for its gas as
 /// the short ones, and keeps the commits of all behind it waiting.
-const MOST: f64 = 2.0;
+const MOST: f64 = 3.0;
 
 /// What the workers are held to.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +31,14 @@ pub(crate) struct Tempo {
     /// Work of less, in seconds, says nothing.
     least: f64,
     begin: Instant,
+}
+
+/// Where the workers were when somebody first looked, in seconds since they began: the work, and the time. What went
+/// before is not counted, since a worker that is woken comes 50 µs later.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Mark {
+    work: f64,
+    time: f64,
 }
 
 impl Tempo {
@@ -45,16 +52,27 @@ impl Tempo {
         Self { per_gas, least: LEAST.max(work * LEAST_SHARE), begin }
     }
 
-    /// Whether the workers, who have committed so much gas by now, are slower than one by one.
-    pub(super) fn is_lost(&self, gas: f64) -> bool {
+    /// Whether the workers, who have committed so much gas by now, have been slower than one by one since the `mark`, which
+    /// the first look sets.
+    pub(super) fn is_lost(&self, mark: &mut Option<Mark>, gas: f64) -> bool {
+        let time = || self.begin.elapsed().as_secs_f64();
         let work = gas * self.per_gas;
-        let is_time = (self.least..MOST * self.least).contains(&work);
-        is_time && is_slower(self.begin.elapsed().as_secs_f64(), work)
+        match mark {
+            Some(mark) => {
+                let work = work - mark.work;
+                let is_time = (self.least..MOST * self.least).contains(&work);
+                is_time && is_slower(time() - mark.time, work)
+            }
+            None => {
+                *mark = Some(Mark { work, time: time() });
+                false
+            }
+        }
     }
 }
 
 fn is_slower(time: f64, work: f64) -> bool {
-    time > START + SLOWER * work
+    time > SLOWER * work
 }
 
 #[cfg(test)]
@@ -63,18 +81,35 @@ mod tests {
     use crate::sync::time::Duration;
 
     #[test]
-    fn workers_that_take_a_quarter_longer_leave_and_any_others_stay() {
-        assert!(is_slower(550e-6, 400e-6));
-        assert!(!is_slower(520e-6, 400e-6), "the beginning is not counted");
-        assert!(!is_slower(210e-6, 400e-6));
+    fn workers_that_take_longer_leave_and_any_others_stay() {
+        assert!(is_slower(450e-6, 400e-6));
+        assert!(!is_slower(430e-6, 400e-6));
+    }
+
+    #[test]
+    fn what_went_before_the_first_look_is_not_counted() {
+        let second = Duration::from_secs(1);
+        let tempo = Tempo::since(Instant::now() - second, 1e-3, 1e-9);
+        let mut mark = None;
+        assert!(!tempo.is_lost(&mut mark, 50e3));
+        let Some(Mark { work, time }) = mark else { panic!("the first look") };
+        assert!((work - 50e-6).abs() < 1e-12 && time >= 1.0);
+        // Another second has to go by for what is behind a mark that late.
+        mark = Some(Mark { work, time: time + 1.0 });
+        assert!(!tempo.is_lost(&mut mark, 150e3));
+        mark = Some(Mark { work, time: 0.0 });
+        assert!(tempo.is_lost(&mut mark, 150e3));
     }
 
     #[test]
     fn they_are_judged_in_the_beginning_and_in_a_long_block_later() {
         let begin = Instant::now() - Duration::from_secs(1);
-        let lost = |work, gas| Tempo::since(begin, work, 1e-9).is_lost(gas);
+        let lost = |work, gas| {
+            let mut mark = Some(Mark { work: 0.0, time: 0.0 });
+            Tempo::since(begin, work, 1e-9).is_lost(&mut mark, gas)
+        };
         assert_eq!(
-            [99e3, 101e3, 199e3, 201e3].map(|gas| lost(1e-3, gas)),
+            [79e3, 81e3, 239e3, 241e3].map(|gas| lost(1e-3, gas)),
             [false, true, true, false]
         );
         assert_eq!([4.9e6, 5.1e6].map(|gas| lost(80e-3, gas)), [false, true]);

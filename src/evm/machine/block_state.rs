@@ -18,8 +18,13 @@ use crate::{
     context::Shares,
     engine::{Feed, shared::SharedBlock},
     evm::{
-        Block, InvalidPolicy, StateStore, Transaction, TransactionOutcome, adapt::Credit,
-        diff::Piece, reading::Reading, rules::BlockSums, sequential::Done, transfer::Transfers,
+        Block, InvalidPolicy, StateStore, Transaction, TransactionOutcome,
+        adapt::{Credit, Mark},
+        diff::Piece,
+        reading::Reading,
+        rules::BlockSums,
+        sequential::Done,
+        transfer::Transfers,
     },
     region::{
         change::RegionSums,
@@ -58,6 +63,8 @@ pub(crate) struct EvmMachine {
     pub(crate) batch: Option<u32>,
     /// When to stop speculating, if that is left to the engine.
     pub(crate) credit: Option<Credit>,
+    /// Where the workers were when they were first held to their tempo, if anybody holds them to one.
+    pub(super) mark: Mutex<Option<Mark>>,
     /// Whether it was stopped because the workers were slower than one by one. Read when they have left.
     pub(crate) behind: AtomicBool,
     /// The pieces of the block's diff, once nothing changes any more.
@@ -135,17 +142,18 @@ impl EvmMachine {
             first: TxIndex(0),
             batch: None,
             credit: None,
+            mark: Mutex::default(),
             behind: AtomicBool::new(false),
             pieces: OnceCell::new(),
         }
     }
 
     /// Leaves out the first transactions, which were executed before.
-    pub(crate) fn begin_after(&mut self, done: Done) {
+    pub(crate) fn begin_after(&mut self, done: Done, regions: RegionSums) {
         let Done { sums, transactions, .. } = done;
         self.first = TxIndex(transactions.len() as u32);
         let committed = self.committed.get_mut();
-        (committed.sums, committed.transactions) = (sums, transactions);
+        (committed.sums, committed.transactions, committed.regions) = (sums, transactions, regions);
         self.credit = self.credit.map(|credit| credit.from(self.first.0, sums.gas_used));
     }
 

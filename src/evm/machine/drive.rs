@@ -99,7 +99,7 @@ impl Machine for EvmMachine {
             Some(credit) if run.scheduler.is_restrained() => credit.end(),
             Some(credit) if credit.is_due(committed) => {
                 let gas = self.committed.lock().sums.gas_used;
-                if credit.is_behind(committed, gas) {
+                if credit.is_behind(&mut self.mark.lock(), committed, gas) {
                     self.behind.store(true, Ordering::Relaxed);
                     return credit.end();
                 }

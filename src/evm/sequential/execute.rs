@@ -6,7 +6,7 @@ use super::{
     Machine, SequentialState, Shortcuts,
     by_ref::ByRef,
     epilogue,
-    progress::{Begun, Done, Pace, Tail, Watch},
+    progress::{Begun, Done, Tail, Watch},
     started::{Started, transact_until},
 };
 use crate::{
@@ -61,59 +61,42 @@ impl Sequential {
 
     /// The same, until somebody stops it.
     pub(crate) fn execute_under(
-        &mut self,
+        &self,
         block: &Block,
         store: &dyn StateStore,
         policy: InvalidPolicy,
         conduct: &Conduct<TransactionOutcome>,
     ) -> Result<BlockOutcome, BlockError> {
-        let Some((config, mut regions)) = self.regions_of(block) else {
-            return run(block, store, policy, None, self.shortcuts(block, None), conduct);
-        };
-        check_sidecars(block, &config)?;
-        let shortcuts = self.shortcuts(block, Some(Address::new(config.precompile.0)));
-        let shared = SharedRegions { config, regions: &mut regions };
-        let ended = run(block, store, policy, Some(shared), shortcuts, conduct);
-        with_regions(ended, regions)
+        Ok(*ended(self.begin(block, store, policy, conduct, None)?))
     }
 
-    /// Executes a block with shared memory if it is a chain: if `is_chain` says so of the number of its first `count`
-    /// transactions that look at what the one before them changed. `None` if not, or if that cannot be told. Then
-    /// nothing comes of these transactions, and nobody hears of them.
-    pub(crate) fn execute_if_chain(
-        &mut self,
+    /// The same, at least the block's beginning: `watch` sees what has come of the transactions, from the
+    /// second one on, and says whether the rest is to be left to others.
+    pub(crate) fn begin(
+        &self,
         block: &Block,
         store: &dyn StateStore,
         policy: InvalidPolicy,
         conduct: &Conduct<TransactionOutcome>,
-        count: usize,
-        is_chain: impl FnOnce(u32) -> bool,
-    ) -> Option<Result<BlockOutcome, BlockError>> {
-        let (config, regions) = self.regions_of(block)?;
-        check_sidecars(block, &config).ok()?;
-        let mut regions = regions.rehearsing();
+        watch: Option<Watch<'_>>,
+    ) -> Result<Begun, BlockError> {
+        let Some((config, mut regions)) = self.regions_of(block) else {
+            return begin(block, store, policy, None, self.shortcuts(block, None), conduct, watch);
+        };
+        check_sidecars(block, &config)?;
         let shortcuts = self.shortcuts(block, Some(Address::new(config.precompile.0)));
         let shared = SharedRegions { config, regions: &mut regions };
-        let mut started = Started::new(block, store, Some(shared), shortcuts, conduct).ok()?;
-        let mut rehearsal = Conduct::default();
-        rehearsal.control = conduct.control.clone();
-        let mut look = |done: &Done| match done.transactions.len() < count {
-            true => Pace::Watch,
-            false => Pace::HandOver,
-        };
-        let paused = started.transact(policy, &rehearsal, Some(&mut look)).ok()?;
-        if !paused || !is_chain(started.done.linked) {
-            return None;
+        match begin(block, store, policy, Some(shared), shortcuts, conduct, watch) {
+            Ok(Begun::Ended(mut outcome)) => {
+                outcome.regions = Some(regions.finish());
+                Ok(Begun::Ended(outcome))
+            }
+            Ok(Begun::Paused(mut head)) => {
+                head.regions = Some(regions.pause());
+                Ok(Begun::Paused(head))
+            }
+            Err(error) => Err(error.with_regions(|| regions.finish())),
         }
-        if conduct.feed.is_some() {
-            // Who takes outcomes as they commit is told of each before the next one runs.
-            drop(started);
-            drop(regions);
-            return Some(self.execute_under(block, store, policy, conduct));
-        }
-        started.machine.state().end_rehearsal();
-        let ended = started.transact(policy, conduct, None).and_then(|_| started.end());
-        Some(with_regions(ended, regions))
     }
 
     /// What the chain fixes, and the regions before a block in which they are in force.
@@ -138,7 +121,8 @@ impl Sequential {
         policy: InvalidPolicy,
         shared: Option<SharedRegions<'a>>,
     ) -> Result<BlockOutcome, BlockError> {
-        run(block, &ByRef(store), policy, shared, None, &Conduct::default())
+        let conduct = Conduct::default();
+        Ok(*ended(begin(block, &ByRef(store), policy, shared, None, &conduct, None)?))
     }
 
     fn shortcuts(&self, block: &Block, precompile: Option<Address>) -> Option<Shortcuts> {
@@ -146,23 +130,8 @@ impl Sequential {
     }
 }
 
-fn run<'a>(
-    block: &'a Block,
-    store: &'a dyn StateStore,
-    policy: InvalidPolicy,
-    shared: Option<SharedRegions<'a>>,
-    shortcuts: Option<Shortcuts>,
-    conduct: &Conduct<TransactionOutcome>,
-) -> Result<BlockOutcome, BlockError> {
-    match begin(block, store, policy, shared, shortcuts, conduct, None)? {
-        Begun::Ended(outcome) => Ok(*outcome),
-        Begun::Paused(_) => unreachable!("nobody asked for it"),
-    }
-}
-
-/// Executes a block, at least its beginning: `watch` sees what has come of the transactions, from the
-/// second one on, and says whether the rest is to be left to others.
-pub(crate) fn begin<'a>(
+/// Executes a block, at least its beginning.
+fn begin<'a>(
     block: &'a Block,
     store: &'a dyn StateStore,
     policy: InvalidPolicy,
@@ -173,40 +142,34 @@ pub(crate) fn begin<'a>(
 ) -> Result<Begun, BlockError> {
     let mut started = Started::new(block, store, shared, shortcuts, conduct)?;
     match started.transact(policy, conduct, watch)? {
-        true => Ok(Begun::Paused(started.pause())),
+        true => Ok(Begun::Paused(Box::new(started.pause()))),
         false => Ok(Begun::Ended(Box::new(started.end()?))),
     }
 }
 
-/// What came of a block, with what it changed of the regions.
-fn with_regions(
-    mut ended: Result<BlockOutcome, BlockError>,
-    regions: DirectRegions,
-) -> Result<BlockOutcome, BlockError> {
-    match &mut ended {
-        Ok(outcome) => outcome.regions = Some(regions.finish()),
-        Err(error) => {
-            if let Some(partial) = error.committed_mut() {
-                partial.regions = Some(regions.finish());
-            }
-        }
+/// What came of a block that nobody watched.
+fn ended(begun: Begun) -> Box<BlockOutcome> {
+    match begun {
+        Begun::Ended(outcome) => outcome,
+        Begun::Paused(_) => unreachable!("nobody asked for it"),
     }
-    ended
 }
 
 /// Executes the rest of a block after the transactions that are done: `adopt` is given the state before the block
-/// and makes it what they left.
+/// and makes it what they left, as `shared` is already.
 pub(crate) fn finish<'a>(
     block: &'a Block,
     store: &'a dyn StateStore,
+    shared: Option<SharedRegions<'a>>,
     adopt: impl FnOnce(&mut SequentialState<'a, dyn StateStore + 'a>),
     policy: InvalidPolicy,
     conduct: &Conduct<TransactionOutcome>,
     mut done: Done,
 ) -> Result<Tail, BlockError> {
     let begin = Instant::now();
-    let mut machine = Machine::with_control(block, store, None, conduct.control.clone());
-    machine.take_shortcuts(Shortcuts::new(block, None));
+    let precompile = shared.as_ref().map(|shared| Address::new(shared.config.precompile.0));
+    let mut machine = Machine::with_control(block, store, shared, conduct.control.clone());
+    machine.take_shortcuts(Shortcuts::new(block, precompile));
     machine.expect(block.transactions.len());
     adopt(machine.state());
     transact_until(&mut machine, block, policy, conduct, &mut done, None)?;

@@ -38,7 +38,7 @@ mod transfer;
 
 pub use epilogue::epilogue;
 pub use execute::Sequential;
-pub(crate) use execute::{begin, finish};
+pub(crate) use execute::finish;
 pub use machine::{Failure, Machine};
 pub(crate) use machine::{Shortcuts, copy_transaction};
 pub(crate) use progress::{Begun, Done, Head, Pace, Tail, Watch};

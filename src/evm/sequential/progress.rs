@@ -4,6 +4,7 @@ use alloy_primitives::Bytes;
 
 use crate::{
     evm::{BlockOutcome, StateDiff, TransactionOutcome, rules::BlockSums},
+    region::interim::Interim,
     sync::time::Duration,
 };
 
@@ -34,7 +35,7 @@ pub(crate) enum Begun {
     /// To the end of the block.
     Ended(Box<BlockOutcome>),
     /// To where it was asked to stop.
-    Paused(Head),
+    Paused(Box<Head>),
 }
 
 /// The beginning of a block: everything up to the transactions that are left.
@@ -43,6 +44,8 @@ pub(crate) struct Head {
     pub(crate) done: Done,
     /// What it changed of the state before the block.
     pub(crate) diff: StateDiff,
+    /// The regions as it left them, if they are in force.
+    pub(crate) regions: Option<Interim>,
     /// Time in the prologue, and in its transactions.
     pub(crate) times: [Duration; 2],
 }

@@ -20,8 +20,8 @@ use crate::{
 /// A block whose prologue has run.
 pub(super) struct Started<'a> {
     block: &'a Block,
-    pub(super) machine: Machine<'a, dyn StateStore + 'a>,
-    pub(super) done: Done,
+    machine: Machine<'a, dyn StateStore + 'a>,
+    done: Done,
     /// Time in the prologue, and in the transactions.
     times: [Duration; 2],
 }
@@ -63,9 +63,10 @@ impl<'a> Started<'a> {
         Ok(paused)
     }
 
-    /// Leaves the rest to others.
+    /// Leaves the rest to others. The regions are the caller's.
     pub(super) fn pause(self) -> Head {
-        Head { done: self.done, diff: self.machine.into_state().diff(), times: self.times }
+        let Self { machine, done, times, .. } = self;
+        Head { done, diff: machine.into_state().diff(), regions: None, times }
     }
 
     /// Ends the block.

@@ -79,13 +79,6 @@ impl<'a, S: StateStore + ?Sized> SequentialState<'a, S> {
         self.shared = Some((precompile, regions));
     }
 
-    /// What has happened so far stands.
-    pub(crate) fn end_rehearsal(&mut self) {
-        if let Some((_, regions)) = &mut self.shared {
-            regions.end_rehearsal();
-        }
-    }
-
     /// Turns to a transaction with what is attached to it.
     #[inline]
     pub(crate) fn attach(&mut self, sidecars: &[Arc<Sidecar>]) {

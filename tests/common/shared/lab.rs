@@ -6,13 +6,14 @@ use alloy_primitives::{Address, Bytes, TxKind, U256};
 use chorus::{
     engine::SharedMemory,
     evm::{
-        AccountChange, Block, BlockEnv, BlockOutcome, Engine, Executed, InvalidPolicy, Path,
-        Sequential, SpecId, StateStore, SystemRules, Transaction, TransactionOutcome, TxEnv,
-        shared::Diagnostic,
+        AccountChange, Block, BlockEnv, BlockOutcome, Engine, ExecuteOptions, Executed,
+        InvalidPolicy, Path, Sequential, SpecId, StateStore, SystemRules, Transaction,
+        TransactionOutcome, TxEnv, shared::Diagnostic,
     },
     region::{
         change::RegionChanges,
         config::{ChainConfig, SharedMemoryConfig},
+        sidecar::Sidecar,
     },
     store::{MemoryStore, MemoryStoreBuilder},
 };
@@ -39,6 +40,8 @@ pub(crate) struct Lab {
     /// System calls of the block.
     pub(crate) system: SystemRules,
     transactions: Vec<Transaction>,
+    /// What is attached to the block.
+    pub(crate) sidecars: Vec<Arc<Sidecar>>,
     senders: u8,
 }
 
@@ -56,6 +59,7 @@ impl Lab {
             number: 1_000,
             system: SystemRules::default(),
             transactions: Vec::new(),
+            sidecars: Vec::new(),
             senders: 0,
         }
     }
@@ -90,6 +94,11 @@ impl Lab {
         self.transactions[at].env.gas_limit = gas;
     }
 
+    /// Attaches data to a transaction.
+    pub(crate) fn attach(&mut self, at: usize, sidecar: &Arc<Sidecar>) {
+        self.transactions[at].sidecars.push(sidecar.clone());
+    }
+
     /// Who sent the last transaction.
     pub(crate) fn sender(&self) -> Address {
         account(0x5e, self.senders)
@@ -110,6 +119,7 @@ impl Lab {
         env.set_blob_excess_gas_and_price(0, 3_338_477);
         let mut block = Block::new(self.spec, 1, env, self.transactions.clone());
         block.system = self.system.clone();
+        block.sidecars = self.sidecars.clone();
         block
     }
 
@@ -124,7 +134,7 @@ impl Lab {
         memory
     }
 
-    /// Runs the block, one by one and in parallel, which must come to the same, and leaves the chain
+    /// Runs the block, one by one, in parallel, and the one after the other, which must come to the same, and leaves the chain
     /// as it was before.
     pub(crate) fn run(&mut self) -> Ran {
         let block = Arc::new(self.block());
@@ -133,13 +143,22 @@ impl Lab {
         let outcome = Sequential::with_shared_memory(memory.clone())
             .execute(&block, &*store, InvalidPolicy::Fail)
             .expect("a valid block");
+        let same = |other: BlockOutcome, name: String| {
+            assert_eq!(other.transactions, outcome.transactions, "{name}");
+            assert_eq!(other.diff, outcome.diff, "{name}");
+            assert_eq!(other.regions, outcome.regions, "{name}");
+        };
         for (threads, window) in [(1, 1), (1, 256), (2, 256)] {
             let engine = Engine::builder().threads(threads).window(window).path(Path::Parallel);
             let engine = engine.shared_memory(memory.clone()).build().expect("the workers start");
             let parallel = engine.execute(&block, &store).expect("a valid block");
-            assert_eq!(parallel.transactions, outcome.transactions, "{threads} threads");
-            assert_eq!(parallel.diff, outcome.diff, "{threads} threads");
-            assert_eq!(parallel.regions, outcome.regions, "{threads} threads");
+            same(parallel, format!("{threads} threads"));
+            let count = block.transactions.len();
+            for (head, end) in [(count / 2, count), (0, count / 2), (count / 3, count * 2 / 3)] {
+                let options = ExecuteOptions::new();
+                let parts = engine.execute_in_parts(&block, &store, head, end as u32, options);
+                same(parts.expect("a valid block"), format!("{threads} threads, {head}, {end}"));
+            }
         }
         let changes = outcome.regions.clone().unwrap_or_default();
         Ran { outcome, changes }
