@@ -218,7 +218,7 @@ fn a_chain_of_one_function_wakes_nobody() {
 }
 
 #[test]
-fn a_chain_with_shared_memory_is_not_executed_twice_to_be_known_for_one() {
+fn a_chain_with_shared_memory_is_executed_once() {
     let work = work("region-word", 200);
     let expected = sequential(&work);
     let accounts = Arc::new(Mutex::new(HashMap::new()));
@@ -305,7 +305,7 @@ fn a_chain_with_shared_memory_streams_and_stops_wherever_it_is() {
 }
 
 #[test]
-fn a_chain_with_shared_memory_that_is_cancelled_leaves_what_it_showed_itself_with_as_well() {
+fn a_chain_with_shared_memory_that_is_cancelled_leaves_what_it_committed() {
     let work = work("region-word", 120);
     let mut most = 0;
     for at in [2, 5, 9, 10, 11, 12, 40, 100] {
@@ -356,8 +356,8 @@ fn transactions_of_one_function_that_do_not_meet_are_spread() {
     if thread::available_parallelism().unwrap().get() < 2 {
         return;
     }
-    for name in ["amm", "region-words"] {
-        let work = work(name, 300);
+    for (name, size) in [("amm", 300), ("region-words", 1_000)] {
+        let work = work(name, size);
         let outcome = execute(&work, &engine(&work, 2).build().unwrap());
         assert_same(&outcome, &sequential(&work), name);
         assert!(outcome.statistics.parallel, "{name}");

@@ -1,5 +1,5 @@
-//! Who is denied a region is told to the audit: once for each transaction of the block, in their order, whatever
-//! the engine tried before it found its path.
+//! Who is denied a region is told to the audit: once for each transaction of the block, in their order, on whichever
+//! path, and where the block changes it.
 #![cfg(feature = "evm")]
 // Tests may use std.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -85,12 +85,15 @@ fn each_denial_is_told_once_whichever_path_is_found() {
     // All threads are listened to, so this is the only test of its process.
     let audit = Audit::default();
     tracing::subscriber::set_global_default(audit.clone()).unwrap();
-    for (chain, path, streams) in [
-        (true, Path::Auto, false),
-        (true, Path::Auto, true),
-        (false, Path::Auto, false),
-        (true, Path::Direct, false),
-        (false, Path::Parallel, false),
+    for (chain, path, streams, part) in [
+        (true, Path::Auto, false, None),
+        (true, Path::Auto, true, None),
+        (false, Path::Auto, false, None),
+        (true, Path::Direct, false, None),
+        (false, Path::Parallel, false, None),
+        (false, Path::Auto, false, Some((40, 80))),
+        (true, Path::Auto, true, Some((0, 40))),
+        (false, Path::Auto, false, Some((60, 120))),
     ] {
         let (block, store, memory) = block(chain);
         let expected = Sequential::with_shared_memory(memory.clone())
@@ -104,9 +107,13 @@ fn each_denial_is_told_once_whichever_path_is_found() {
             options = options.stream(CALLS as u32);
         }
         audit.0.store(0, Ordering::Relaxed);
-        let outcome = engine.execute_with(&block, &store, options).unwrap();
+        let outcome = match part {
+            Some((head, end)) => engine.execute_in_parts(&block, &store, head, end, options),
+            None => engine.execute_with(&block, &store, options),
+        };
+        let outcome = outcome.unwrap();
         assert_eq!((&outcome.diff, &outcome.regions), (&expected.diff, &expected.regions));
         let told = audit.0.load(Ordering::Relaxed);
-        assert_eq!(told, CALLS, "{chain}, {path:?}, {streams}");
+        assert_eq!(told, CALLS, "{chain}, {path:?}, {streams}, {part:?}");
     }
 }

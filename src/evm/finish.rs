@@ -162,11 +162,12 @@ impl Workers {
         let shared = machine.shared_config().cloned().zip(regions.as_mut());
         let shared = shared.map(|(config, regions)| SharedRegions { config, regions });
         let ended = sequential::finish(block, store, shared, adopt, policy, conduct, done);
-        let regions = regions.map(DirectRegions::finish);
-        let Tail { done, requests, diff, times } = match (ended, &regions) {
-            (Err(error), Some(regions)) => return Err(error.with_regions(|| regions.clone())),
-            (ended, _) => ended?,
+        let finish = || regions.map(DirectRegions::finish);
+        let Tail { done, requests, diff, times } = match ended {
+            Ok(tail) => tail,
+            Err(error) => return Err(error.with_regions(finish)),
         };
+        let regions = finish();
         let totals = run.totals();
         let Done { sums, transactions, .. } = done;
         let direct = transactions.len() as u64 - parallel;

@@ -164,11 +164,11 @@ impl BlockError {
     }
 
     /// The same error, with what was changed of the regions if it tells of what was committed.
-    pub(super) fn with_regions(mut self, regions: impl FnOnce() -> RegionChanges) -> Self {
+    pub(super) fn with_regions(mut self, regions: impl FnOnce() -> Option<RegionChanges>) -> Self {
         if let Self::Cancelled { committed } | Self::DeadlineExceeded { committed, .. } = &mut self
             && let Some(partial) = committed
         {
-            partial.regions = Some(regions());
+            partial.regions = regions();
         }
         self
     }

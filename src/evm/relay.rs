@@ -8,7 +8,8 @@
 //!
 //! The first is what the engine does with a prologue anyway ([`super::settle::apply`]). For the second
 //! each changed account and slot goes over with the value that it had before the block, so that the
-//! changes at the end are those of the whole block. What was only read is read again.
+//! changes at the end are those of the whole block. What was only read is read again. Regions go over by themselves
+//! ([`crate::region::interim`]).
 
 use alloy_primitives::{Address, U256};
 

@@ -261,11 +261,17 @@ impl Workers {
         if in_force(Some(memory.chain()), block).is_none() {
             return Ok(None);
         }
-        check_sidecars(block, memory.chain())?;
         let number = block.env.number.saturating_to();
-        Ok(memory.begin_parallel(number, block.sidecars.as_slice().into()))
+        let shared = memory.begin_parallel(number, block.sidecars.as_slice().into());
+        // A host that takes no part minds nothing that is attached.
+        if shared.is_some() {
+            check_sidecars(block, memory.chain())?;
+        }
+        Ok(shared)
     }
-    /// The shared memory of a block that has begun, if it had any then, and what its transactions did so far, in numbers.
+
+    /// The shared memory of a block that has begun, if it had any then, and what its transactions did so far, in
+    /// numbers.
     fn resume_shared(&self, block: &Block, head: &mut Head) -> (Option<SharedBlock>, RegionSums) {
         let Some(interim) = head.regions.take() else { return Default::default() };
         let (shared, sums) =

@@ -64,21 +64,16 @@ impl DirectRegions {
         let Interim { base, block, metas, pages, sums } = interim;
         let mut regions = Self { sums, ..Self::new(config, base, block) };
         regions.metas.extend(metas);
-        for (key, [before, now]) in pages {
-            regions.loaded.insert(key, before);
-            regions.pages.insert(key, now);
-        }
+        regions.pages.extend(pages.into_iter().map(|(key, page)| (key, Some(page))));
         regions
     }
 
     /// Leaves the rest of the block to others.
     #[cfg(feature = "evm")]
     pub(crate) fn pause(self) -> Interim {
-        let Self { base, block, metas, pages, mut loaded, sums, .. } = self;
-        // What was not loaded is a page of a region that the block created.
-        let pair = |(key, now)| (key, [loaded.remove(&key).flatten(), now]);
-        let pages = pages.into_iter().map(pair).collect();
-        Interim { base, block, metas: metas.into_iter().collect(), pages, sums }
+        let Self { base, block, metas, pages, sums, .. } = self;
+        let (metas, pages) = (metas.into_iter().collect(), written(pages).collect());
+        Interim { base, block, metas, pages, sums }
     }
 
     /// The same, with pools in which the transactions' blocks are reserved.
@@ -132,9 +127,15 @@ impl DirectRegions {
     /// What the block changed.
     #[must_use]
     pub fn finish(self) -> RegionChanges {
-        let pages = self.pages.into_iter().filter_map(|(key, page)| Some((key, page?)));
-        RegionChanges::between(&self.base, self.block, self.metas, pages, self.sums)
+        RegionChanges::between(&self.base, self.block, self.metas, written(self.pages), self.sums)
     }
+}
+
+/// Pages that are present.
+fn written(
+    pages: HashMap<PageKey, Option<Arc<Page>>, RandomState>,
+) -> impl Iterator<Item = (PageKey, Arc<Page>)> {
+    pages.into_iter().filter_map(|(key, page)| Some((key, page?)))
 }
 
 impl World for DirectRegions {

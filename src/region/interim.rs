@@ -6,8 +6,8 @@
 //!        └──────── resume ──── Interim ◄──── pause ───────┘
 //! ```
 //!
-//! What the block has changed so far goes over with what it was before the block, so that the changes at the end are
-//! those of the whole block. What was only read is read again.
+//! What the block has changed so far goes over as it is now: what it was before the block, its base tells. What was
+//! only read is read again.
 
 use super::{
     change::RegionSums, content::PageKey, handle::RegionId, meta::Meta, page::Page,
@@ -15,20 +15,17 @@ use super::{
 };
 use crate::sync::Arc;
 
-/// A page before the block and now, `None` where it is not present.
-pub(super) type PagePair = [Option<Arc<Page>>; 2];
-
 /// What a block that changes its path leaves of regions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Interim {
     /// What it began with.
     pub(super) base: Arc<Regions>,
     /// Its number.
     pub(super) block: u64,
-    /// Metadata that it touched, now.
+    /// Metadata that it touched.
     pub(super) metas: Vec<(RegionId, Meta)>,
     /// Pages that it wrote.
-    pub(super) pages: Vec<(PageKey, PagePair)>,
+    pub(super) pages: Vec<(PageKey, Arc<Page>)>,
     /// What its transactions did, in numbers.
     pub(super) sums: RegionSums,
 }
@@ -36,19 +33,16 @@ pub(crate) struct Interim {
 #[cfg(all(test, not(any(chorus_loom, chorus_shuttle))))]
 mod tests {
     use super::*;
-    use crate::{
-        region::{
-            Address,
-            config::SharedMemoryConfig,
-            direct::DirectRegions,
-            handle::{Kind, Name},
-            page_map::PageNumber,
-            versions::BlockRegions,
-        },
-        sync::Arc,
+    use crate::region::{
+        Address,
+        config::SharedMemoryConfig,
+        direct::DirectRegions,
+        handle::{Kind, Name},
+        page_map::PageNumber,
+        versions::BlockRegions,
     };
 
-    /// What was done in the middle of a block: a region was destroyed, a page came into being and one changed.
+    /// In the middle of a block that has destroyed a region and written two pages of it before.
     fn interim() -> Interim {
         let name = Name::new("ledger").unwrap();
         let id = RegionId::of(Kind::Persistent, Address::from_number(1), Some(name));
@@ -59,39 +53,26 @@ mod tests {
             base: Arc::new(Regions::new()),
             block: 7,
             metas: vec![(id, Meta { generation: 2, live: None })],
-            pages: vec![
-                (key(0), [None, Some(Page::zeroed())]),
-                (key(3), [Some(Page::zeroed()), Some(Page::zeroed())]),
-            ],
+            pages: vec![(key(0), Page::zeroed()), (key(3), Page::zeroed())],
             sums,
         }
     }
 
-    /// Pages by where they stand.
-    fn parts(mut interim: Interim) -> (u64, Vec<(RegionId, Meta)>, Vec<String>, String) {
+    /// It in words, with pages by where they are.
+    fn said(mut interim: Interim) -> String {
         interim.pages.sort_unstable_by_key(|(key, _)| *key);
-        let page = |page: &Option<Arc<Page>>| page.as_ref().map(Arc::as_ptr);
-        let pages = interim
-            .pages
-            .iter()
-            .map(|(key, pair)| format!("{key:?} {:?}", pair.each_ref().map(page)));
-        (interim.block, interim.metas, pages.collect(), format!("{:?}", interim.sums))
+        let pages: Vec<_> =
+            interim.pages.iter().map(|(key, page)| (*key, Arc::as_ptr(page))).collect();
+        format!("{} {:?} {pages:?} {:?}", interim.block, interim.metas, interim.sums)
     }
 
     #[test]
     fn whoever_takes_a_block_over_leaves_it_as_it_was() {
         let config = Arc::new(SharedMemoryConfig::production().chain);
         let interim = interim();
-        let copy = || Interim {
-            base: interim.base.clone(),
-            block: interim.block,
-            metas: interim.metas.clone(),
-            pages: interim.pages.clone(),
-            sums: interim.sums.clone(),
-        };
-        let direct = DirectRegions::resume(config.clone(), copy()).pause();
-        assert_eq!(parts(direct), parts(copy()));
-        let (versions, sums) = BlockRegions::resume(config, copy());
-        assert_eq!(parts(versions.pause(sums)), parts(copy()));
+        let direct = DirectRegions::resume(config.clone(), interim.clone()).pause();
+        assert_eq!(said(direct), said(interim.clone()));
+        let (versions, sums) = BlockRegions::resume(config, interim.clone());
+        assert_eq!(said(versions.pause(sums)), said(interim));
     }
 }

@@ -73,8 +73,9 @@ impl BlockRegions {
             let entry = regions.metas.entry(regions.metas.intern(&id));
             entry.replace(regions.base.meta(id), now);
         }
-        for (key, [before, now]) in pages {
-            regions.pages.entry(regions.pages.intern(&key)).replace(before, now);
+        for (key, page) in pages {
+            // What it was before the block, the base tells whoever asks.
+            regions.pages.entry(regions.pages.intern(&key)).replace(None, Some(page));
         }
         (regions, sums)
     }
@@ -83,13 +84,8 @@ impl BlockRegions {
     #[cfg(feature = "evm")]
     pub(crate) fn pause(&self, sums: RegionSums) -> Interim {
         let (base, block) = (self.base.clone(), self.block);
-        let metas = self.changed_metas().collect();
-        let pages = self.pages.iter();
-        let pages = pages.filter_map(|(_, key, entry)| {
-            let pair = entry.difference(|before, now| [before.clone(), now.clone()])?;
-            Some((*key, pair))
-        });
-        Interim { base, block, metas, pages: pages.collect(), sums }
+        let (metas, pages) = (self.changed_metas().collect(), self.changed_pages().collect());
+        Interim { base, block, metas, pages, sums }
     }
 
     /// What the chain fixes.
@@ -292,17 +288,21 @@ impl BlockRegions {
     /// What the block changed, once it has ended.
     #[must_use]
     pub fn finish(&self, sums: RegionSums) -> RegionChanges {
-        let metas = self.changed_metas();
-        let pages = self.pages.iter().filter_map(|(_, key, entry)| {
-            let now = entry.difference(|_, now| now.clone()).flatten()?;
-            Some((*key, now))
-        });
+        let (metas, pages) = (self.changed_metas(), self.changed_pages());
         RegionChanges::between(&self.base, self.block, metas, pages, sums)
     }
+
     /// Metadata that commits have touched, as it is now.
     fn changed_metas(&self) -> impl Iterator<Item = (RegionId, Meta)> {
         self.metas.iter().filter_map(|(_, id, entry)| {
             entry.difference(|_, now| now.clone()).map(|now| (*id, now))
+        })
+    }
+
+    /// Pages that commits have touched, as they are now.
+    fn changed_pages(&self) -> impl Iterator<Item = (PageKey, Arc<Page>)> {
+        self.pages.iter().filter_map(|(_, key, entry)| {
+            Some((*key, entry.difference(|_, now| now.clone()).flatten()?))
         })
     }
 }

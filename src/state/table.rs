@@ -217,7 +217,7 @@ where
         self.made(number).map(|slot| &slot.entry)
     }
 
-    /// Every entry with its key, in the order of the ids. For use while no transaction runs.
+    /// Every entry with its key, in the order of the ids. For use while nothing commits.
     pub fn iter(&self) -> impl Iterator<Item = (EntryId, &C::Key, &Entry<C>)> {
         let [one_by_one, guided] = &self.arenas;
         let one_by_one = one_by_one.slots().map(|(place, slot)| (EntryId::at(0, place), slot));

@@ -1,10 +1,12 @@
 //! Off means off.
 
+use std::sync::Arc;
+
 use alloy_eips::{eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS};
 use alloy_primitives::B256;
 use chorus::{
-    evm::{InvalidPolicy, Sequential},
-    region::{OperationKind, config::SharedMemoryConfig},
+    evm::{BlockError, Engine, InvalidPolicy, Path, Sequential, StateStore},
+    region::{OperationKind, config::SharedMemoryConfig, sidecar::Sidecar},
 };
 use revm::{bytecode::opcode as op, context::result::HaltReason};
 
@@ -100,4 +102,23 @@ fn rules_before_eip_161_do_without() {
     lab.contract(CONTRACT, Code::new().push(4).push(64).ops(&[0xE0]).keep(0).bytes());
     let at = lab.call(CONTRACT);
     assert_eq!(lab.run().halt(at), Some(&HaltReason::OpcodeNotFound));
+}
+
+#[test]
+fn a_host_that_takes_no_part_minds_nothing_that_is_attached() {
+    let mut config = SharedMemoryConfig::production().chain;
+    config.max_sidecars = 1;
+    let mut lab = Lab::with(config);
+    lab.sidecars = [1, 2].map(|byte| Sidecar::new(&[byte]).unwrap()).into();
+    lab.call(CONTRACT);
+    let block = Arc::new(lab.block());
+    let store: Arc<dyn StateStore> = Arc::new(lab.store.clone().build());
+    for path in [Path::Direct, Path::Auto, Path::Parallel] {
+        let memory = lab.memory();
+        let engine = Engine::builder().path(path).shared_memory(memory.clone()).build().unwrap();
+        let ended = engine.execute(&block, &store);
+        assert!(matches!(ended, Err(BlockError::Sidecar { index: None, .. })), "{path:?}");
+        memory.disable();
+        assert_eq!(engine.execute(&block, &store).unwrap().transactions.len(), 1, "{path:?}");
+    }
 }

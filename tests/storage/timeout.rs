@@ -79,9 +79,8 @@ fn a_read_that_is_never_answered_ends_the_block_and_not_the_engine() {
     });
 }
 
-/// Such blocks are rehearsed where everything is at hand.
 #[test]
-fn a_chain_with_shared_memory_does_not_wait_for_ever_before_it_begins() {
+fn a_read_that_is_never_answered_ends_a_block_with_shared_memory() {
     in_time(|| {
         let scenario = Scenario::by_name("region-word").unwrap();
         let work = scenario.build(200, 1, &scenario.settings([]).unwrap());

@@ -304,6 +304,7 @@ impl SharedMemory {
         let regions = Arc::new(BlockRegions::new(self.chain.clone(), base, block));
         Some(SharedBlock { memory: self.clone(), regions, sidecars })
     }
+
     /// Regions for a block that goes on one by one, whatever the host has switched since it began.
     #[cfg(feature = "evm")]
     pub(super) fn resume_direct(&self, interim: Interim) -> DirectRegions {

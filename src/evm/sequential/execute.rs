@@ -95,7 +95,7 @@ impl Sequential {
                 head.regions = Some(regions.pause());
                 Ok(Begun::Paused(head))
             }
-            Err(error) => Err(error.with_regions(|| regions.finish())),
+            Err(error) => Err(error.with_regions(|| Some(regions.finish()))),
         }
     }
 

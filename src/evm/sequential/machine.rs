@@ -313,12 +313,18 @@ impl<'a, S: StateStore + ?Sized> Machine<'a, S> {
             Ok(payee) => (result, payee),
             Err(error) => (Err(EVMError::Database(error)), None),
         };
-        let shared = self.evm.ctx.journaled_state.end_shared(result.is_ok());
+        // What regions were changed by is kept before the rest: by then nothing may stop it.
+        let failed = self.state().take_failure().map(Failure::Store);
+        let keep = result.is_ok() && failed.is_none();
+        let shared = self.evm.ctx.journaled_state.end_shared(keep);
         self.diagnostics = shared.diagnostics;
-        if let (Some(effects), true) = (shared.effects, result.is_ok()) {
+        if let (Some(effects), true) = (shared.effects, keep) {
             self.state().commit_regions(*effects);
         }
         let mut changes = self.evm.finalize();
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
         let result = self.commit(result, &mut changes)?;
         if let Some((payee, reward)) = payee {
             self.state().reward(beneficiary, payee, reward)?;

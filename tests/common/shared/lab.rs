@@ -134,8 +134,8 @@ impl Lab {
         memory
     }
 
-    /// Runs the block, one by one, in parallel, and the one after the other, which must come to the same, and leaves the chain
-    /// as it was before.
+    /// Runs the block, one by one, in parallel, and the one after the other, which must come to the same,
+    /// and leaves the chain as it was before.
     pub(crate) fn run(&mut self) -> Ran {
         let block = Arc::new(self.block());
         let store: Arc<dyn StateStore> = Arc::new(self.store.clone().build());
