@@ -17,7 +17,7 @@ use super::{
     TransactionOutcome,
     adapt::{Credit, Lessons, WORTH_SUSPENDING},
     engine::EngineBuilder,
-    machine::{EvmMachine, overdue, storage},
+    machine::{Batch, EvmMachine, overdue, storage},
     reading::Patient,
     sequential::{Head, Machine, prologue},
     settle::{self, CommittedState},
@@ -167,7 +167,10 @@ impl Workers {
         };
         let each = plan.each.filter(|_| !use_regions);
         let together = if machine.storage.is_slow() { BATCH_SLOW } else { BATCH };
-        machine.batch = self.config.batch.or_else(|| batch(together / each?.max(1e-9)));
+        machine.batch = match self.config.batch {
+            Some(batch) => Batch::pinned(batch),
+            None => Batch::of(each.and_then(|each| batch(together / each.max(1e-9)))),
+        };
         let head = plan.head.take().map(|head| {
             machine.begin_after(head.done, sums);
             (head.diff, head.times)

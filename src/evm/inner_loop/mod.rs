@@ -177,7 +177,8 @@ where
     with_opcodes!(put);
 }
 
-/// The instructions of short code: revm's for the loop's opcodes, but for those that may jump back.
+/// The instructions of short code: revm's for the loop's opcodes, but for the jump that compilers end loops with. JUMPI
+/// leads out of them, and its own instruction cost a hundredth of calls within calls.
 fn for_short_code<const POLLED: bool, H>(table: &mut Table<H>)
 where
     H: ContextTr<Journal: SharedJournal> + Host,
@@ -186,7 +187,9 @@ where
         table[opcode] = const { &Plain::<H>::TABLE }[opcode];
     }
     table[op::JUMP as usize] = Instruction::new(enter_back::<{ op::JUMP }, POLLED, H>);
-    table[op::JUMPI as usize] = Instruction::new(enter_back::<{ op::JUMPI }, POLLED, H>);
+    if POLLED {
+        table[op::JUMPI as usize] = Instruction::new(enter_back::<{ op::JUMPI }, POLLED, H>);
+    }
 }
 
 /// revm's instructions.

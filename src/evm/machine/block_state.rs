@@ -7,6 +7,7 @@ use crossbeam_utils::CachePadded;
 use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{
+    batch::Batch,
     cells::{Account, AccountCell, SlotCell},
     notes::Notes,
     prelude::Prelude,
@@ -59,8 +60,8 @@ pub(crate) struct EvmMachine {
     pub(crate) feed: Option<Feed<TransactionOutcome>>,
     /// The transactions below this one were executed before.
     pub(crate) first: TxIndex,
-    /// How many transactions a worker takes together, if it does not go by their gas.
-    pub(crate) batch: Option<u32>,
+    /// How many transactions a worker takes together.
+    pub(crate) batch: Batch,
     /// When to stop speculating, if that is left to the engine.
     pub(crate) credit: Option<Credit>,
     /// Where the workers were when they were first held to their tempo, if anybody holds them to one.
@@ -140,7 +141,7 @@ impl EvmMachine {
             seen,
             feed: None,
             first: TxIndex(0),
-            batch: None,
+            batch: Batch::default(),
             credit: None,
             mark: Mutex::default(),
             behind: AtomicBool::new(false),

@@ -4,6 +4,7 @@ use std::{cell::RefCell, rc::Rc, task::Poll};
 
 use super::{
     EvmMachine,
+    batch::{Progress, TRANSFER_GAS, batch},
     cells::Account,
     fiber::{Command, Event, Fiber, Role},
     guides::Guides,
@@ -17,11 +18,6 @@ use crate::{
     state::TxIndex,
     sync::{Arc, atomic::Ordering, time::Duration},
 };
-
-/// Gas of a plain transfer.
-const TRANSFER_GAS: u64 = 21_000;
-/// Gas that one worker takes together where nothing is known of times: eight transfers, some 10 µs.
-const BATCH_GAS: u64 = 8 * TRANSFER_GAS;
 
 /// A started transaction.
 pub(crate) enum Task {
@@ -66,19 +62,6 @@ thread_local! {
     static CALLER: RefCell<Fibers> = RefCell::default();
 }
 
-/// How many of the next transactions a worker takes together.
-pub(crate) fn batch(rest: &[Transaction]) -> u32 {
-    // Gas limits are promises, not costs, but a transaction without input and with little gas is
-    // nearly always a transfer.
-    let mut gas = 0;
-    let fits = rest.iter().take_while(|tx| {
-        let cheap = tx.env.data.is_empty() && tx.env.gas_limit < 2 * TRANSFER_GAS;
-        gas += if cheap { TRANSFER_GAS } else { tx.env.gas_limit.max(TRANSFER_GAS) };
-        gas <= BATCH_GAS
-    });
-    fits.count() as u32
-}
-
 impl Machine for EvmMachine {
     type Trace = Box<Trace>;
     type Task = Task;
@@ -112,14 +95,13 @@ impl Machine for EvmMachine {
     fn review_waste(&self, run: &Run<Self>) -> Review {
         let Some(credit) = &self.credit else { return Review::GoOn };
         let gas = self.committed.lock().sums.gas_used;
-        credit.review_waste(run.scheduler.cursor().frontier().0, gas, run.wasted(), run.workers())
+        let (committed, wasted) = (run.scheduler.cursor().frontier().0, run.wasted());
+        self.batch.note_waste(Progress { committed, gas, wasted });
+        credit.review_waste(committed, gas, wasted, run.workers())
     }
 
     fn batch(&self, first: TxIndex) -> u32 {
-        match self.batch {
-            Some(batch) => batch,
-            None => batch(&self.block.transactions[first.get()..]),
-        }
+        self.batch.size().unwrap_or_else(|| batch(&self.block.transactions[first.get()..]))
     }
 
     fn weights(&self) -> Vec<u64> {

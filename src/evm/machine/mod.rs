@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `block_state` | the block, its multi-version state, what is committed |
 //! | `drive` | how the scheduler drives it: start, poll, publish, commit |
+//! | `batch` | how many short transactions are taken together |
 //! | `cells` | what an account and a slot hold, how they change, what can be observed |
 //! | `notes` | the observations of one incarnation |
 //! | `view` | revm's database over the multi-version state; waits by yielding |
@@ -40,6 +41,7 @@
 //! observation does not hold at the commit cursor.
 
 mod at_hand;
+mod batch;
 mod block_state;
 mod cells;
 mod codes;
@@ -68,8 +70,8 @@ mod view;
 mod watched;
 
 pub(crate) use self::{
+    batch::{Batch, batch},
     block_state::{Committed, EvmMachine},
     cells::{Account as VersionedAccount, SlotKey},
-    drive::batch,
     prelude::{Hollow, Prelude},
 };
