@@ -16,6 +16,7 @@
 //! | `opening` | what is known before anything runs |
 //! | `promises` | what is written on the transactions |
 //! | `sample` | the beginning of a block, timed: what the rest would gain |
+//! | `stopwatch` | what single calls of it take, for `lessons` |
 //! | `strangers` | a few transactions of which no sample tells |
 //! | `outlook` | what that is reckoned by |
 //! | `lessons` | what former blocks taught about the contracts they called |
@@ -36,6 +37,7 @@ mod opening;
 mod outlook;
 mod promises;
 mod sample;
+mod stopwatch;
 mod strangers;
 mod tempo;
 

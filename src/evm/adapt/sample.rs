@@ -16,18 +16,19 @@
 //!
 //! What the rest would gain, [`super::outlook`] reckons.
 //!
-//! On the way some calls are timed by themselves, for [`super::Lessons`].
+//! On the way some calls are timed by themselves ([`super::stopwatch`]).
 
 use super::{
-    lessons::{Call, Lessons, Timed},
-    opening::{glance_step, glances},
+    lessons::Lessons,
+    opening::{glance_step, glances, is_monotonous},
     outlook::{Mix, Outlook, START, expected},
     promises::{Promises, is_plain},
+    stopwatch::Stopwatch,
     strangers::is_about_a_stranger,
 };
 use crate::{
     evm::{
-        Block, TransactionOutcome,
+        Block,
         sequential::{Done, Pace},
     },
     sync::time::{Duration, Instant},
@@ -37,12 +38,11 @@ use crate::{
 const LEAST_SAMPLE: Duration = Duration::from_micros(25);
 /// A rest of less, in seconds, is not handed over because of a single call.
 const SHORT: f64 = 400e-6;
-/// So many of a block's first calls are timed, and then one of each [`SELDOM`].
-const TIMED_FIRST: usize = 16;
-const SELDOM: usize = 8;
-/// Times that are kept.
-const MOST_TIMES: usize = 512;
-
+/// Fewer calls of one function say what the others take only if those before them said so, too: the first ones find
+/// cold caches, and workers are held to what they took ([`super::tempo`]).
+const SEVERAL: usize = 8;
+/// By how many times they may differ.
+const ALIKE: f64 = 1.5;
 /// What is judged of a long way: one part in so many, and at least so many transactions. Watching costs a chain of
 /// cheap calls 2 % of its time.
 const PARTS: usize = 4;
@@ -52,11 +52,7 @@ const LEAST_PART: usize = 32;
 pub(crate) struct Sample<'a> {
     block: &'a Block,
     workers: usize,
-    /// Where what is timed goes to.
-    lessons: Option<&'a Lessons>,
-    times: Vec<Timed>,
-    /// The call that is running, and since when.
-    timed: Option<(Call, Instant)>,
+    stopwatch: Option<Stopwatch<'a>>,
     /// Whether the block may be handed over at all.
     open: bool,
     /// Where the latest part of the sample began. The first transaction is no part of any.
@@ -74,6 +70,8 @@ pub(crate) struct Sample<'a> {
     outlook: Option<Outlook>,
     /// What a unit of gas took in the part that was judged last, in seconds.
     per_gas: Option<f64>,
+    /// What a transaction left was taken to take, then.
+    each: Option<f64>,
     found_chain: bool,
 }
 
@@ -88,9 +86,7 @@ impl<'a> Sample<'a> {
         Self {
             block,
             workers,
-            lessons,
-            times: Vec::new(),
-            timed: None,
+            stopwatch: lessons.map(|lessons| Stopwatch::new(block, lessons)),
             open: workers > 1,
             begin: None,
             from: 1,
@@ -102,6 +98,7 @@ impl<'a> Sample<'a> {
             promises,
             outlook: None,
             per_gas: None,
+            each: None,
             found_chain: false,
         }
     }
@@ -124,9 +121,11 @@ impl<'a> Sample<'a> {
     /// Looks at what has come of the transactions so far.
     pub(crate) fn look(&mut self, done: &Done) -> Pace {
         let count = done.transactions.len();
-        self.time(done);
+        if let Some(stopwatch) = &mut self.stopwatch {
+            stopwatch.look(done);
+        }
         if !self.open {
-            return if self.lessons.is_some() { Pace::Pass } else { Pace::Settled };
+            return if self.stopwatch.is_some() { Pace::Pass } else { Pace::Settled };
         }
         if count < self.resumes {
             // The last one before it may be what the next is linked to.
@@ -168,26 +167,6 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Takes the time of the transaction that has just ended, if it is timed, and decides on the next.
-    #[inline]
-    fn time(&mut self, done: &Done) {
-        let Some(lessons) = self.lessons else { return };
-        if let Some((call, begin)) = self.timed.take() {
-            let seconds = begin.elapsed().as_secs_f32();
-            // One that was left out is no sample of anything.
-            if let Some(TransactionOutcome::Executed(executed)) = done.transactions.last() {
-                let gas = executed.result.tx_gas_used() as f32;
-                self.times.push(Timed { call, seconds, gas });
-            }
-        }
-        let next = done.transactions.len();
-        let chosen = next <= TIMED_FIRST || next.is_multiple_of(SELDOM);
-        if chosen && self.times.len() < MOST_TIMES {
-            let call = self.block.transactions.get(next).and_then(|tx| lessons.call_of(tx));
-            self.timed = call.map(|call| (call, Instant::now()));
-        }
-    }
-
     /// Judges by the latest transactions before `count`, which took `time`, and by how many of all were linked
     /// to the one before them and what they used.
     fn judge(&mut self, count: usize, time: Duration, linked: u32, used: u64) -> Pace {
@@ -215,6 +194,7 @@ impl<'a> Sample<'a> {
         let [each, transfers] = expected(seen, time.as_secs_f64(), left);
         let outlook = Outlook::new(rest.len(), each, transfers, self.workers);
         self.outlook = Some(outlook);
+        let former = self.each.replace(each);
         match outlook.gains() {
             // Each would wait for the one before; the next part may be another thing.
             true if chain => {
@@ -222,6 +202,12 @@ impl<'a> Sample<'a> {
                 Pace::Watch
             }
             true if seen.calls == 1 && rest.len() as f64 * each < SHORT => Pace::Watch,
+            true if seen.calls < SEVERAL
+                && !former.is_some_and(|former| is_alike(each, former))
+                && is_monotonous(self.block) =>
+            {
+                Pace::Watch
+            }
             true if is_about_a_stranger(&transactions[1..count], rest) => Pace::Watch,
             true => Pace::HandOver,
             false if rest.len() as f64 * each < START => Pace::Settled,
@@ -230,17 +216,14 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// Whether two times say the same.
+fn is_alike(one: f64, other: f64) -> bool {
+    one < ALIKE * other && other < ALIKE * one
+}
+
 /// Whether so many transactions, of which some are linked to the one before them, leave nothing to do beside.
 fn is_chain(linked: u32, transactions: usize) -> bool {
     linked as usize * 4 > transactions * 3
-}
-
-impl Drop for Sample<'_> {
-    fn drop(&mut self) {
-        if let Some(lessons) = self.lessons {
-            lessons.learn_times(&self.times);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -248,22 +231,38 @@ mod tests {
     use alloy_primitives::{Address, TxKind};
 
     use super::*;
-    use crate::evm::{Invalid, workload::Workload};
+    use crate::evm::{Invalid, TransactionOutcome, workload::Workload};
 
     fn new(block: &Block) -> Sample<'_> {
         Sample::new(block, 2, None, Promises::of(block))
     }
 
+    fn block(name: &str, size: usize) -> Block {
+        Workload::by_name(name).expect("a workload").with_transactions(size).build(1).0
+    }
+
+    fn judge(sample: &mut Sample<'_>, count: usize, micros: u64) -> Pace {
+        sample.judge(count, Duration::from_micros(micros), 0, 0)
+    }
+
     fn judged(name: &str, size: usize, count: usize, micros: u64) -> Pace {
-        let (block, _) =
-            Workload::by_name(name).expect("a workload").with_transactions(size).build(1);
-        new(&block).judge(count, Duration::from_micros(micros), 0, 0)
+        judge(&mut new(&block(name, size)), count, micros)
     }
 
     #[test]
     fn long_transactions_are_known_by_the_second_one() {
-        assert_eq!(judged("amm", 600, 2, 35), Pace::HandOver);
-        assert_eq!(judged("amm", 600, 2, 5), Pace::Watch, "one short one says nothing");
+        let block = calls(600);
+        assert_eq!(judge(&mut new(&block), 2, 35), Pace::HandOver);
+        assert_eq!(judge(&mut new(&block), 2, 5), Pace::Watch, "one short one says nothing");
+    }
+
+    #[test]
+    fn those_of_one_function_have_to_agree_while_they_are_few() {
+        let block = block("amm", 600);
+        let mut sample = new(&block);
+        let paces = [(2, 60), (3, 30), (5, 65)].map(|(at, micros)| judge(&mut sample, at, micros));
+        assert_eq!(paces, [Pace::Watch, Pace::Watch, Pace::HandOver]);
+        assert_eq!(judged("amm", 600, 10, 300), Pace::HandOver, "nine are not few");
     }
 
     #[test]
@@ -278,12 +277,12 @@ mod tests {
         assert_eq!(judged("amm", 40, 19, 600), Pace::HandOver);
     }
 
-    /// A block of so many calls, of a contract of their own each.
+    /// A block of so many calls, of a function of a contract of their own each.
     fn calls(count: usize) -> Block {
-        let workload = Workload::by_name("amm").expect("a workload");
-        let (mut block, _) = workload.with_transactions(count).build(1);
+        let mut block = block("amm", count);
         for (at, tx) in block.transactions.iter_mut().enumerate() {
             tx.env.kind = TxKind::Call(Address::with_last_byte(at as u8));
+            tx.env.data = vec![at as u8; 4].into();
         }
         block
     }
@@ -291,7 +290,7 @@ mod tests {
     #[test]
     fn a_single_call_says_little_of_a_short_rest() {
         let block = calls(15);
-        let judged = |count, micros| new(&block).judge(count, Duration::from_micros(micros), 0, 0);
+        let judged = |count, micros| judge(&mut new(&block), count, micros);
         assert_eq!(judged(2, 30), Pace::Watch, "13 calls of 30 µs");
         assert_eq!(judged(3, 100), Pace::HandOver, "two of 50 µs");
         assert_eq!(judged(2, 100), Pace::HandOver, "13 that long are no short rest");
@@ -299,8 +298,7 @@ mod tests {
 
     #[test]
     fn a_chain_goes_on_one_by_one_until_it_ends() {
-        let (block, _) =
-            Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
+        let block = block("amm", 600);
         let mut sample = new(&block);
         let time = Duration::from_micros(400);
         assert_eq!(sample.judge(8, time, 7, 0), Pace::Watch);
@@ -310,8 +308,7 @@ mod tests {
 
     #[test]
     fn only_the_last_part_of_a_long_way_is_looked_at() {
-        let (block, _) =
-            Workload::by_name("nft").expect("a workload").with_transactions(2_000).build(1);
+        let block = block("nft", 2_000);
         let mut sample = new(&block);
         sample.begin = Some(Instant::now());
         for (count, next, resumes) in [(10, 15, 0), (60, 90, 0), (70, 105, 73), (800, 1_200, 1_100)]
@@ -338,11 +335,10 @@ mod tests {
 
     #[test]
     fn what_is_left_by_the_header_counts_more_than_what_is_promised() {
-        let (mut block, _) =
-            Workload::by_name("amm").expect("a workload").with_transactions(600).build(1);
+        let mut block = block("amm", 600);
         let judged = |block: &Block| {
             let mut sample = new(block);
-            sample.judge(8, Duration::from_micros(200), 0, 800_000)
+            sample.judge(10, Duration::from_micros(200), 0, 800_000)
         };
         assert_eq!(judged(&block), Pace::HandOver);
         block.claims.gas_used = Some(900_000);
@@ -357,8 +353,7 @@ mod tests {
 
     #[test]
     fn transfers_are_counted_once_however_often_the_sample_judges() {
-        let (mut block, _) =
-            Workload::by_name("mixed").expect("a workload").with_transactions(400).build(1);
+        let mut block = block("mixed", 400);
         block.claims.gas_used = Some(20_000_000);
         let mut sample = new(&block);
         for count in [4, 8, 9, 60, 400] {
