@@ -119,8 +119,8 @@ impl EngineBuilder {
         self
     }
 
-    /// How many transactions a worker takes together. Default: by their gas, and by what the engine has
-    /// learned of the contracts they call.
+    /// How many transactions a worker takes together. Default: by what they take, as a sample or former blocks
+    /// tell, else by their gas, and fewer where gas is thrown away.
     #[must_use]
     pub fn batch(mut self, transactions: u32) -> Self {
         self.batch = Some(transactions.max(1));

@@ -302,7 +302,7 @@ where
     }
 
     /// Sets what the location held before the block, unless that is known, and what it holds now. For
-    /// changes outside of any transaction, while none runs.
+    /// changes outside of any transaction, while none runs. Where nobody will ask for it, `base` may be anything.
     pub fn replace(&self, base: C::Value, value: C::Value) {
         let mut inner = self.inner.lock();
         self.touch();

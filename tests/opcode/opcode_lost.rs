@@ -103,12 +103,18 @@ fn nothing_is_kept_of_a_transaction_whose_read_failed_as_the_block_was_cancelled
 
     let (block, memory) = (Arc::new(lab.block()), lab.memory());
     let inner: Arc<dyn StateStore> = Arc::new(lab.store.clone().build());
-    for path in [Path::Direct, Path::Auto, Path::Parallel] {
+    for (path, parts) in
+        [(Path::Direct, false), (Path::Auto, false), (Path::Auto, true), (Path::Parallel, false)]
+    {
         let engine = Engine::builder().threads(2).path(path).shared_memory(memory.clone());
+        let engine = engine.build().unwrap();
         let token = CancelToken::new();
         let options = ExecuteOptions::new().cancel(&token).keep_committed();
         let store: Arc<dyn StateStore> = Arc::new(Failing { inner: inner.clone(), token });
-        let ended = engine.build().unwrap().execute_with(&block, &store, options);
+        let ended = match parts {
+            true => engine.execute_in_parts(&block, &store, 0, 1, options),
+            false => engine.execute_with(&block, &store, options),
+        };
         let Err(error @ BlockError::Cancelled { .. }) = ended else {
             panic!("{path:?}: {ended:?}")
         };

@@ -16,10 +16,10 @@
 //! | `opening` | what is known before anything runs |
 //! | `promises` | what is written on the transactions |
 //! | `sample` | the beginning of a block, timed: what the rest would gain |
-//! | `stopwatch` | what single calls of it take, for `lessons` |
 //! | `strangers` | a few transactions of which no sample tells |
 //! | `outlook` | what that is reckoned by |
 //! | `lessons` | what former blocks taught about the contracts they called |
+//! | `stopwatch` | what single calls of a sample take, for `lessons` |
 //! | `credit` | what speculation has earned and wasted: when it ends |
 //! | `tempo` | whether the workers are as fast as one by one was |
 //!

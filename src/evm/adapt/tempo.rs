@@ -3,7 +3,7 @@
 //! What a cache line takes from one core to another decides whether short transactions gain, and on a machine that is
 //! shared it changes from one minute to the next: between 60 and 320 ns on the one that this was measured on. There 1,000
 //! transactions of 1.8 µs that hand eight contracts round took 0.75 of sequential's time in some minutes and 1.6 in
-//! others, in which they take 1.0 to 1.05 since they are held to it; and as many that write a word of one page each, 0.72
+//! others, in which they take 1.0 to 1.07 since they are held to it; and as many that write a word of one page each, 0.72
 //! and 1.8. In others again two cores together did no more than one. No sample shows that. So where the
 //! beginning of the block, one by one, tells what the rest would take, the workers are held to it: if they are no faster,
 //! they leave.
@@ -55,7 +55,10 @@ impl Tempo {
     /// Whether the workers, who have committed so much gas by now, have been slower than one by one since the `mark`, which
     /// the first look sets.
     pub(super) fn is_lost(&self, mark: &mut Option<Mark>, gas: f64) -> bool {
-        let time = || self.begin.elapsed().as_secs_f64();
+        self.is_lost_at(|| self.begin.elapsed().as_secs_f64(), mark, gas)
+    }
+
+    fn is_lost_at(&self, time: impl Fn() -> f64, mark: &mut Option<Mark>, gas: f64) -> bool {
         let work = gas * self.per_gas;
         match mark {
             Some(mark) => {
@@ -75,6 +78,14 @@ impl Tempo {
 mod tests {
     use super::*;
     use crate::sync::time::Duration;
+
+    #[test]
+    fn workers_that_are_no_faster_leave_and_any_others_stay() {
+        let tempo = Tempo::new(1e-3, 1e-9);
+        let lost =
+            |time| tempo.is_lost_at(|| time, &mut Some(Mark { work: 50e-6, time: 1.0 }), 150e3);
+        assert_eq!([99e-6, 101e-6].map(|time| lost(1.0 + time)), [false, true]);
+    }
 
     #[test]
     fn what_went_before_the_first_look_is_not_counted() {

@@ -1,8 +1,8 @@
 //! Which instructions a frame runs on.
 //!
 //! Short code, such as that of a proxy, has seldom more than three opcodes between two that the loop does not have, and
-//! to enter the loop takes as long as three. So a frame of short code runs on revm's own instructions. Where it jumps
-//! back it has a loop of its own, and does enter: its jumps are the loop's. Which table it is, is decided once for
+//! to enter the loop takes as long as three. So a frame of short code runs on revm's own instructions. Where a JUMP leads
+//! back it has a loop of its own, and does enter. Which table it is, is decided once for
 //! each run of a frame. To ask for each opcode how long its code is cost calls within calls 4 % of their
 //! instructions.
 

@@ -33,7 +33,7 @@
 //! Each jump polls where the block can be stopped: the loop ends in front of it, and the jump's own instruction polls
 //! as those of [`poll`](super::poll) do, so an endless loop of a contract can be stopped, too.
 //!
-//! Frames of short code run on revm's own instructions, but for their jumps ([`frames`]). The sequential reference runs
+//! Frames of short code run on revm's own instructions, but for JUMP ([`frames`]). The sequential reference runs
 //! on revm's own table throughout, and in the same loop over frames.
 //!
 //! # What it gains
@@ -177,8 +177,8 @@ where
     with_opcodes!(put);
 }
 
-/// The instructions of short code: revm's for the loop's opcodes, but for the jump that compilers end loops with. JUMPI
-/// leads out of them, and its own instruction cost a hundredth of calls within calls.
+/// The instructions of short code: revm's for the loop's opcodes, but for the jump that compilers end loops with. Their
+/// JUMPI leads out of a loop, and to ask it whether it went back cost a hundredth of calls within calls.
 fn for_short_code<const POLLED: bool, H>(table: &mut Table<H>)
 where
     H: ContextTr<Journal: SharedJournal> + Host,
@@ -188,7 +188,7 @@ where
     }
     table[op::JUMP as usize] = Instruction::new(enter_back::<{ op::JUMP }, POLLED, H>);
     if POLLED {
-        table[op::JUMPI as usize] = Instruction::new(enter_back::<{ op::JUMPI }, POLLED, H>);
+        table[op::JUMPI as usize] = Instruction::new(jump_polled::<H>);
     }
 }
 
@@ -225,6 +225,14 @@ where
         true => go_on::<POLLED, H>(interpreter, host),
         false => Ok(()),
     }
+}
+
+/// JUMPI in short code where the block can be stopped.
+fn jump_polled<H>(context: Ictx<'_, H>) -> Executed
+where
+    H: ContextTr<Journal: SharedJournal> + Host,
+{
+    plain::<{ op::JUMPI }, true, H>(context.interpreter, context.host)
 }
 
 /// revm's instruction of an opcode, which polls if it is a jump.

@@ -15,7 +15,7 @@ use crate::sync::{
 pub(super) const TRANSFER_GAS: u64 = 21_000;
 /// Gas that one worker takes together where nothing is known of times: eight transfers, some 10 µs.
 const BATCH_GAS: u64 = 8 * TRANSFER_GAS;
-/// Gas in vain that is too much: this share of what was committed meanwhile ...
+/// Gas in vain that is too much: one part in so many of what was committed meanwhile ...
 const MUCH: u64 = 16;
 /// ... and what two transactions use, which may be chance.
 const CHANCE: u64 = 2;
@@ -74,19 +74,27 @@ impl Batch {
 
     /// Takes note of gas that has just been thrown away.
     pub(super) fn note_waste(&self, now: Progress) {
-        let size = self.size.load(Ordering::Relaxed);
-        if size < 2 || self.is_pinned {
+        if self.is_pinned || self.size.load(Ordering::Relaxed) < 2 {
             return;
         }
         let mut before = self.before.lock();
-        // Whoever throws away beside others may be behind them.
+        // Whoever throws away beside others may be behind them. Before anything is committed nobody knows what is much.
         let gas = now.gas.saturating_sub(before.gas);
         let wasted = now.wasted.saturating_sub(before.wasted);
+        if gas == 0 {
+            return;
+        }
         let mean = now.gas / u64::from(now.committed.max(1));
         if wasted > gas / MUCH + CHANCE * mean {
+            let size = self.size.load(Ordering::Relaxed);
             self.size.store(size / 2, Ordering::Relaxed);
             *before = now;
         }
+    }
+
+    /// The block begins with what others have committed.
+    pub(super) fn begin_after(&mut self, before: Progress) {
+        *self.before.get_mut() = before;
     }
 }
 
@@ -109,6 +117,7 @@ mod tests {
         assert_eq!(batch.size(), Some(4), "since then it was one");
         batch.note_waste(at(40, 8));
         batch.note_waste(at(64, 13));
+        batch.note_waste(at(64, 40));
         assert_eq!(batch.size(), Some(1));
         batch.note_waste(at(64, 60));
         assert_eq!(batch.size(), Some(1));
@@ -122,6 +131,18 @@ mod tests {
         let batch = Batch::of(None);
         batch.note_waste(at(32, 30));
         assert_eq!(batch.size(), None);
+    }
+
+    #[test]
+    fn what_is_much_is_known_when_something_is_committed() {
+        let mut batch = Batch::of(Some(8));
+        batch.note_waste(at(0, 9));
+        assert_eq!(batch.size(), Some(8));
+        batch.begin_after(at(160, 0));
+        batch.note_waste(at(160, 9));
+        assert_eq!(batch.size(), Some(8));
+        batch.note_waste(at(176, 9));
+        assert_eq!(batch.size(), Some(4), "what others did before is no work of the workers");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{
-    batch::Batch,
+    batch::{Batch, Progress},
     cells::{Account, AccountCell, SlotCell},
     notes::Notes,
     prelude::Prelude,
@@ -155,7 +155,9 @@ impl EvmMachine {
         self.first = TxIndex(transactions.len() as u32);
         let committed = self.committed.get_mut();
         (committed.sums, committed.transactions, committed.regions) = (sums, transactions, regions);
-        self.credit = self.credit.map(|credit| credit.from(self.first.0, sums.gas_used));
+        let (committed, gas) = (self.first.0, sums.gas_used);
+        self.credit = self.credit.map(|credit| credit.from(committed, gas));
+        self.batch.begin_after(Progress { committed, gas, wasted: 0 });
     }
 
     /// Notes the outcome of the transaction that commits.
