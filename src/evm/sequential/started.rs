@@ -1,6 +1,9 @@
 //! A block that has begun: its transactions one after another, and its end.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    hint::black_box,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use super::{
     Failure, Machine, Shortcuts, epilogue,
@@ -130,6 +133,15 @@ pub(super) fn transact_until<S: StateStore + ?Sized>(
     }
 }
 
+/// Begins where a cache line does, and so does the frame of whoever has one.
+///
+/// revm hands what it has loaded from one place of the stack to another by words that are not aligned. Which of them lie
+/// across two cache lines depends on where the stack stood before, so on who calls: calls within calls took the engine
+/// 0.98 to 1.06 of the reference's time, which runs the same machine code, by what the compiler had inlined above, from
+/// one build to the next. From here down both stand on the same ground (0.97 to 1.0).
+#[repr(align(64))]
+struct Line(u8);
+
 /// Why the transactions ended early.
 enum End {
     Error(BlockError),
@@ -137,6 +149,7 @@ enum End {
 }
 
 /// Runs what is left of the block's transactions. `true`: some of them are left to others.
+#[inline(never)]
 fn transact<S: StateStore + ?Sized>(
     machine: &mut Machine<'_, S>,
     block: &Block,
@@ -145,6 +158,8 @@ fn transact<S: StateStore + ?Sized>(
     done: &mut Done,
     mut watch: Option<Watch<'_>>,
 ) -> Result<bool, End> {
+    let mut line = Line(0);
+    black_box(&mut line.0);
     let heeds = conduct.control.is_some() || conduct.feed.is_some();
     let alone = heeds.then(Alone::new);
     if let Some(alone) = &alone {
