@@ -186,7 +186,7 @@ impl Credit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::time::{Duration, Instant};
+    use crate::sync::time::Duration;
 
     fn review(each: f64, committed: u32, suspensions: u64, wasted: u64) -> Review {
         let totals = Totals { suspensions, wasted, ..Totals::default() };
@@ -249,12 +249,10 @@ mod tests {
 
     #[test]
     fn workers_that_are_slower_than_one_by_one_leave() {
-        let begin = Instant::now() - Duration::from_secs(1);
         let credit = Credit::new(1_000, Some(2e-6), Review::HandOver);
-        let slow = credit.held_to(Some(Tempo::since(begin, 1e-3, 1e-9))).from(8, 100_000);
-        let mut mark = None;
-        assert!(!slow.is_behind(&mut mark, 16, 100_000), "the first look");
-        mark = mark.map(|_| Mark::default());
+        let slow = credit.held_to(Some(Tempo::new(1e-3, 1e-9))).from(8, 100_000);
+        assert!(!slow.is_behind(&mut None, 16, 250_000), "the first look");
+        let mut mark = Mark::ago(0.0, Duration::from_secs(1));
         assert!(slow.is_behind(&mut mark, 32, 250_000));
         assert!(!slow.is_behind(&mut mark, 32, 150_000), "they have done little yet");
         assert!(!slow.is_behind(&mut mark, 64, 400_000), "they are judged in the beginning only");

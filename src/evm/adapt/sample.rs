@@ -70,8 +70,6 @@ pub(crate) struct Sample<'a> {
     outlook: Option<Outlook>,
     /// What a unit of gas took in the part that was judged last, in seconds.
     per_gas: Option<f64>,
-    /// What a transaction left was taken to take, then.
-    each: Option<f64>,
     found_chain: bool,
 }
 
@@ -98,7 +96,6 @@ impl<'a> Sample<'a> {
             promises,
             outlook: None,
             per_gas: None,
-            each: None,
             found_chain: false,
         }
     }
@@ -193,8 +190,7 @@ impl<'a> Sample<'a> {
         (self.from, self.linked, self.used) = (count, linked, used);
         let [each, transfers] = expected(seen, time.as_secs_f64(), left);
         let outlook = Outlook::new(rest.len(), each, transfers, self.workers);
-        self.outlook = Some(outlook);
-        let former = self.each.replace(each);
+        let former = self.outlook.replace(outlook).map(|former| former.each);
         match outlook.gains() {
             // Each would wait for the one before; the next part may be another thing.
             true if chain => {

@@ -3,7 +3,7 @@
 //! What a cache line takes from one core to another decides whether short transactions gain, and on a machine that is
 //! shared it changes from one minute to the next: between 60 and 320 ns on the one that this was measured on. There 1,000
 //! transactions of 1.8 µs that hand eight contracts round took 0.75 of sequential's time in some minutes and 1.6 in
-//! others, in which they take 1.0 to 1.07 since they are held to it; and as many that write a word of one page each, 0.72
+//! others, in which they take 1.0 to 1.1 since they are held to it; and as many that write a word of one page each, 0.72
 //! and 1.8. In others again two cores together did no more than one. No sample shows that. So where the
 //! beginning of the block, one by one, tells what the rest would take, the workers are held to it: if they are no faster,
 //! they leave.
@@ -30,47 +30,46 @@ pub(crate) struct Tempo {
     per_gas: f64,
     /// Work of less, in seconds, says nothing.
     least: f64,
-    begin: Instant,
 }
 
-/// Where the workers were when somebody first looked, in seconds since they began: the work, and the time. What went
-/// before is not counted, since a worker that is woken comes 50 µs later.
-#[derive(Clone, Copy, Debug, Default)]
+/// Where the workers were when somebody first looked. What went before is not counted, since a worker that is woken
+/// comes 50 µs later.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
+    /// In seconds that it takes one by one.
     work: f64,
-    time: f64,
+    time: Instant,
 }
 
 impl Tempo {
-    /// One that begins now, with work that would take so long one by one, in seconds, as a unit of gas does.
+    /// One for work that would take so long one by one, in seconds, as a unit of gas does.
     pub(crate) fn new(work: f64, per_gas: f64) -> Self {
-        Self::since(Instant::now(), work, per_gas)
-    }
-
-    /// The same, begun then.
-    pub(super) fn since(begin: Instant, work: f64, per_gas: f64) -> Self {
-        Self { per_gas, least: LEAST.max(work * LEAST_SHARE), begin }
+        Self { per_gas, least: LEAST.max(work * LEAST_SHARE) }
     }
 
     /// Whether the workers, who have committed so much gas by now, have been slower than one by one since the `mark`, which
     /// the first look sets.
     pub(super) fn is_lost(&self, mark: &mut Option<Mark>, gas: f64) -> bool {
-        self.is_lost_at(|| self.begin.elapsed().as_secs_f64(), mark, gas)
-    }
-
-    fn is_lost_at(&self, time: impl Fn() -> f64, mark: &mut Option<Mark>, gas: f64) -> bool {
         let work = gas * self.per_gas;
         match mark {
             Some(mark) => {
                 let work = work - mark.work;
                 let is_time = (self.least..MOST * self.least).contains(&work);
-                is_time && time() - mark.time > work
+                is_time && mark.time.elapsed().as_secs_f64() > work
             }
             None => {
-                *mark = Some(Mark { work, time: time() });
+                *mark = Some(Mark { work, time: Instant::now() });
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Mark {
+    /// That much work, so long ago.
+    pub(super) fn ago(work: f64, time: crate::sync::time::Duration) -> Option<Self> {
+        Some(Self { work, time: Instant::now() - time })
     }
 }
 
@@ -79,36 +78,32 @@ mod tests {
     use super::*;
     use crate::sync::time::Duration;
 
+    const LONG_AGO: Duration = Duration::from_secs(1);
+
     #[test]
     fn workers_that_are_no_faster_leave_and_any_others_stay() {
-        let tempo = Tempo::new(1e-3, 1e-9);
-        let lost =
-            |time| tempo.is_lost_at(|| time, &mut Some(Mark { work: 50e-6, time: 1.0 }), 150e3);
-        assert_eq!([99e-6, 101e-6].map(|time| lost(1.0 + time)), [false, true]);
+        let tempo = Tempo::new(300.0, 1e-9);
+        let lost = |seconds| {
+            let mut mark = Mark::ago(1.0, Duration::from_secs(seconds));
+            [20e9, 50e9].map(|gas| tempo.is_lost(&mut mark, 1e9 + gas))
+        };
+        assert_eq!(lost(0), [false, false]);
+        assert_eq!(lost(30), [true, false], "20 and 50 seconds of work");
     }
 
     #[test]
     fn what_went_before_the_first_look_is_not_counted() {
-        let second = Duration::from_secs(1);
-        let tempo = Tempo::since(Instant::now() - second, 1e-3, 1e-9);
+        let tempo = Tempo::new(1e-3, 1e-9);
         let mut mark = None;
         assert!(!tempo.is_lost(&mut mark, 50e3));
-        let Some(Mark { work, time }) = mark else { panic!("the first look") };
-        assert!((work - 50e-6).abs() < 1e-12 && time >= 1.0);
-        // Another second has to go by for what is behind a mark that late.
-        mark = Some(Mark { work, time: time + 1.0 });
-        assert!(!tempo.is_lost(&mut mark, 150e3));
-        mark = Some(Mark { work, time: 0.0 });
-        assert!(tempo.is_lost(&mut mark, 150e3));
+        assert!(mark.is_some_and(|mark| (mark.work - 50e-6).abs() < 1e-12));
+        let mut mark = Mark::ago(50e-6, LONG_AGO);
+        assert_eq!([129e3, 131e3].map(|gas| tempo.is_lost(&mut mark, gas)), [false, true]);
     }
 
     #[test]
     fn they_are_judged_in_the_beginning_and_in_a_long_block_later() {
-        let begin = Instant::now() - Duration::from_secs(1);
-        let lost = |work, gas| {
-            let mut mark = Some(Mark { work: 0.0, time: 0.0 });
-            Tempo::since(begin, work, 1e-9).is_lost(&mut mark, gas)
-        };
+        let lost = |work, gas| Tempo::new(work, 1e-9).is_lost(&mut Mark::ago(0.0, LONG_AGO), gas);
         assert_eq!(
             [79e3, 81e3, 239e3, 241e3].map(|gas| lost(1e-3, gas)),
             [false, true, true, false]
