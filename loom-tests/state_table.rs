@@ -1,4 +1,5 @@
-//! `state::table` and its index: a key has one entry, whoever adds it, and whatever is added beside it. Under loom a
+//! `state::table` and its index: a key has one entry, whoever adds it, and whatever is added beside it, and stands at one
+//! position. Under loom a
 //! line of the index has one word, and its first tier one line, so every two keys meet.
 
 use std::{
@@ -35,6 +36,13 @@ pub(crate) const MODELS: &[Model] = &[
         bound: 3,
         weakenings: &["index.crowd-locked"],
         run: a_key_in_the_crowd_has_one_entry_whoever_adds_it,
+    },
+    Model {
+        name: "positions_of_an_extent_stay_whoever_adds_keys",
+        threads: 2,
+        bound: 3,
+        weakenings: &["table.extent"],
+        run: positions_of_an_extent_stay_whoever_adds_keys,
     },
 ];
 
@@ -122,4 +130,30 @@ fn a_key_in_the_crowd_has_one_entry_whoever_adds_it() {
     assert_eq!([5, 6].map(|key| table.find(&Alike(key))), own.map(Some));
     assert_eq!([1, 2, 3, 4].map(|key| table.find(&Alike(key))), before.map(Some));
     assert_eq!(keys(&table), [1, 2, 3, 4, 5, 6].map(Alike));
+}
+
+/// Who goes through a table in pieces meets each entry once, though a worker that is late adds what nobody else has, and
+/// what another is adding.
+fn positions_of_an_extent_stay_whoever_adds_keys() {
+    brief::follow();
+    let table = Arc::new(Table::<Number<u64>>::new());
+    let known = [table.intern(&1), table.intern_by(&mut Guide::default(), &2)];
+    let late = {
+        let table = table.clone();
+        thread::spawn(move || [1, 3].map(|key| table.intern(&key)))
+    };
+    let extent = table.extent();
+    let before = known.map(|id| extent.position(id.get()));
+    let mut met = Vec::new();
+    for position in 0..extent.places() {
+        met.extend(
+            table.iter_places(extent, position..position + 1).map(|(id, ..)| (id, position)),
+        );
+    }
+    for (id, position) in known.into_iter().zip(before) {
+        let positions = met.iter().filter(|(other, _)| *other == id).map(|(_, at)| *at);
+        assert_eq!(positions.collect::<Vec<_>>(), Vec::from_iter(position), "{id:?} is there once");
+    }
+    let [first, _] = late.join().unwrap();
+    assert_eq!(first, known[0]);
 }

@@ -79,9 +79,8 @@ impl Workers {
         let epilogue_end = Instant::now();
         note(BlockPhase::Epilogue, transactions_end, epilogue_end);
 
-        let pieces = machine.pieces.get_or_init(|| diff::share_out(machine));
-        let pieces = pieces.finish(Duration::ZERO, |at| diff::piece(machine, at));
-        let places = machine.accounts.places();
+        let pieces = machine.pieces.get_or_init(|| diff::Pieces::share_out(machine));
+        let assembly = Arc::new(diff::Assembly::new(pieces.finish(machine), pieces.positions()));
         let regions =
             machine.shared.as_ref().map(|shared| shared.regions.finish(committed.regions));
         let mut totals = run.totals();
@@ -109,7 +108,6 @@ impl Workers {
             ],
         };
         let recorded = run.recorder().is_some().then(|| run.clone());
-        let assembly = Arc::new(diff::Assembly::new(pieces, places));
         if assembly.is_large() {
             let assembly = assembly.clone();
             self.pool.entrust(move || assembly.help());

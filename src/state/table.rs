@@ -25,7 +25,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{
-    Cell, Entry, EntryId,
+    Cell, Entry, EntryId, Extent,
     arena::{Arena, LEAF, Slot},
     guide::Guide,
     index::{Index, Place},
@@ -225,35 +225,25 @@ where
         one_by_one.chain(guided).filter_map(|(id, slot)| Some((id, slot.key.get()?, &slot.entry)))
     }
 
-    /// The entries at some of the positions, in the order of their ids. For use while no transaction runs.
+    /// How far it reaches now. What is added while it is asked for is in it or not.
+    pub fn extent(&self) -> Extent {
+        let [one_by_one, guided] = &self.arenas;
+        Extent::new(one_by_one.len(), guided.len())
+    }
+
+    /// The entries at some of the positions of an extent of this table, in the order of their ids.
     pub fn iter_places(
         &self,
+        extent: Extent,
         positions: Range<usize>,
     ) -> impl Iterator<Item = (EntryId, &C::Key, &Entry<C>)> {
-        let one_by_one = self.arenas[0].len() as usize;
-        let positions = positions.start..positions.end.min(self.places());
+        let extent = if weakened("table.extent") { self.extent() } else { extent };
+        let positions = positions.start..positions.end.min(extent.places());
         positions.filter_map(move |position| {
-            let id = match position.checked_sub(one_by_one) {
-                None => EntryId::at(0, position as u32),
-                Some(place) => EntryId::at(1, place as u32),
-            };
+            let id = extent.at(position);
             let slot = self.made(id.get())?;
             Some((id, slot.key.get()?, &slot.entry))
         })
-    }
-
-    /// How many positions there are. For use while no transaction runs, as is [`Table::position`].
-    pub fn places(&self) -> usize {
-        self.arenas.iter().map(|arena| arena.len() as usize).sum()
-    }
-
-    /// Where the entry of that number stands in a list of all: numbers are not dense, positions are,
-    /// nearly.
-    pub fn position(&self, number: u32) -> usize {
-        match EntryId(number).place() {
-            (0, place) => place as usize,
-            (_, place) => self.arenas[0].len() as usize + place as usize,
-        }
     }
 
     /// The key of the entry of that number, if there is one.

@@ -49,7 +49,9 @@ pub trait StateStore: Send + Sync {
 
     /// About how long a fetched read takes where it is read, without what it costs to hand it over;
     /// `None` if everything is at hand, so that nothing is ever fetched. The engine decides by it
-    /// whether to prefetch, to scout, or to read one by one, because handing over costs more.
+    /// whether to prefetch, to scout, or to read one by one, because handing over costs more. A store that says `None`
+    /// and lacks something all the same has it fetched when a transaction needs it, and nothing sooner; it is not
+    /// [driven](Self::drive) for that.
     fn latency(&self) -> Option<Duration> {
         None
     }

@@ -18,19 +18,23 @@ use crate::{
     data, executor,
     generate::{self, SPECS},
     patience::in_time,
-    stores::{Partly, at_once, foreign},
+    stores::{Partly, Quiet, at_once, foreign},
     world::{expected, generated},
 };
 
 const SHORT: Duration = Duration::from_micros(30);
 
 /// Ways to be slow.
-const KINDS: usize = 7;
+const KINDS: usize = 9;
 
 fn store(kind: usize, world: &Arc<MemoryStore>, seed: u64) -> Arc<dyn StateStore> {
     let latency = |latency| {
         let store = LatencyStore::new(world.clone(), latency);
         Arc::new(store.with_seed(seed)) as Arc<dyn StateStore>
+    };
+    let partly = |rest| {
+        let one_of = [1, 2, 5, 20, 100][seed as usize % 5];
+        Partly { world: world.clone(), one_of, rest }
     };
     match kind {
         0 => latency(Latency::Fixed(SHORT)),
@@ -43,11 +47,10 @@ fn store(kind: usize, world: &Arc<MemoryStore>, seed: u64) -> Arc<dyn StateStore
         }
         5 => foreign(world, seed, SHORT / 2),
         // From a few that are at hand, for which looks are skipped, to most.
-        _ => Arc::new(Partly {
-            world: world.clone(),
-            one_of: [1, 2, 5, 20, 100][seed as usize % 5],
-            rest: latency(Latency::Fixed(SHORT)),
-        }),
+        6 => Arc::new(partly(latency(Latency::Fixed(SHORT)))),
+        // It says that all is at hand, and then not all is.
+        7 => Arc::new(partly(world.clone())),
+        _ => Arc::new(Quiet(partly(foreign(world, seed, SHORT / 2)))),
     }
 }
 

@@ -214,6 +214,31 @@ impl StateStore for Partly {
     }
 }
 
+/// Does not say how long its reads take, as if all were at hand.
+pub(crate) struct Quiet<S>(pub(crate) S);
+
+impl<S: StateStore> StateStore for Quiet<S> {
+    fn try_account(&self, address: Address) -> Option<Result<Option<AccountInfo>, StoreError>> {
+        self.0.try_account(address)
+    }
+
+    fn try_storage(&self, address: Address, slot: U256) -> Option<Result<U256, StoreError>> {
+        self.0.try_storage(address, slot)
+    }
+
+    fn try_has_storage(&self, address: Address) -> Option<Result<bool, StoreError>> {
+        self.0.try_has_storage(address)
+    }
+
+    fn try_block_hash(&self, number: u64) -> Option<Result<B256, StoreError>> {
+        self.0.try_block_hash(number)
+    }
+
+    fn fetch(&self, reads: Vec<Read>) {
+        self.0.fetch(reads);
+    }
+}
+
 /// The world, except for one location that cannot be read.
 pub(crate) struct Broken {
     pub(crate) world: Arc<MemoryStore>,

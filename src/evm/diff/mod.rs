@@ -26,13 +26,12 @@ mod piece;
 
 pub(super) use self::{
     assembly::Assembly,
-    piece::{Piece, assist, piece, share_out},
+    piece::{Piece, Pieces, assist},
 };
 use super::{StateDiff, machine::EvmMachine};
-use crate::sync::time::Duration;
 
 /// What the block changed, all by the calling thread.
 pub(super) fn alone(machine: &EvmMachine) -> StateDiff {
-    let pieces = share_out(machine).finish(Duration::ZERO, |at| piece(machine, at));
-    Assembly::new(pieces, machine.accounts.places()).finish()
+    let pieces = Pieces::share_out(machine);
+    Assembly::new(pieces.finish(machine), pieces.positions()).finish()
 }

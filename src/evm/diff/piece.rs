@@ -1,5 +1,7 @@
 //! What changed among some of the entries.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, U256};
 
 use super::order::first_bytes;
@@ -9,6 +11,7 @@ use crate::{
         AccountChange,
         machine::{EvmMachine, VersionedAccount},
     },
+    state::Extent,
     sync::{
         Arc, hint,
         time::{Duration, Instant},
@@ -46,10 +49,105 @@ pub(crate) struct Piece {
     pub(super) runs: Vec<(u32, u32)>,
 }
 
-/// The pieces of a machine's diff, none of them made.
-pub(crate) fn share_out(machine: &EvmMachine) -> Shares<Piece> {
-    let of_slots = machine.slots.places().div_ceil(PIECE);
-    Shares::new(of_slots + machine.accounts.places().div_ceil(PIECE))
+/// The pieces of a machine's diff on their way.
+pub(crate) struct Pieces {
+    /// How far the tables reached when nothing was committed any more. Workers that are late may add to them.
+    accounts: Extent,
+    slots: Extent,
+    /// Those of the slots, and then those of the accounts.
+    shares: Shares<Piece>,
+}
+
+impl Pieces {
+    /// None of them made. No transaction commits any more.
+    pub(crate) fn share_out(machine: &EvmMachine) -> Self {
+        let (accounts, slots) = (machine.accounts.extent(), machine.slots.extent());
+        let shares = Shares::new(in_pieces(slots) + in_pieces(accounts));
+        Self { accounts, slots, shares }
+    }
+
+    /// How many positions there are for accounts.
+    pub(crate) fn positions(&self) -> usize {
+        self.accounts.places()
+    }
+
+    fn help(&self, machine: &EvmMachine) {
+        self.shares.help(|at| self.piece(machine, at));
+    }
+
+    /// All of them. Called once.
+    pub(crate) fn finish(&self, machine: &EvmMachine) -> Vec<Piece> {
+        self.shares.finish(Duration::ZERO, |at| self.piece(machine, at))
+    }
+
+    fn piece(&self, machine: &EvmMachine, at: usize) -> Piece {
+        match at.checked_sub(in_pieces(self.slots)) {
+            None => self.changed_slots(machine, at),
+            Some(at) => self.changed_accounts(machine, at),
+        }
+    }
+
+    /// The slots that the block changed and that are still there.
+    fn changed_slots(&self, machine: &EvmMachine, at: usize) -> Piece {
+        let accounts = &machine.accounts;
+        let mut piece = Piece { slots: Vec::with_capacity(PIECE), ..Piece::default() };
+        for (_, key, entry) in machine.slots.iter_places(self.slots, positions(at)) {
+            let change = entry.difference(|base, now| (base != now).then_some(*now)).flatten();
+            // Slots of an older generation are gone with it; those of a new one started at zero.
+            let Some(now) = change else { continue };
+            let account = accounts.by_number(key.account);
+            let generation =
+                account.and_then(|entry| entry.with_committed(|account| account.generation));
+            if key.generation == generation.unwrap_or(0)
+                && let Some(position) = self.accounts.position(key.account)
+            {
+                let position = position as u32;
+                match piece.runs.last_mut() {
+                    Some((last, count)) if *last == position => *count += 1,
+                    _ => piece.runs.push((position, 1)),
+                }
+                piece.slots.push((key.slot, now));
+            }
+        }
+        piece
+    }
+
+    /// The accounts, with what has changed of them but for their slots.
+    fn changed_accounts(&self, machine: &EvmMachine, at: usize) -> Piece {
+        let mut piece = Piece::default();
+        let entries = machine.accounts.iter_places(self.accounts, positions(at));
+        for (id, address, entry) in entries {
+            let Some(position) = self.accounts.position(id.get()) else { continue };
+            let position = position as u32;
+            let changed = entry.difference(|base, now| {
+                if !now.exists {
+                    piece.gone.push(position);
+                }
+                change(base, now)
+            });
+            match changed.flatten() {
+                Some(change) => {
+                    if piece.changed.is_empty() {
+                        piece.changed.reserve(PIECE);
+                        piece.marks.reserve(PIECE);
+                    }
+                    piece.changed.push((*address, change));
+                    piece.marks.push((first_bytes(address), position));
+                }
+                None => piece.others.push((*address, position)),
+            }
+        }
+        piece
+    }
+}
+
+fn in_pieces(extent: Extent) -> usize {
+    extent.places().div_ceil(PIECE)
+}
+
+/// Those of a piece.
+fn positions(piece: usize) -> Range<usize> {
+    piece * PIECE..(piece + 1) * PIECE
 }
 
 /// Helps the caller with the diff of a block whose transactions are all committed. Returns how long it will take at the
@@ -62,72 +160,14 @@ pub(crate) fn assist(run: &Arc<Run<EvmMachine>>) -> Duration {
     let begin = Instant::now();
     loop {
         if let Some(pieces) = machine.pieces.get() {
-            pieces.help(|at| piece(machine, at));
-            return PATIENCE + EACH * pieces.len() as u32;
+            pieces.help(machine);
+            return PATIENCE + EACH * pieces.shares.len() as u32;
         }
         if begin.elapsed() >= PATIENCE {
             return Duration::ZERO;
         }
         hint::spin_loop();
     }
-}
-
-/// One of the pieces. Nothing changes any more when it is made.
-pub(crate) fn piece(machine: &EvmMachine, at: usize) -> Piece {
-    let of_slots = machine.slots.places().div_ceil(PIECE);
-    match at.checked_sub(of_slots) {
-        None => changed_slots(machine, at),
-        Some(at) => changed_accounts(machine, at),
-    }
-}
-
-/// The slots that the block changed and that are still there.
-fn changed_slots(machine: &EvmMachine, at: usize) -> Piece {
-    let accounts = &machine.accounts;
-    let mut piece = Piece { slots: Vec::with_capacity(PIECE), ..Piece::default() };
-    for (_, key, entry) in machine.slots.iter_places(at * PIECE..(at + 1) * PIECE) {
-        let change = entry.difference(|base, now| (base != now).then_some(*now)).flatten();
-        // Slots of an older generation are gone with it; those of a new one started at zero.
-        let Some(now) = change else { continue };
-        let account = accounts.by_number(key.account);
-        let generation =
-            account.and_then(|entry| entry.with_committed(|account| account.generation));
-        if key.generation == generation.unwrap_or(0) {
-            let position = accounts.position(key.account) as u32;
-            match piece.runs.last_mut() {
-                Some((last, count)) if *last == position => *count += 1,
-                _ => piece.runs.push((position, 1)),
-            }
-            piece.slots.push((key.slot, now));
-        }
-    }
-    piece
-}
-
-/// The accounts, with what has changed of them but for their slots.
-fn changed_accounts(machine: &EvmMachine, at: usize) -> Piece {
-    let mut piece = Piece::default();
-    for (id, address, entry) in machine.accounts.iter_places(at * PIECE..(at + 1) * PIECE) {
-        let position = machine.accounts.position(id.get()) as u32;
-        let changed = entry.difference(|base, now| {
-            if !now.exists {
-                piece.gone.push(position);
-            }
-            change(base, now)
-        });
-        match changed.flatten() {
-            Some(change) => {
-                if piece.changed.is_empty() {
-                    piece.changed.reserve(PIECE);
-                    piece.marks.reserve(PIECE);
-                }
-                piece.changed.push((*address, change));
-                piece.marks.push((first_bytes(address), position));
-            }
-            None => piece.others.push((*address, position)),
-        }
-    }
-    piece
 }
 
 /// What changed of an account but for its slots, if anything did.

@@ -16,12 +16,11 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    context::Shares,
     engine::{Feed, shared::SharedBlock},
     evm::{
         Block, InvalidPolicy, StateStore, Transaction, TransactionOutcome,
         adapt::{Credit, Mark},
-        diff::Piece,
+        diff::Pieces,
         reading::Reading,
         rules::BlockSums,
         sequential::Done,
@@ -69,7 +68,7 @@ pub(crate) struct EvmMachine {
     /// Whether it was stopped because the workers were slower than one by one. Read when they have left.
     pub(crate) behind: AtomicBool,
     /// The pieces of the block's diff, once nothing changes any more.
-    pub(crate) pieces: OnceCell<Shares<Piece>>,
+    pub(crate) pieces: OnceCell<Pieces>,
 }
 
 /// What the commit cursor has produced so far.

@@ -42,9 +42,33 @@ fn a_key_has_one_id_whoever_asks() {
     assert_eq!(keys, (0..2_000).collect::<Vec<_>>());
     assert!(table.iter().all(|(_, key, entry)| entry.committed() == Some(*key)));
     assert!(table.iter().map(|(id, ..)| id).is_sorted());
-    let pieces = (0..table.places()).step_by(100).map(|from| from..from + 100);
-    let pieced = pieces.flat_map(|piece| table.iter_places(piece)).map(|(id, ..)| id);
-    assert!(table.iter().map(|(id, ..)| id).eq(pieced));
+}
+
+#[test]
+fn positions_of_an_extent_stay_while_the_table_grows() {
+    let table: Table<Number> = Table::new();
+    let mut guides = [Guide::default(), Guide::default()];
+    for key in 0..2_000 {
+        match key % 3 {
+            0 => table.intern(&key),
+            guide => table.intern_by(&mut guides[guide as usize - 1], &key),
+        };
+    }
+    let (extent, ids) = (table.extent(), table.iter().map(|(id, ..)| id).collect::<Vec<_>>());
+    let mut pieced = Vec::new();
+    for from in (0..extent.places()).step_by(100) {
+        for (position, (id, ..)) in (from..from + 100)
+            .flat_map(|at| table.iter_places(extent, at..at + 1).map(move |it| (at, it)))
+        {
+            assert_eq!(extent.position(id.get()), Some(position));
+            pieced.push(id);
+        }
+        // One by one, and leaves of others.
+        let key = 2_000 + from as u64;
+        let later = [table.intern(&key), table.intern_by(&mut Guide::default(), &(key + 1))];
+        assert_eq!(later.map(|id| extent.position(id.get())), [None, None]);
+    }
+    assert_eq!(pieced, ids);
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Calls {
 
     /// The same for a transaction that waits, whose late forecast may have gone by too little.
     pub(super) fn begin_waiting(&self, tx: TxIndex) -> Option<Arc<Recipe>> {
-        let word = &self.transactions[tx.get()];
+        let word = self.transactions.get(tx.get())?;
         let late = word.load(Ordering::Relaxed) & LATE != 0;
         let again = late && word.fetch_and(!LATE, Ordering::Relaxed) & LATE != 0;
         if again { self.recipe(tx) } else { self.begin_forecast(tx) }
@@ -138,7 +138,8 @@ impl Calls {
 
     /// The number of the function that the transaction calls.
     fn number(&self, tx: TxIndex) -> Option<usize> {
-        let word = self.transactions[tx.get()].load(Ordering::Relaxed);
+        // None of a block whose store said that it has everything at hand, and then had not.
+        let word = self.transactions.get(tx.get())?.load(Ordering::Relaxed);
         Some((word & !(FORECAST | LATE)).checked_sub(1)? as usize)
     }
 
